@@ -1,0 +1,146 @@
+"""What we saw, and the coverage ledger: what was checked, empty, failed or not configured."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A metric of one entity: (unix seconds, value) pairs in time order, values in `unit`."""
+
+    metric: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+
+    def between(self, start: float, end: float) -> "Series":
+        """The points with start <= time <= end (unix seconds)."""
+        return replace(self, points=tuple(p for p in self.points if start <= p[0] <= end))
+
+    @property
+    def values(self) -> list[float]:
+        """The values alone, in time order."""
+        return [value for _, value in self.points]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A log line; `count` lines of the same template were folded into it."""
+
+    level: str
+    message: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEvent:
+    """A Kubernetes-style event."""
+
+    reason: str
+    message: str
+    warning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something a person or a pipeline did: kind is `deploy`, `config`, `flag`, `scale` or `action`."""
+
+    kind: str
+    summary: str
+    before: str | None = None
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The entity calls `callee`."""
+
+    callee: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextLines:
+    """Lines that a person handed over, as they are; `first_line` is 1 for the start of the file."""
+
+    lines: tuple[str, ...]
+    first_line: int = 1
+
+
+Payload = Series | LogLine | ClusterEvent | Change | Call | TextLines
+P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, TextLines)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing seen: `text` is the line that a person reads, `payload` is what the lanes compute with."""
+
+    id: str
+    source: str
+    entity: str
+    at: datetime | None
+    text: str
+    payload: Payload
+
+
+class CoverageStatus(StrEnum):
+    """What became of a source that was to be asked."""
+
+    CHECKED = "checked"
+    EMPTY = "empty"
+    FAILED = "failed"
+    NOT_CONFIGURED = "not_configured"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One row of the ledger. `cannot` says what can't be ruled out while the source gives nothing."""
+
+    source: str
+    status: CoverageStatus
+    detail: str = ""
+    items: int = 0
+    cannot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSet:
+    """All evidence of one look, numbered E1, E2, ..., and the ledger of that look."""
+
+    items: tuple[Evidence, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    at: datetime | None = None
+    _by_id: Mapping[str, Evidence] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def collect(cls, items: Iterable[Evidence], coverage: Sequence[Coverage], at: datetime | None) -> "EvidenceSet":
+        """Number `items` in the order given and freeze them; `at` is when the look was taken."""
+        numbered = tuple(replace(item, id=f"E{number}") for number, item in enumerate(items, start=1))
+        return cls(numbered, tuple(coverage), at, {item.id: item for item in numbered})
+
+    def get(self, evidence_id: str) -> Evidence | None:
+        """The item with that id, or None: ids in a model's answer may be invented."""
+        return self._by_id.get(evidence_id)
+
+    def series(self, metric: str | None = None, entity: str | None = None) -> Iterator[tuple[Evidence, Series]]:
+        """Metric series, of one metric or entity where named."""
+        for item, series in self.of(Series, entity):
+            if metric is None or series.metric == metric:
+                yield item, series
+
+    def of(self, kind: type[P], entity: str | None = None) -> Iterator[tuple[Evidence, P]]:
+        """Items whose payload is of that type, of one entity where named."""
+        for item in self.items:
+            if isinstance(item.payload, kind) and (entity is None or item.entity == entity):
+                yield item, item.payload
+
+    @property
+    def entities(self) -> list[str]:
+        """Entities in the order they were first seen."""
+        return list(dict.fromkeys(item.entity for item in self.items))
+
+    @property
+    def gaps(self) -> list[Coverage]:
+        """The rows of the ledger that gave nothing for a reason other than being empty."""
+        return [c for c in self.coverage if c.status in (CoverageStatus.FAILED, CoverageStatus.NOT_CONFIGURED)]

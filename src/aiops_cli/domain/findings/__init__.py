@@ -1,0 +1,38 @@
+"""The lanes of the embedded reasoner: each reads the evidence its own way and says what it found.
+
+A lane is a pure function from a `Case` to findings; `all_findings` runs them all.
+"""
+
+from aiops_cli.domain.findings import (
+    changes,
+    dependencies,
+    logs,
+    memory_growth,
+    recovery,
+    saturation,
+    signatures,
+)
+from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
+
+LANES = (
+    saturation.find,
+    memory_growth.find,
+    changes.find,
+    dependencies.find,
+    signatures.find,
+    logs.find,
+    recovery.find,
+)
+RULING_OUT = (changes.rule_out, dependencies.rule_out, logs.rule_out)
+
+__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings"]
+
+
+def all_findings(case: Case) -> list[Finding]:
+    """Every finding of every lane, heaviest first."""
+    return sorted((finding for lane in LANES for finding in lane(case)), key=lambda f: -f.weight)
+
+
+def all_exclusions(case: Case) -> list[Exclusion]:
+    """Everything that was looked at and ruled out."""
+    return [exclusion for lane in RULING_OUT for exclusion in lane(case)]

@@ -1,0 +1,95 @@
+"""Logs: error lines that began with the incident, cosmetic ones that did not, and logs without any error."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from aiops_cli.domain.evidence import LogLine, TextLines
+from aiops_cli.domain.findings.changes import find_onset
+from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
+from aiops_cli.domain.vocabulary import FaultClass
+
+_ERROR = re.compile(
+    r"\b(ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\b\w*(Exception|Error)\b[:(]|Traceback \(most recent|(?i:\b(panic|fatal):)"
+)
+_UNHEALTHY = re.compile(r"(?i)CrashLoopBackOff|\bBackOff\b|\bFailed\b|\bError\b|\bEvicted\b|\bPending\b|\bWarning\b|exception")
+_HEALTHY = re.compile(r"\bRunning\b|\bReady\s+True\b|phase: Running")
+_QUOTED_CHARS = 220
+_NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """Error lines that were not there before the onset, and handed-over text that shows no trouble at all."""
+    onset = find_onset(case)
+    for item, line in case.evidence.of(LogLine):
+        if line.level != "ERROR" or item.at is None or onset is None or item.at.timestamp() < onset - 60:
+            continue
+        if _seen_before(case, item.entity, line.message, onset):
+            continue
+        yield Finding(
+            lane="logs",
+            entity=item.entity,
+            fault=FaultClass.APPLICATION_ERROR,
+            weight=0.8,
+            statement=f"{line.message} ({line.count} times)",
+            evidence=(item.id,),
+            basis="an error template that was not there before the onset",
+            onset=item.at.timestamp(),
+        )
+    yield from _handed_over(case)
+
+
+def rule_out(case: Case) -> Iterator[Exclusion]:
+    """Error lines that were as common before the onset: cosmetic."""
+    onset = find_onset(case)
+    said: set[tuple[str, str]] = set()
+    for item, line in case.evidence.of(LogLine):
+        key = (item.entity, _template(line.message))
+        if line.level != "ERROR" or onset is None or key in said or not _seen_before(case, *key, onset):
+            continue
+        said.add(key)
+        yield Exclusion(f"{item.entity} logs {line.message!r}: it did so before the onset too", (item.id,))
+
+
+def _handed_over(case: Case) -> Iterator[Finding]:
+    texts = list(case.evidence.of(TextLines))
+    if not texts:
+        return
+    errors = [(item, line) for item, text in texts for line in text.lines if _ERROR.search(line)]
+    for item, line in errors[:3]:
+        yield Finding(
+            lane="logs",
+            entity=item.entity or case.entity,
+            fault=FaultClass.APPLICATION_ERROR,
+            weight=2.0 if (item, line) == errors[0] else 0.5,
+            statement=" ".join(line.split())[:_QUOTED_CHARS],
+            evidence=(item.id,),
+            basis="the first error lines of the evidence",
+        )
+    if not errors and _all_well([text for _, text in texts]):
+        count = sum(len(text.lines) for _, text in texts)
+        yield Finding(
+            lane="logs",
+            entity=case.entity,
+            fault=FaultClass.NO_FAULT_SEEN,
+            weight=3.0,
+            statement=f"no error or warning in {count} lines; the workload is healthy and runs",
+            evidence=tuple(item.id for item, _ in texts[:5]),
+            basis="no error line, and a state of Running",
+        )
+
+
+def _all_well(texts: Sequence[TextLines]) -> bool:
+    lines = [line for text in texts for line in text.lines]
+    return any(_HEALTHY.search(line) for line in lines) and not any(_UNHEALTHY.search(line) for line in lines)
+
+
+def _seen_before(case: Case, entity: str, message: str, onset: float) -> bool:
+    template = _template(message)
+    return any(
+        item.at is not None and item.at.timestamp() < onset - 60 and _template(line.message) == template
+        for item, line in case.evidence.of(LogLine, entity)
+    )
+
+
+def _template(message: str) -> str:
+    return _NUMBERS.sub("#", message)

@@ -1,0 +1,127 @@
+"""Recovered and benign states: the signal is back, it comes and goes on a schedule, or the source says it is over."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from aiops_cli.domain.alert import AlertStatus, Signal
+from aiops_cli.domain.evidence import Series
+from aiops_cli.domain.findings.baseline import clock, latest, usual
+from aiops_cli.domain.findings.finding import Case, Finding
+from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
+
+_QUIET_S = 120.0
+_ERRORS_WARNING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of time in which the condition held (unix seconds)."""
+
+    start: float
+    end: float
+
+
+def episodes(signal: Signal, points: Sequence[tuple[float, float]]) -> list[Episode]:
+    """Every unbroken stretch in which the signal was on the firing side."""
+    found: list[Episode] = []
+    start: float | None = None
+    last = 0.0
+    for time, value in points:
+        if signal.breached(value):
+            start = time if start is None else start
+            last = time
+        elif start is not None:
+            found.append(Episode(start, last))
+            start = None
+    if start is not None:
+        found.append(Episode(start, last))
+    return found
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """The signal is back under its threshold and stayed there, or the alert's source reports it resolved."""
+    if case.group.status is AlertStatus.RESOLVED:
+        yield _resolved(case)
+    if case.signal is None:
+        return
+    for item, series in case.evidence.series(case.signal.metric, case.signal.entity):
+        past = episodes(case.signal, series.points)
+        quiet_s = series.points[-1][0] - (past[-1].end if past else series.points[0][0]) if series.points else 0.0
+        if quiet_s < _QUIET_S:
+            continue
+        yield _back(case, case.signal, item.id, series, past)
+        yield from _on_schedule(case, case.signal, item.id, past)
+
+
+def suggest_rule(case: Case) -> str | None:
+    """The `for:` that would have spared the page, when every episode so far was short; None otherwise."""
+    if case.signal is None:
+        return None
+    for _, series in case.evidence.series(case.signal.metric, case.signal.entity):
+        past = episodes(case.signal, series.points)
+        if not past:
+            continue
+        longest = max(e.end - e.start for e in past)
+        longer = 60.0 * (int(longest // 60) + 2)
+        paged = sum(e.end - e.start >= case.signal.for_s for e in past)
+        return (
+            f"hold the condition for {longer / 60:.0f} min instead of {case.signal.for_s / 60:.0f}: "
+            f"the longest of {len(past)} episodes lasted {longest / 60:.1f} min, and {paged} of them paged"
+        )
+    return None
+
+
+def _resolved(case: Case) -> Finding:
+    ends = [alert.ends_at for alert in case.group.alerts if alert.ends_at]
+    at = f" since {max(ends):%H:%M}" if ends else ""
+    return Finding(
+        lane="recovery",
+        entity=case.entity,
+        fault=FaultClass.RECOVERED,
+        weight=3.0,
+        statement=f"{case.group.source} reports the alert as resolved{at}",
+        evidence=(),
+        basis="the alert's own source",
+    )
+
+
+def _back(case: Case, signal: Signal, evidence_id: str, series: Series, past: list[Episode]) -> Finding:
+    if past:
+        lasted = (past[-1].end - past[-1].start) / 60
+        text = f"back under its threshold since {clock(past[-1].end)}, after {lasted:.1f} min above"
+    else:
+        text = "never over its threshold in the window"
+    return Finding(
+        lane="recovery",
+        entity=signal.entity,
+        fault=FaultClass.RECOVERED,
+        weight=3.0,
+        statement=f"{signal.metric} is {latest(series):.2f} {signal.unit}, {text} of {signal.threshold:g} {signal.unit}",
+        evidence=(evidence_id, *_calm(case, signal.entity)),
+        basis="on the good side for 2 min or more",
+    )
+
+
+def _on_schedule(case: Case, signal: Signal, evidence_id: str, past: list[Episode]) -> Iterator[Finding]:
+    if len(past) < 3 or not _calm(case, signal.entity):
+        return
+    times = ", ".join(clock(e.start) for e in past[-4:])
+    yield Finding(
+        lane="recovery",
+        entity=signal.entity,
+        fault=FaultClass.RULE_TOO_TIGHT,
+        weight=4.0,
+        statement=f"{signal.metric} crossed {signal.threshold:g} {signal.unit} {len(past)} times in the window "
+        f"({times}) and came back by itself each time, errors flat",
+        evidence=(evidence_id, *_calm(case, signal.entity)),
+        basis="three episodes or more, all short, errors under the 1 % warning level",
+    )
+
+
+def _calm(case: Case, entity: str) -> tuple[str, ...]:
+    """The evidence id of flat errors of the entity, or nothing when errors are up or unknown."""
+    for item, series in case.evidence.series(Metric.ERRORS, entity):
+        level = usual(series, METRICS[Metric.ERRORS].floor)
+        if level and max(series.values) < max(_ERRORS_WARNING, 3 * level.median):
+            return (item.id,)
+    return ()

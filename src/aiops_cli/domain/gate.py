@@ -1,0 +1,80 @@
+"""The gate: nothing changes state without a person's recorded approval of that exact call.
+
+`judge` is the only maker of a `Permit`, and an actuator takes nothing else; tests/test_architecture.py holds both.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from aiops_cli.domain.action import EffectiveCall
+
+
+class Answer(StrEnum):
+    """What was decided. There is no third value: no answer is `DENY`."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class Method(StrEnum):
+    """How the decision was taken; `NONE` means that nobody could be asked."""
+
+    PROMPT = "prompt"
+    FILE = "approval-file"
+    SIMULATED = "approve-simulated"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A person's answer to one exact call. `token` identifies an approval that came from outside, so that it serves once."""
+
+    digest: str
+    answer: Answer
+    by: str
+    method: Method
+    reason: str
+    at: datetime
+    expires_at: datetime | None = None
+    token: str | None = None
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to make one call once. Made by `judge` alone."""
+
+    call: EffectiveCall
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the gate says, by which rule, and the permit when it allows."""
+
+    allowed: bool
+    reason: str
+    rule: str
+    permit: Permit | None = None
+
+
+def judge(call: EffectiveCall, decision: Decision | None, *, recorded: bool, used: bool, now: datetime) -> Ruling:
+    """Decide on `call` as it would run now, given the recorded decision about it.
+
+    `recorded` says that the decision is in the store, `used` that an approval with this token has already run. The call
+    is the one computed just before execution: if the world moved since the person looked, its digest differs.
+    """
+    if decision is None or decision.answer is not Answer.APPROVE:
+        return Ruling(False, decision.reason if decision else "nobody decided", "approval-required")
+    if not recorded:
+        return Ruling(False, "the decision could not be recorded", "record-first")
+    if decision.digest != call.digest:
+        return Ruling(False, f"approved was {decision.digest[:19]}…, it would now be {call.digest[:19]}…", "exact-call")
+    if decision.method is Method.SIMULATED and not call.simulated:
+        return Ruling(False, "--approve-simulated holds for the simulator alone", "simulated-only")
+    if decision.expires_at is not None and now >= decision.expires_at:
+        return Ruling(False, f"the approval expired at {decision.expires_at:%H:%M:%S}", "expiry")
+    if used:
+        return Ruling(False, "this approval has already been used", "once")
+    return Ruling(True, f"approved by {decision.by} ({decision.method})", "approved", Permit(call, decision))

@@ -1,0 +1,201 @@
+"""The record of one incident, and its state machine: monitor, diagnose, remediate, verify, report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from aiops_cli.domain.action import EffectiveCall, Proposal
+from aiops_cli.domain.alert import AlertGroup, Signal
+from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.gate import Decision, Ruling
+from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.verification import Outcome, Verification
+from aiops_cli.errors import ExitCode
+
+MAX_ATTEMPTS = 3
+
+
+class Stage(StrEnum):
+    """The states of the machine while it runs."""
+
+    RECEIVED = "received"
+    MONITOR = "monitor"
+    DIAGNOSE = "diagnose"
+    REMEDIATE = "remediate"
+    VERIFY = "verify"
+    REPORT = "report"
+
+
+# REPORT can follow every stage: an answer is owed whatever happened. VERIFY leads back to MONITOR for the next attempt.
+_NEXT: Mapping[Stage, frozenset[Stage]] = {
+    Stage.RECEIVED: frozenset({Stage.MONITOR, Stage.REPORT}),
+    Stage.MONITOR: frozenset({Stage.DIAGNOSE, Stage.REPORT}),
+    Stage.DIAGNOSE: frozenset({Stage.REMEDIATE, Stage.REPORT}),
+    Stage.REMEDIATE: frozenset({Stage.VERIFY, Stage.MONITOR, Stage.REPORT}),
+    Stage.VERIFY: frozenset({Stage.MONITOR, Stage.REPORT}),
+    Stage.REPORT: frozenset(),
+}
+
+
+class Status(StrEnum):
+    """How an incident stands. A rejected or failed action can never be `RECOVERED`: only a measurement is."""
+
+    RUNNING = "running"
+    RECOVERED = "recovered"
+    HEALTHY = "healthy"
+    ACTION_NEEDED = "action_needed"
+    NOT_RECOVERED = "not_recovered"
+    INCONCLUSIVE = "inconclusive"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a run that ends so."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Status.RUNNING: ExitCode.FAILED,
+    Status.RECOVERED: ExitCode.DONE,
+    Status.HEALTHY: ExitCode.DONE,
+    Status.ACTION_NEEDED: ExitCode.ACTION_NEEDED,
+    Status.NOT_RECOVERED: ExitCode.NOT_RECOVERED,
+    Status.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Status.INTERRUPTED: ExitCode.INTERRUPTED,
+    Status.FAILED: ExitCode.FAILED,
+}
+
+
+class ActionState(StrEnum):
+    """What became of an attempt's action. `UNKNOWN` is never retried by itself."""
+
+    NOT_RUN = "not_run"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass
+class Attempt:
+    """One attempt at remediation, from the proposal to the measured result."""
+
+    number: int
+    proposal: Proposal
+    started_at: datetime
+    call: EffectiveCall | None = None
+    decision: Decision | None = None
+    ruling: Ruling | None = None
+    state: ActionState = ActionState.NOT_RUN
+    detail: str = ""
+    acted_at: datetime | None = None
+    verification: Verification | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Whether the action may have changed anything."""
+        return self.state in (ActionState.DONE, ActionState.UNKNOWN)
+
+    @property
+    def outcome(self) -> str:
+        """One word for the log: the measured outcome, else what became of the action or of the question."""
+        if self.verification is not None:
+            return self.verification.outcome.value
+        if self.state is not ActionState.NOT_RUN:
+            return f"action_{self.state.value}"
+        if self.decision is None:
+            return "not_decided"
+        return "denied" if self.ruling is not None and not self.ruling.allowed else "approved"
+
+    @property
+    def explanation(self) -> str:
+        """The sentence behind the outcome."""
+        if self.verification is not None:
+            return self.verification.reason
+        if self.detail:
+            return self.detail
+        return self.ruling.reason if self.ruling else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """What a person gets when the machine is at its end: error, cause as understood, options, an open decision."""
+
+    error: str
+    root_cause: str
+    options: tuple[str, ...]
+
+
+@dataclass
+class Incident:
+    """One incident as it grows; the only mutable object of the domain. Times are the world's, aware."""
+
+    group: AlertGroup
+    simulated: bool
+    environment: str
+    opened_at: datetime
+    id: str = ""
+    origin: str | None = None
+    stage: Stage = Stage.RECEIVED
+    status: Status = Status.RUNNING
+    repeat_of: str | None = None
+    occurrences: int = 1
+    signal: Signal | None = None
+    inventory: tuple[str, ...] = ()
+    evidence: EvidenceSet = field(default_factory=EvidenceSet)
+    recall: Recall = field(default_factory=Recall)
+    diagnosis: Diagnosis | None = None
+    plan: Plan | None = None
+    planned_call: EffectiveCall | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    escalation: Escalation | None = None
+    acknowledged_at: datetime | None = None
+    mitigated_at: datetime | None = None
+    closed_at: datetime | None = None
+    note: str = ""
+
+    def advance(self, to: Stage) -> None:
+        """Move to the next stage. A step out of order is our bug: RuntimeError."""
+        if to not in _NEXT[self.stage]:
+            raise RuntimeError(f"no way from {self.stage} to {to}")
+        self.stage = to
+
+    def close(self, status: Status, at: datetime, note: str = "") -> None:
+        """End the incident. Closing twice is our bug, and so is closing as recovered what was not measured."""
+        if self.closed_at is not None or status is Status.RUNNING:
+            raise RuntimeError(f"incident {self.id} cannot go from {self.status} to {status}")
+        if status is Status.RECOVERED and not self.measured_recovery:
+            raise RuntimeError("recovered without a measurement")
+        self.status, self.closed_at, self.note = status, at, note
+
+    @property
+    def measured_recovery(self) -> bool:
+        """Whether the last verification measured a recovery."""
+        last = self.verification
+        return last is not None and last.outcome is Outcome.RECOVERED
+
+    @property
+    def verification(self) -> Verification | None:
+        """The last verification there was."""
+        return next((a.verification for a in reversed(self.attempts) if a.verification), None)
+
+    @property
+    def acted(self) -> bool:
+        """Whether any action may have run."""
+        return any(attempt.ran for attempt in self.attempts)
+
+    @property
+    def title(self) -> str:
+        """The incident in one line: the alert's name and the service."""
+        service = self.group.service
+        name = self.group.lead.name
+        return f"{name} {service}" if service and service not in name else name
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process says of it."""
+        return self.status.exit_code

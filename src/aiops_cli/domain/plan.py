@@ -1,0 +1,140 @@
+"""Which actions, in which order, and why: typed proposals from runbooks, checked against catalogue and inventory."""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from aiops_cli.domain.action import Proposal, check_proposal
+from aiops_cli.domain.alert import Signal
+from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
+from aiops_cli.domain.evidence import Change
+from aiops_cli.domain.findings import Case
+from aiops_cli.domain.findings.baseline import latest, usual
+from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
+from aiops_cli.domain.verification import HOLD_S
+from aiops_cli.domain.vocabulary import METRICS, Metric
+from aiops_cli.errors import ActionRefused
+
+# After scaling, this share of the worker slots should be busy: what the queue needs to drain, and room for a peak.
+_TARGET_UTILIZATION = 0.6
+_MOST_GROWTH = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in the order in which they are tried, one an attempt; what was proposed and refused, and why."""
+
+    steps: tuple[Proposal, ...]
+    refused: tuple[str, ...]
+    success: str
+    runbook: str | None = None
+    advice: tuple[str, ...] = ()
+
+
+def draft(
+    diagnosis: Diagnosis,
+    case: Case,
+    runbooks: Sequence[Runbook],
+    inventory: Collection[str],
+    tried: Collection[tuple[str, str, str]],
+) -> Plan:
+    """The plan for a diagnosed fault. `tried` holds identities of proposals that were tried: they are not repeated.
+
+    A model's proposals come first when it made any that hold; the runbook's follow. A stop-gap comes after a fix.
+    """
+    lead = diagnosis.leading
+    book = for_fault(lead.fault, runbooks) if lead else None
+    offered = [*diagnosis.proposals, *(_from_runbook(book, lead, case) if book and lead else ())]
+    kept: dict[tuple[str, str, str], Proposal] = {}
+    refused: list[str] = []
+    for proposal in offered:
+        if proposal.identity in tried:
+            refused.append(f"{_name(proposal)}: already tried in this incident")
+            continue
+        try:
+            check_proposal(proposal, inventory)
+        except ActionRefused as error:
+            refused.append(f"{_name(proposal)}: {error.message}")
+            continue
+        kept.setdefault(proposal.identity, proposal)
+    steps = sorted(kept.values(), key=lambda proposal: proposal.stop_gap)
+    return Plan(
+        steps=tuple(steps),
+        refused=tuple(dict.fromkeys(refused)),
+        success=describe_success(case.signal),
+        runbook=book.id if book else None,
+        advice=_advice(book) if not steps else (),
+    )
+
+
+def describe_success(signal: Signal | None) -> str:
+    """How success will be measured, for the panel."""
+    if signal is None:
+        return "cannot be measured: no signal is bound to this alert"
+    back = "<" if signal.comparison == ">" else ">"
+    return f"{signal.metric} {back} {signal.threshold:g} {signal.unit} for {HOLD_S / 60:.0f} min, with traffic"
+
+
+def _name(proposal: Proposal) -> str:
+    return f"{proposal.action} {proposal.target}"
+
+
+def _from_runbook(book: Runbook, lead: Hypothesis, case: Case) -> Iterable[Proposal]:
+    for entry in book.actions:
+        if (entry.when == "change" and lead.change is None) or (entry.when == "no-change" and lead.change is not None):
+            continue
+        proposal = _fill(entry, book, lead, case)
+        if proposal is not None:
+            yield proposal
+
+
+def _fill(entry: RunbookAction, book: Runbook, lead: Hypothesis, case: Case) -> Proposal | None:
+    """Give a runbook's action its arguments from the evidence, or None when the evidence does not say them."""
+    arguments: dict[str, object] = {}
+    why = f"runbook {book.id}"
+    if entry.action == "scale_service":
+        replicas = _size(case, lead.entity)
+        if replicas is None:
+            return None
+        arguments["replicas"] = replicas
+    elif entry.action == "rollback_release":
+        change = case.evidence.get(lead.change) if lead.change else None
+        if change is None or not isinstance(change.payload, Change) or not change.payload.before:
+            return None
+        arguments["to_version"] = change.payload.before
+        why += f": {change.payload.summary}"
+    return Proposal(entry.action, lead.entity, arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+
+
+def _size(case: Case, entity: str) -> int | None:
+    """Replicas that carry the present load at 60 % utilisation: at least one more than now, at most twice as many."""
+    now = next((latest(s) for _, s in case.evidence.series(Metric.REPLICAS, entity) if s.points), None)
+    if now is None or now < 1:
+        return None
+    load, busy = _ratio(case, entity, Metric.TRAFFIC), _usual(case, entity, Metric.UTILIZATION)
+    needed = now * load * busy / _TARGET_UTILIZATION
+    return int(min(now * _MOST_GROWTH, max(now + 1, math.ceil(needed))))
+
+
+def _ratio(case: Case, entity: str, metric: Metric) -> float:
+    for _, series in case.evidence.series(metric, entity):
+        level = usual(series, METRICS[metric].floor)
+        if level and level.median > 0:
+            return latest(series) / level.median
+    return 1.0
+
+
+def _usual(case: Case, entity: str, metric: Metric) -> float:
+    for _, series in case.evidence.series(metric, entity):
+        level = usual(series, METRICS[metric].floor)
+        if level:
+            return level.median
+    return _TARGET_UTILIZATION
+
+
+def _advice(book: Runbook | None) -> tuple[str, ...]:
+    """What a person can do where no action of the catalogue applies: the runbook's own words."""
+    if book is None:
+        return ()
+    return tuple(line.strip("- ") for line in book.sections.get("Mitigation", "").splitlines() if line.strip())[:5]
+

@@ -1,0 +1,94 @@
+"""Before against after, on the alert's own signal. A model is never asked whether it worked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from aiops_cli.domain.alert import Reading, Signal
+
+# Recovered means well on the good side of the threshold, not a hair over it: real p95 values of 0.42-0.49 against a
+# threshold of 0.5 flip within a minute (real-servers.md section 4).
+_MARGIN = 0.9
+# Traffic that collapsed makes any latency look good.
+_LEAST_TRAFFIC_SHARE = 0.3
+HOLD_S = 180.0
+LIMIT_S = 900.0
+STEP_S = 15.0
+
+
+class Outcome(StrEnum):
+    """What the measurement says."""
+
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    MASKED = "masked"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The measured result: readings before and after, and how long recovery took (seconds of the world's time)."""
+
+    outcome: Outcome
+    reason: str
+    signal: Signal | None
+    before: Reading | None
+    after: Reading | None
+    samples: tuple[Reading, ...] = ()
+    recovered_after_s: float | None = None
+
+    def masked_by(self, reason: str) -> "Verification":
+        """The same measurement, with the finding that the cause is still there."""
+        return replace(self, outcome=Outcome.MASKED, reason=reason)
+
+
+def is_good(signal: Signal, before: Reading, reading: Reading) -> str | None:
+    """None when the reading counts as healthy, else the reason why it does not."""
+    if reading.value is None:
+        return "the signal vanished"
+    if reading.up < reading.expected:
+        return f"only {reading.up} of {reading.expected} replicas are up"
+    margin = signal.threshold * _MARGIN if signal.comparison == ">" else signal.threshold / _MARGIN
+    if replace(signal, threshold=margin).breached(reading.value):
+        return f"{signal.metric} is {reading.value:.3g} {signal.unit}".rstrip()
+    if before.traffic_rps and (reading.traffic_rps or 0.0) < before.traffic_rps * _LEAST_TRAFFIC_SHARE:
+        return f"traffic is {reading.traffic_rps or 0:.0f}/s of {before.traffic_rps:.0f}/s before"
+    return None
+
+
+def held_since(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Reading | None:
+    """The first reading of the unbroken healthy run that the samples end in, or None."""
+    first: Reading | None = None
+    for reading in samples:
+        if is_good(signal, before, reading) is None:
+            first = first or reading
+        else:
+            first = None
+    return first
+
+
+def has_held(signal: Signal, before: Reading, samples: Sequence[Reading]) -> bool:
+    """Whether the samples end in a healthy run of at least HOLD_S seconds."""
+    first = held_since(signal, before, samples)
+    return first is not None and (samples[-1].at - first.at).total_seconds() >= HOLD_S
+
+
+def conclude(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Verification:
+    """Turn readings taken after an action into an outcome; no readings, or only vanished ones, are inconclusive."""
+    if not samples or all(reading.value is None for reading in samples):
+        return Verification(Outcome.INCONCLUSIVE, "the signal could not be measured", signal, before, None, tuple(samples))
+    last = samples[-1]
+    first = held_since(signal, before, samples)
+    if first is not None and has_held(signal, before, samples):
+        took = (first.at - before.at).total_seconds()
+        held = (last.at - first.at).total_seconds()
+        reason = f"held {held / 60:.0f} min"
+        return Verification(Outcome.RECOVERED, reason, signal, before, last, tuple(samples), took)
+    why = is_good(signal, before, last) or "it did not hold long enough"
+    outcome = Outcome.INCONCLUSIVE if last.value is None else Outcome.NOT_RECOVERED
+    return Verification(outcome, why, signal, before, last, tuple(samples))
+
+
+def not_measurable(reason: str) -> Verification:
+    """The outcome when no signal could be bound to the alert."""
+    return Verification(Outcome.INCONCLUSIVE, reason, None, None, None)

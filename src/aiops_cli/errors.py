@@ -1,0 +1,107 @@
+"""Every error that a user can see, with the exit code each one means.
+
+    AiopsError                 1   something of ours or of a backend failed
+    ├── UsageError             2   the command line, or a file it names, cannot be used as it is
+    │   ├── BadInput           2   an alert, evidence or approval file that cannot be read
+    │   ├── BadConfig          2   a setting, scenario or runbook that is not valid
+    │   └── UnknownName        2   a name that is not in the list; carries the nearest ones
+    ├── BackendError           1   a monitoring system or an actuator failed
+    │   └── ActionRefused      1   the backend will not run this call: precondition, target or range
+    ├── ModelError             1   a model gave no usable answer; the pipeline falls back, it never ends a run
+    └── StoreError             1   the incident store cannot be opened, read or written
+
+Whatever is not an `AiopsError` is a bug and ends in a traceback.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a shell or a CI job may rely on; documented in docs/reference/exit-codes.md."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    ACTION_NEEDED = 3
+    NOT_RECOVERED = 4
+    INCONCLUSIVE = 5
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """The sentence that the docs print beside the number."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    ExitCode.DONE: "done: recovered, or nothing was wrong",
+    ExitCode.FAILED: "failed: an error of ours or of a backend",
+    ExitCode.USAGE: "usage or configuration",
+    ExitCode.ACTION_NEEDED: "action needed: a plan exists, and was not approved or not asked for",
+    ExitCode.NOT_RECOVERED: "acted, but the signal did not recover",
+    ExitCode.INCONCLUSIVE: "inconclusive: not enough evidence to say",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+class AiopsError(Exception):
+    """An error with a sentence for the user and, where there is one, a hint what to do next."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(AiopsError):
+    """The command line, or what it names, cannot be used."""
+
+    exit_code = ExitCode.USAGE
+
+
+class BadInput(UsageError):
+    """A file or text from the user cannot be read as what it should be."""
+
+
+class BadConfig(UsageError):
+    """A setting, scenario or runbook does not hold."""
+
+
+class UnknownName(UsageError):
+    """A name that is not in a closed list."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str], near: Iterable[str] = ()) -> None:
+        near = list(near)
+        listed = ", ".join(near or sorted(known)) or "none"
+        hint = f"did you mean {listed}?" if near else f"known: {listed}"
+        super().__init__(f"unknown {what} {name!r}", hint=hint)
+
+
+class BackendError(AiopsError):
+    """A monitoring system or an actuator failed."""
+
+
+class ActionRefused(BackendError):
+    """The backend will not run this call."""
+
+
+class ModelError(AiopsError):
+    """A model gave no usable answer.
+
+    `reason` is one word for telemetry, `message` is for the user; `attributes` belong on the call's span, so that tokens
+    of an unusable answer are still counted.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, hint: str | None = None, attributes: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.attributes = dict(attributes or {})
+
+
+class StoreError(AiopsError):
+    """The incident store cannot be opened, read or written."""

@@ -1,0 +1,377 @@
+"""The state machine: monitor -> diagnose -> remediate -> verify -> report.
+
+`run` is the whole of it. It prints nothing: what happens is published on the bus, and whoever wants to know subscribes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from aiops_cli.domain.action import CATALOGUE
+from aiops_cli.domain.alert import AlertGroup, Reading
+from aiops_cli.domain.diagnosis import Diagnosis, Verdict, ask, diagnose, read
+from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.findings import Case
+from aiops_cli.domain.findings.persistence import find_persisting_cause
+from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
+from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident, Stage, Status
+from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.plan import Plan, draft
+from aiops_cli.domain.runbook import Runbook, match_runbooks
+from aiops_cli.domain.verification import LIMIT_S, STEP_S, Outcome, Verification, conclude, has_held, not_measurable
+from aiops_cli.errors import ActionRefused, AiopsError, BackendError, ModelError, StoreError
+from aiops_cli.events import (
+    Acted,
+    AlertReceived,
+    ApprovalAsked,
+    Closed,
+    Decided,
+    Diagnosed,
+    Escalated,
+    EventBus,
+    EvidenceCollected,
+    Measured,
+    OperationKind,
+    PlanDrafted,
+    Recalled,
+    StageEntered,
+    Verified,
+)
+from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer, Store
+
+_SIMILAR_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Everything outside that a run needs. `actuator` is None where nothing can be changed, `model` when offline."""
+
+    observer: Observer
+    actuator: Actuator | None
+    model: Model | None
+    store: Store
+    approver: Approver
+    clock: Clock
+    bus: EventBus
+    runbooks: Sequence[Runbook] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence."""
+
+    plan_only: bool = False
+    deadline_s: float = 60.0
+    environment: str = "unknown"
+    origin: str | None = None
+    handed: Gathered = field(default_factory=lambda: Gathered((), ()))
+
+
+def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
+    """Take one alert group from intake to a recorded outcome.
+
+    Raises StoreError before any work when nothing can be recorded. Ctrl-C ends in a record that says `interrupted`.
+    """
+    incident = Incident(
+        group, kit.observer.simulated, options.environment, opened_at=kit.clock.now(), origin=options.origin
+    )
+    kit.store.open_incident(incident)
+    try:
+        with kit.bus.operation(OperationKind.WORKFLOW, "triage"):
+            kit.bus.publish(AlertReceived(incident))
+            _work(incident, kit, options)
+            _enter(incident, Stage.REPORT, kit)
+    except KeyboardInterrupt:
+        if incident.closed_at is None:
+            incident.close(Status.INTERRUPTED, kit.clock.now(), f"interrupted during {incident.stage}")
+    except AiopsError as error:
+        incident.close(Status.FAILED, kit.clock.now(), error.message)
+        kit.bus.publish(Closed(incident))
+        raise
+    kit.bus.publish(Closed(incident))
+    return incident
+
+
+def _work(incident: Incident, kit: Kit, options: Options) -> None:
+    """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure."""
+    recall: Recall | None = None
+    for number in range(1, MAX_ATTEMPTS + 1):
+        case = _monitor(incident, kit, options)
+        recall = recall or _recall(incident, kit)
+        diagnosis = _diagnose(incident, case, recall, kit, options)
+        if diagnosis.verdict is not Verdict.FAULT:
+            return _close_without_fault(incident, diagnosis, kit)
+        with _stage(incident, Stage.REMEDIATE, kit):
+            plan = _draft(incident, case, diagnosis, kit)
+            if incident.planned_call is None or kit.actuator is None:
+                return _hand_over(incident, plan, kit, "no action of the catalogue is left to try")
+            if options.plan_only:
+                return incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")
+            attempt = Attempt(number, plan.steps[0], kit.clock.now(), incident.planned_call)
+            incident.attempts.append(attempt)
+            before = _measure(incident, kit)
+            if not _decide(attempt, incident, plan, kit):
+                return incident.close(_unapproved(incident), kit.clock.now(), attempt.explanation)
+            _act(attempt, incident, kit)
+        if attempt.ran and _verify(attempt, incident, case, before, kit).outcome is Outcome.RECOVERED:
+            return incident.close(Status.RECOVERED, kit.clock.now(), attempt.explanation)
+    _hand_over(incident, incident.plan, kit, f"{MAX_ATTEMPTS} attempts did not bring the signal back")
+
+
+# --- monitor ---------------------------------------------------------------------------------------------------------
+
+
+def _monitor(incident: Incident, kit: Kit, options: Options) -> Case:
+    with _stage(incident, Stage.MONITOR, kit):
+        now = kit.clock.now()
+        incident.inventory = tuple(kit.observer.inventory())
+        incident.signal = incident.signal or kit.observer.bind(incident.group)
+        incident.evidence = _look(incident, kit, options)
+        kit.bus.publish(EvidenceCollected(incident, incident.evidence))
+        return Case(incident.group, incident.signal, incident.evidence, now)
+
+
+def _look(incident: Incident, kit: Kit, options: Options) -> EvidenceSet:
+    now = kit.clock.now()
+    with kit.bus.operation(OperationKind.OBSERVE, f"observe {kit.observer.name}") as operation:
+        gathered = kit.observer.observe(incident.group, now)
+        operation.attributes["aiops.evidence.items"] = len(gathered.items)
+    items = (*options.handed.items, *gathered.items)
+    return EvidenceSet.collect(items, (*options.handed.coverage, *gathered.coverage), now)
+
+
+# --- diagnose --------------------------------------------------------------------------------------------------------
+
+
+def _recall(incident: Incident, kit: Kit) -> Recall:
+    with kit.bus.operation(OperationKind.RECALL, "recall") as operation:
+        try:
+            past = kit.store.similar(
+                incident.group, simulated=incident.simulated, exclude={incident.id}, limit=_SIMILAR_SHOWN
+            )
+        except StoreError as error:
+            operation.error, past = error.message, []
+        books = match_runbooks(incident.group, kit.runbooks)
+        operation.attributes |= {"aiops.memory.incidents": len(past), "aiops.memory.runbooks": len(books)}
+    incident.recall = Recall(tuple(past), books)
+    kit.bus.publish(Recalled(incident, incident.recall))
+    return incident.recall
+
+
+def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options: Options) -> Diagnosis:
+    with _stage(incident, Stage.DIAGNOSE, kit):
+        answer = diagnose(case, recall)
+        if kit.model is not None:
+            try:
+                answer = _ask_model(kit.model, incident, case, answer, recall, kit, options)
+            except ModelError as error:
+                answer = replace(answer, degraded=error.message)
+        incident.diagnosis = answer
+        kit.bus.publish(Diagnosed(incident, answer))
+        return answer
+
+
+def _ask_model(
+    model: Model, incident: Incident, case: Case, offline: Diagnosis, recall: Recall, kit: Kit, options: Options
+) -> Diagnosis:
+    tried = [f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts]
+    prompt = ask(case, offline, recall, incident.inventory, tried)
+    name = f"generate_content {model.name.partition(':')[2]}"
+    attributes = {"gen_ai.provider.name": model.provider, "gen_ai.request.model": model.name.partition(":")[2]}
+    with kit.bus.operation(OperationKind.MODEL, name, **attributes) as operation:
+        operation.attributes["gen_ai.prompt.version"] = prompt.version
+        try:
+            reply = model.ask(prompt, options.deadline_s)
+            operation.attributes |= reply.attributes
+            return read(reply.text, case, offline, model.name, incident.inventory)
+        except ModelError as error:
+            operation.attributes |= error.attributes
+            operation.error = error.reason
+            raise
+
+
+def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> None:
+    if incident.acted:
+        return _hand_over(incident, incident.plan, kit, f"after the last action: {diagnosis.summary}")
+    status = Status.HEALTHY if diagnosis.verdict is Verdict.HEALTHY else Status.INCONCLUSIVE
+    incident.close(status, kit.clock.now(), diagnosis.summary)
+
+
+# --- remediate -------------------------------------------------------------------------------------------------------
+
+
+def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit) -> Plan:
+    """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
+    tried = {attempt.proposal.identity for attempt in incident.attempts}
+    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried)
+    incident.planned_call = None
+    while plan.steps and kit.actuator is not None and incident.planned_call is None:
+        try:
+            incident.planned_call = kit.actuator.prepare(plan.steps[0])
+        except BackendError as error:
+            refused = f"{plan.steps[0].action} {plan.steps[0].target}: {error.message}"
+            plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
+    incident.plan = plan
+    kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
+    return plan
+
+
+def _decide(attempt: Attempt, incident: Incident, plan: Plan, kit: Kit) -> bool:
+    """Ask, record the answer, and let the gate judge the call as it would run now."""
+    assert attempt.call is not None and incident.diagnosis is not None and kit.actuator is not None
+    kit.bus.publish(ApprovalAsked(incident, attempt, attempt.call))
+    with kit.bus.operation(OperationKind.PERSON, "approval"):
+        decision = kit.approver.decide(attempt.call, attempt, plan, incident.diagnosis.confidence)
+    attempt.decision = decision
+    incident.acknowledged_at = incident.acknowledged_at or kit.clock.now()
+    attempt.ruling = _judge(attempt, incident, decision, kit)
+    if not attempt.ruling.allowed:
+        attempt.finished_at = kit.clock.now()
+    kit.bus.publish(Decided(incident, attempt, decision, attempt.ruling))
+    if decision.interrupted:
+        raise KeyboardInterrupt
+    return attempt.ruling.allowed
+
+
+def _judge(attempt: Attempt, incident: Incident, decision: Decision, kit: Kit) -> Ruling:
+    assert attempt.call is not None and kit.actuator is not None
+    try:
+        kit.store.record_decision(incident, attempt, decision)
+        used = decision.token is not None and kit.store.is_used(decision.token)
+    except StoreError as error:
+        return Ruling(False, f"the decision could not be recorded: {error.message}", "record-first")
+    if decision.answer is Answer.APPROVE:
+        try:
+            attempt.call = kit.actuator.prepare(attempt.proposal)
+        except BackendError as error:
+            return Ruling(False, f"the target changed: {error.message}", "exact-call")
+    return judge(attempt.call, decision, recorded=True, used=used, now=kit.clock.wall())
+
+
+def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:
+    """Make the permitted call. The record comes first; without it there is no effect."""
+    assert attempt.ruling is not None and attempt.ruling.permit is not None and kit.actuator is not None
+    permit = attempt.ruling.permit
+    try:
+        row = kit.store.begin_action(incident, attempt, permit)
+    except StoreError as error:
+        attempt.detail = f"not run, because it could not be recorded: {error.message}"
+        raise
+    attributes = {"gen_ai.tool.name": permit.call.action, "gen_ai.tool.type": "function"}
+    attempt.acted_at = kit.clock.now()
+    # Until the backend has answered nobody knows; an interruption leaves it so.
+    attempt.state = ActionState.UNKNOWN
+    try:
+        with kit.bus.operation(OperationKind.TOOL, f"execute_tool {permit.call.action}", **attributes):
+            attempt.detail = kit.actuator.apply(permit)
+        attempt.state = ActionState.DONE
+    except (ActionRefused, BackendError) as error:
+        attempt.state, attempt.detail = ActionState.FAILED, error.message
+        attempt.finished_at = kit.clock.now()
+    finally:
+        kit.store.end_action(row, attempt)
+    kit.bus.publish(Acted(incident, attempt))
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+
+
+def _measure(incident: Incident, kit: Kit) -> Reading | None:
+    if incident.signal is None:
+        return None
+    try:
+        return kit.observer.measure(incident.signal)
+    except BackendError:
+        return None
+
+
+def _verify(attempt: Attempt, incident: Incident, case: Case, before: Reading | None, kit: Kit) -> Verification:
+    """Measure the signal until it has held, or the time is up; then look whether the cause is still there."""
+    with _stage(incident, Stage.VERIFY, kit):
+        result = _sample(incident, before, kit)
+        if result.outcome is Outcome.RECOVERED:
+            result = _look_behind(attempt, incident, case, result, kit)
+        attempt.verification = result
+        attempt.finished_at = kit.clock.now()
+        if result.outcome is Outcome.RECOVERED:
+            incident.mitigated_at = incident.mitigated_at or kit.clock.now()
+        kit.bus.publish(Verified(incident, attempt, result))
+        return result
+
+
+def _sample(incident: Incident, before: Reading | None, kit: Kit) -> Verification:
+    signal = incident.signal
+    if signal is None or before is None:
+        return not_measurable("no signal is bound to this alert")
+    samples: list[Reading] = []
+    with kit.bus.operation(OperationKind.WORLD, "wait for the signal"):
+        for _ in range(int(LIMIT_S / STEP_S)):
+            kit.clock.wait(STEP_S)
+            try:
+                samples.append(kit.observer.measure(signal))
+            except BackendError:
+                continue
+            kit.bus.publish(Measured(incident, signal, samples[-1]))
+            if has_held(signal, before, samples):
+                break
+    return conclude(signal, before, samples)
+
+
+def _look_behind(
+    attempt: Attempt, incident: Incident, case: Case, result: Verification, kit: Kit
+) -> Verification:
+    lead = incident.diagnosis.leading if incident.diagnosis else None
+    if lead is None or attempt.acted_at is None:
+        return result
+    after = _look(incident, kit, Options())
+    reason = find_persisting_cause(lead.entity, lead.fault, case.evidence, after, attempt.acted_at)
+    return result.masked_by(f"the signal is back, but {reason}") if reason else result
+
+
+# --- report ----------------------------------------------------------------------------------------------------------
+
+
+def _unapproved(incident: Incident) -> Status:
+    return Status.NOT_RECOVERED if incident.acted else Status.ACTION_NEEDED
+
+
+def _hand_over(incident: Incident, plan: Plan | None, kit: Kit, error: str) -> None:
+    """Row B8: error, attempts (they are in the record), root cause as understood, lettered options, an open decision."""
+    diagnosis = incident.diagnosis
+    incident.escalation = Escalation(
+        error=error,
+        root_cause=diagnosis.summary if diagnosis else "not known",
+        options=tuple(f"{letter}) {text}" for letter, text in zip("ABCDEF", _ways_on(incident, plan), strict=False)),
+    )
+    status = _unapproved(incident)
+    if incident.attempts and not incident.acted and all(a.state is ActionState.FAILED for a in incident.attempts):
+        status = Status.FAILED
+    incident.close(status, kit.clock.now(), error)
+    kit.bus.publish(Escalated(incident, incident.escalation))
+
+
+def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
+    done = [a for a in incident.attempts if a.state is ActionState.DONE and a.call]
+    for attempt in reversed(done):
+        if attempt.call and attempt.call.undo.action and CATALOGUE[attempt.call.action].reversible:
+            yield f"take back {attempt.call.action} {attempt.call.target}: {attempt.call.undo.text}"
+            break
+    for text in (plan.advice if plan else ())[:2]:
+        yield text
+    for other in (incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ()):
+        yield f"follow the next hypothesis: {other.phrase}"
+    yield f"page the owner of {incident.group.service or incident.group.lead.name}"
+
+
+def _enter(incident: Incident, stage: Stage, kit: Kit) -> None:
+    incident.advance(stage)
+    kit.bus.publish(StageEntered(incident, stage))
+
+
+@contextmanager
+def _stage(incident: Incident, stage: Stage, kit: Kit) -> Iterator[None]:
+    """One specialist's turn: the state moves on, and everything inside is in its span."""
+    _enter(incident, stage, kit)
+    with kit.bus.operation(OperationKind.STAGE, stage.value):
+        yield
+

@@ -1,0 +1,118 @@
+"""What the pipeline needs of the outside. Each port is the fewest methods that work, and names the errors it may raise."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from aiops_cli.domain.action import EffectiveCall, Proposal
+from aiops_cli.domain.alert import AlertGroup, Reading, Signal
+from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.evidence import Coverage, Evidence
+from aiops_cli.domain.gate import Decision, Permit
+from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.memory import SimilarIncident
+from aiops_cli.domain.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one source gave: items (ids are given later) and its rows of the ledger."""
+
+    items: tuple[Evidence, ...]
+    coverage: tuple[Coverage, ...]
+
+
+class Observer(Protocol):
+    """Reads a world, and cannot change it. `observe` never raises: a source that failed is a row of the ledger."""
+
+    name: str
+    simulated: bool
+
+    def inventory(self) -> Sequence[str]:
+        """Names of the services that may be looked at or acted on."""
+
+    def bind(self, group: AlertGroup) -> Signal | None:
+        """The alert's own condition, or None when it cannot be found."""
+
+    def observe(self, group: AlertGroup, now: datetime) -> Gathered:
+        """Everything about the incident window that ends at `now`."""
+
+    def measure(self, signal: Signal) -> Reading:
+        """The signal at this moment. Raises BackendError when the source does not answer."""
+
+
+class Actuator(Protocol):
+    """Changes a world, with a Permit and in no other way."""
+
+    def prepare(self, proposal: Proposal) -> EffectiveCall:
+        """Read the target's state and make the proposal absolute. Raises ActionRefused; changes nothing."""
+
+    def apply(self, permit: Permit) -> str:
+        """Make the permitted call and return one line on what was done. Raises BackendError or ActionRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """A model's answer, untrusted, with attributes for its span (OpenTelemetry GenAI names)."""
+
+    text: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Model(Protocol):
+    """A language model. `name` is `provider:id`."""
+
+    name: str
+    provider: str
+
+    def ask(self, prompt: Prompt, deadline_s: float) -> ModelReply:
+        """One call, with an end after `deadline_s` seconds whatever the network does. Raises ModelError only."""
+
+
+class Approver(Protocol):
+    """Asks a person. Never raises: whatever goes wrong is a denial with its reason."""
+
+    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
+        """The answer to exactly this call."""
+
+
+class Clock(Protocol):
+    """The world's time, and the person's."""
+
+    def now(self) -> datetime:
+        """The world's time, aware; simulated worlds have their own."""
+
+    def wall(self) -> datetime:
+        """The person's time, aware: approvals expire by it."""
+
+    def wait(self, seconds: float) -> None:
+        """Let the world go on for that long."""
+
+
+class Store(Protocol):
+    """Remembers. Every method may raise StoreError, and nothing else."""
+
+    def open_incident(self, incident: Incident) -> None:
+        """Give the incident its id, see whether it is a repeat, and write it down."""
+
+    def save(self, incident: Incident) -> None:
+        """Write the incident as it stands."""
+
+    def remember(self, incident: Incident, key: str, value: str) -> None:
+        """A short-term fact of the running incident."""
+
+    def record_decision(self, incident: Incident, attempt: Attempt, decision: Decision) -> None:
+        """Write a decision down before anything follows from it."""
+
+    def is_used(self, token: str) -> bool:
+        """Whether an approval with this token has already run."""
+
+    def begin_action(self, incident: Incident, attempt: Attempt, permit: Permit) -> int:
+        """Write the action down before its effect; returns its row. A token that ran before raises StoreError."""
+
+    def end_action(self, row: int, attempt: Attempt) -> None:
+        """Write down what became of it."""
+
+    def similar(self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int) -> list[SimilarIncident]:
+        """Past incidents like this one, best first."""

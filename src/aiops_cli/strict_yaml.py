@@ -1,0 +1,97 @@
+"""YAML without its traps: no duplicate keys, no aliases, no tags, and a line for every value.
+
+PyYAML keeps the last of two equal keys, expands aliases without a bound and reads `no` as False; here the first two
+are errors and the third is, as in YAML 1.2, a string. See docs/adr/0004-yaml.md.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from aiops_cli.errors import BadConfig
+
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 50
+Path = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2 booleans and without timestamps or sexagesimal numbers."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in rows if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
+    for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+
+
+@dataclass(frozen=True, slots=True)
+class YamlDocument:
+    """Data with the place of every value: `lines` maps a path such as ("services", 0, "name") to its line."""
+
+    name: str
+    data: Any
+    lines: Mapping[Path, int] = field(repr=False)
+
+    def where(self, path: Path) -> str:
+        """`file:line: field` for a path; the line of the nearest parent when the field itself is missing."""
+        at: Path = path
+        while at and at not in self.lines:
+            at = at[:-1]
+        dotted = ".".join(str(part) for part in path) or "document"
+        return f"{self.name}:{self.lines.get(at, 1)}: {dotted}"
+
+
+def read_yaml(text: str, name: str) -> YamlDocument:
+    """Parse one document. Raises BadConfig with file, line and column."""
+    if len(text) > _MAX_BYTES:
+        raise BadConfig(f"{name}: larger than {_MAX_BYTES // 1_000_000} MB")
+    loader = _Loader(text)
+    try:
+        _refuse_aliases(text, name)
+        node = loader.get_single_node()
+        lines: dict[Path, int] = {}
+        if node is not None:
+            _walk(node, (), lines, name)
+        data = loader.construct_document(node) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise BadConfig(f"{name}{place}: {error.problem or error.context or 'not YAML'}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadConfig(f"{name}: not YAML: {error}") from error
+    finally:
+        loader.dispose()
+    return YamlDocument(name, data, lines)
+
+
+def _refuse_aliases(text: str, name: str) -> None:
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise BadConfig(f"{name}:{event.start_mark.line + 1}: anchors and aliases are not allowed")
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
+    line = node.start_mark.line + 1
+    lines[path] = line
+    if len(path) > _MAX_DEPTH:
+        raise BadConfig(f"{name}:{line}: nested more than {_MAX_DEPTH} deep")
+    if not node.tag.startswith("tag:yaml.org,2002:"):
+        raise BadConfig(f"{name}:{line}: tag {node.tag} is not allowed")
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            key_line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                raise BadConfig(f"{name}:{key_line}: a key must be a plain word")
+            if key.value in seen:
+                raise BadConfig(f"{name}:{key_line}: key {key.value!r} occurs twice")
+            seen.add(key.value)
+            _walk(value, (*path, key.value), lines, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*path, index), lines, name)
