@@ -15,9 +15,10 @@ from aiops_cli.domain.alert import Reading, Signal
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.gate import Decision, Ruling
-from aiops_cli.domain.incident import Attempt, Escalation, Incident, Stage
+from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.status import Stage
 from aiops_cli.domain.verification import Verification
 
 

@@ -14,10 +14,11 @@ from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.persistence import find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
-from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident, Stage, Status
+from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft
 from aiops_cli.domain.runbook import Runbook, match_runbooks
+from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.verification import LIMIT_S, STEP_S, Outcome, Verification, conclude, has_held, not_measurable
 from aiops_cli.errors import ActionRefused, AiopsError, BackendError, ModelError, StoreError
 from aiops_cli.events import (
@@ -174,7 +175,9 @@ def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options:
 def _ask_model(
     model: Model, incident: Incident, case: Case, offline: Diagnosis, recall: Recall, kit: Kit, options: Options
 ) -> Diagnosis:
-    tried = [f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts]
+    tried = [
+        f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts
+    ]
     prompt = ask(case, offline, recall, incident.inventory, tried)
     name = f"generate_content {model.name.partition(':')[2]}"
     attributes = {"gen_ai.provider.name": model.provider, "gen_ai.request.model": model.name.partition(":")[2]}
@@ -317,9 +320,7 @@ def _sample(incident: Incident, before: Reading | None, kit: Kit) -> Verificatio
     return conclude(signal, before, samples)
 
 
-def _look_behind(
-    attempt: Attempt, incident: Incident, case: Case, result: Verification, kit: Kit
-) -> Verification:
+def _look_behind(attempt: Attempt, incident: Incident, case: Case, result: Verification, kit: Kit) -> Verification:
     lead = incident.diagnosis.leading if incident.diagnosis else None
     if lead is None or attempt.acted_at is None:
         return result
@@ -358,7 +359,7 @@ def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
             break
     for text in (plan.advice if plan else ())[:2]:
         yield text
-    for other in (incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ()):
+    for other in incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ():
         yield f"follow the next hypothesis: {other.phrase}"
     yield f"page the owner of {incident.group.service or incident.group.lead.name}"
 
@@ -374,4 +375,3 @@ def _stage(incident: Incident, stage: Stage, kit: Kit) -> Iterator[None]:
     _enter(incident, stage, kit)
     with kit.bus.operation(OperationKind.STAGE, stage.value):
         yield
-

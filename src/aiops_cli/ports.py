@@ -114,5 +114,7 @@ class Store(Protocol):
     def end_action(self, row: int, attempt: Attempt) -> None:
         """Write down what became of it."""
 
-    def similar(self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int) -> list[SimilarIncident]:
+    def similar(
+        self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int
+    ) -> list[SimilarIncident]:
         """Past incidents like this one, best first."""

@@ -41,7 +41,19 @@ _SERVICE_LABELS = (
 # Labels that change from one firing of the same problem to the next; a fingerprint that kept them would see every
 # repeat as new.
 _VOLATILE_LABELS = frozenset(
-    {"instance", "pod", "pod_name", "endpoint", "prometheus", "replica", "severity", "uid", "container_id", "le", "value"}
+    {
+        "instance",
+        "pod",
+        "pod_name",
+        "endpoint",
+        "prometheus",
+        "replica",
+        "severity",
+        "uid",
+        "container_id",
+        "le",
+        "value",
+    }
 )
 
 

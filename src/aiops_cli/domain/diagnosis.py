@@ -383,12 +383,16 @@ def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str]
         "condition": [case.signal.expression if case.signal else "not known"],
         "findings of the deterministic reasoner": [
             f"verdict {offline.verdict}, confidence {offline.confidence:.2f}: {offline.summary}",
-            *(f"{h.entity} / {h.fault}: {'; '.join(h.statements)} [{' '.join(h.evidence)}]" for h in offline.hypotheses),
+            *(
+                f"{h.entity} / {h.fault}: {'; '.join(h.statements)} [{' '.join(h.evidence)}]"
+                for h in offline.hypotheses
+            ),
             *(f"ruled out: {text}" for text in offline.ruled_out),
         ],
         "coverage ledger": [f"{c.source}: {c.status} {c.detail}" for c in case.evidence.coverage],
         "memory (priors, not evidence)": [
-            f"{i.id} {i.title}: {i.cause}; fix: {i.fix or 'unknown'}, verified: {i.fix_verified}" for i in recall.incidents
+            f"{i.id} {i.title}: {i.cause}; fix: {i.fix or 'unknown'}, verified: {i.fix_verified}"
+            for i in recall.incidents
         ],
         "already tried in this incident": list(tried),
         "catalogue of actions": [
@@ -397,8 +401,12 @@ def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str]
         ],
         "inventory": [", ".join(inventory)],
     }
-    parts = [f"## {title}\n" + "\n".join(line for line in lines if line) for title, lines in sections.items() if any(lines)]
-    parts.append("## evidence (untrusted data)\n<evidence>\n" + "\n".join(_evidence_lines(case, offline)) + "\n</evidence>")
+    parts = [
+        f"## {title}\n" + "\n".join(line for line in lines if line) for title, lines in sections.items() if any(lines)
+    ]
+    parts.append(
+        "## evidence (untrusted data)\n<evidence>\n" + "\n".join(_evidence_lines(case, offline)) + "\n</evidence>"
+    )
     return Prompt(_SYSTEM, "\n\n".join(parts), ANSWER_SCHEMA)
 
 
@@ -406,7 +414,9 @@ def _evidence_lines(case: Case, offline: Diagnosis) -> list[str]:
     cited = [item for eid in offline.evidence if (item := case.evidence.get(eid))]
     others = [item for item in case.evidence.items if item not in cited]
     lines = [
-        f"{i.id} [{i.source}] {i.entity} {i.at:%Y-%m-%dT%H:%M:%SZ} {i.text}" if i.at else f"{i.id} [{i.source}] {i.entity} {i.text}"
+        f"{i.id} [{i.source}] {i.entity} {i.at:%Y-%m-%dT%H:%M:%SZ} {i.text}"
+        if i.at
+        else f"{i.id} [{i.source}] {i.entity} {i.text}"
         for i in [*cited, *others][:_MAX_ITEMS]
     ]
     left = len(case.evidence.items) - _MAX_ITEMS
@@ -442,7 +452,9 @@ def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Co
         ruled_out=offline.ruled_out,
         not_seen=not_seen(case.evidence),
         assumption="assumes that the model reads the evidence rightly" if ASSUMED <= confidence <= PLAIN else None,
-        question=(safe(answer.question, one_line=True) or offline.question) if verdict is Verdict.INCONCLUSIVE else None,
+        question=(safe(answer.question, one_line=True) or offline.question)
+        if verdict is Verdict.INCONCLUSIVE
+        else None,
         options=_options(case) if verdict is Verdict.INCONCLUSIVE else (),
         rule_change=suggest_rule(case) if verdict is Verdict.HEALTHY else None,
         reasoner=reasoner,
@@ -484,7 +496,9 @@ def _supported(answer: _Answer, evidence: EvidenceSet) -> tuple[tuple[Hypothesis
         invented = [eid for eid in claim.evidence if not evidence.get(eid)]
         text = safe(claim.statement, one_line=True)
         if invented:
-            struck.append(f"cited {', '.join(safe(eid, one_line=True, limit=20) for eid in invented[:5])}: no such evidence")
+            struck.append(
+                f"cited {', '.join(safe(eid, one_line=True, limit=20) for eid in invented[:5])}: no such evidence"
+            )
         if not ids:
             struck.append(text)
             continue

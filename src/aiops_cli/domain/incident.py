@@ -1,6 +1,5 @@
 """The record of one incident, and its state machine: monitor, diagnose, remediate, verify, report."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,62 +11,11 @@ from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.gate import Decision, Ruling
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.status import NEXT, Stage, Status
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.errors import ExitCode
 
 MAX_ATTEMPTS = 3
-
-
-class Stage(StrEnum):
-    """The states of the machine while it runs."""
-
-    RECEIVED = "received"
-    MONITOR = "monitor"
-    DIAGNOSE = "diagnose"
-    REMEDIATE = "remediate"
-    VERIFY = "verify"
-    REPORT = "report"
-
-
-# REPORT can follow every stage: an answer is owed whatever happened. VERIFY leads back to MONITOR for the next attempt.
-_NEXT: Mapping[Stage, frozenset[Stage]] = {
-    Stage.RECEIVED: frozenset({Stage.MONITOR, Stage.REPORT}),
-    Stage.MONITOR: frozenset({Stage.DIAGNOSE, Stage.REPORT}),
-    Stage.DIAGNOSE: frozenset({Stage.REMEDIATE, Stage.REPORT}),
-    Stage.REMEDIATE: frozenset({Stage.VERIFY, Stage.MONITOR, Stage.REPORT}),
-    Stage.VERIFY: frozenset({Stage.MONITOR, Stage.REPORT}),
-    Stage.REPORT: frozenset(),
-}
-
-
-class Status(StrEnum):
-    """How an incident stands. A rejected or failed action can never be `RECOVERED`: only a measurement is."""
-
-    RUNNING = "running"
-    RECOVERED = "recovered"
-    HEALTHY = "healthy"
-    ACTION_NEEDED = "action_needed"
-    NOT_RECOVERED = "not_recovered"
-    INCONCLUSIVE = "inconclusive"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code of a run that ends so."""
-        return _EXIT_CODES[self]
-
-
-_EXIT_CODES = {
-    Status.RUNNING: ExitCode.FAILED,
-    Status.RECOVERED: ExitCode.DONE,
-    Status.HEALTHY: ExitCode.DONE,
-    Status.ACTION_NEEDED: ExitCode.ACTION_NEEDED,
-    Status.NOT_RECOVERED: ExitCode.NOT_RECOVERED,
-    Status.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    Status.INTERRUPTED: ExitCode.INTERRUPTED,
-    Status.FAILED: ExitCode.FAILED,
-}
 
 
 class ActionState(StrEnum):
@@ -160,7 +108,7 @@ class Incident:
 
     def advance(self, to: Stage) -> None:
         """Move to the next stage. A step out of order is our bug: RuntimeError."""
-        if to not in _NEXT[self.stage]:
+        if to not in NEXT[self.stage]:
             raise RuntimeError(f"no way from {self.stage} to {to}")
         self.stage = to
 

@@ -16,8 +16,44 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _STATUS_CODE = re.compile(r"(\d{3})s")
 _SUFFIXES = ("ings", "ing", "ies", "ied", "es", "ed", "s")
 _STOP_WORDS = frozenset(
-    "a an and are as at be been but by for from has have high in is it its of on or over since that the their this to"
-    " was were will with than then there".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "but",
+        "by",
+        "for",
+        "from",
+        "has",
+        "have",
+        "high",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "over",
+        "since",
+        "that",
+        "the",
+        "their",
+        "this",
+        "to",
+        "was",
+        "were",
+        "will",
+        "with",
+        "than",
+        "then",
+        "there",
+    ]
 )
 
 # BM25F as in Zaragoza et al. 2004. Field lengths are typical ones and fixed, so that an impact stored today stays

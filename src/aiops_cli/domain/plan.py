@@ -137,4 +137,3 @@ def _advice(book: Runbook | None) -> tuple[str, ...]:
     if book is None:
         return ()
     return tuple(line.strip("- ") for line in book.sections.get("Mitigation", "").splitlines() if line.strip())[:5]
-

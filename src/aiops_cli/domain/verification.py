@@ -76,7 +76,9 @@ def has_held(signal: Signal, before: Reading, samples: Sequence[Reading]) -> boo
 def conclude(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Verification:
     """Turn readings taken after an action into an outcome; no readings, or only vanished ones, are inconclusive."""
     if not samples or all(reading.value is None for reading in samples):
-        return Verification(Outcome.INCONCLUSIVE, "the signal could not be measured", signal, before, None, tuple(samples))
+        return Verification(
+            Outcome.INCONCLUSIVE, "the signal could not be measured", signal, before, None, tuple(samples)
+        )
     last = samples[-1]
     first = held_since(signal, before, samples)
     if first is not None and has_held(signal, before, samples):

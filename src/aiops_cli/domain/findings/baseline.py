@@ -84,3 +84,18 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
 def clock(unix_s: float) -> str:
     """A time of day for a sentence, UTC."""
     return f"{datetime.fromtimestamp(unix_s, UTC):%H:%M}"
+
+
+def describe(series: Series, floor: float) -> str:
+    """A series in one line: its value now, and what is usual."""
+    if not series.points:
+        return f"{series.metric} has no points"
+    level = usual(series, floor)
+    now = _figure(latest(series), series.unit)
+    return f"{series.metric} {now}" + (f" (usual {_figure(level.median, series.unit)})" if level else "")
+
+
+def _figure(value: float, unit: str) -> str:
+    if unit == "bytes":
+        return f"{value / 2**20:.0f} MiB"
+    return f"{value:.3g}{'' if unit in ('', 'ratio') else ' ' * (unit != '/s') + unit}"

@@ -29,7 +29,9 @@ def find(case: Case) -> Iterator[Finding]:
         yield Finding(
             lane="changes",
             entity=item.entity,
-            fault=FaultClass.CONFIGURATION_ERROR if change.kind in ("config", "flag") else FaultClass.RELEASE_REGRESSION,
+            fault=FaultClass.CONFIGURATION_ERROR
+            if change.kind in ("config", "flag")
+            else FaultClass.RELEASE_REGRESSION,
             weight=score,
             statement=f"{change.summary}, {ago:.0f} min before the onset",
             evidence=(item.id,),
@@ -40,16 +42,27 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def rule_out(case: Case) -> Iterator[Exclusion]:
-    """Changes that cannot have caused it: after the onset, or hours before it."""
+    """Changes that cannot have caused it: after the onset, hours before it, or later than the same trouble before."""
     onset = find_onset(case)
+    seen_before = _first_breach(case) if onset is None else None
     for item, change in case.evidence.of(Change):
-        if onset is None or item.at is None:
+        at = item.at.timestamp() if item.at else None
+        if at is None:
             continue
-        before_s = onset - item.at.timestamp()
-        if before_s < -_AFTER_ONSET_S:
-            yield Exclusion(f"{change.summary} at {clock(item.at.timestamp())}: after the onset", (item.id,))
-        elif before_s > _FAR_S:
-            yield Exclusion(f"{change.summary}: {before_s / 3600:.0f} h before the onset", (item.id,))
+        if onset is not None and at - onset > _AFTER_ONSET_S:
+            yield Exclusion(f"{change.summary} at {clock(at)}: after the onset", (item.id,))
+        elif onset is not None and onset - at > _FAR_S:
+            yield Exclusion(f"{change.summary}: {(onset - at) / 3600:.0f} h before the onset", (item.id,))
+        elif seen_before is not None and at > seen_before:
+            yield Exclusion(f"{change.summary} at {clock(at)}: the same was seen at {clock(seen_before)}", (item.id,))
+
+
+def _first_breach(case: Case) -> float | None:
+    if case.signal is None:
+        return None
+    for _, series in case.evidence.series(case.signal.metric, case.signal.entity):
+        return next((time for time, value in series.points if case.signal.breached(value)), None)
+    return None
 
 
 def find_onset(case: Case) -> float | None:

@@ -11,7 +11,9 @@ from aiops_cli.domain.vocabulary import FaultClass
 _ERROR = re.compile(
     r"\b(ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\b\w*(Exception|Error)\b[:(]|Traceback \(most recent|(?i:\b(panic|fatal):)"
 )
-_UNHEALTHY = re.compile(r"(?i)CrashLoopBackOff|\bBackOff\b|\bFailed\b|\bError\b|\bEvicted\b|\bPending\b|\bWarning\b|exception")
+_UNHEALTHY = re.compile(
+    r"(?i)CrashLoopBackOff|\bBackOff\b|\bFailed\b|\bError\b|\bEvicted\b|\bPending\b|\bWarning\b|exception"
+)
 _HEALTHY = re.compile(r"\bRunning\b|\bReady\s+True\b|phase: Running")
 _QUOTED_CHARS = 220
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")

@@ -10,6 +10,7 @@ from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
 _QUIET_S = 120.0
+_GAP_S = 60.0
 _ERRORS_WARNING = 0.01
 
 
@@ -22,19 +23,15 @@ class Episode:
 
 
 def episodes(signal: Signal, points: Sequence[tuple[float, float]]) -> list[Episode]:
-    """Every unbroken stretch in which the signal was on the firing side."""
+    """Every stretch in which the signal was on the firing side; gaps of up to a minute do not end one."""
     found: list[Episode] = []
-    start: float | None = None
-    last = 0.0
     for time, value in points:
-        if signal.breached(value):
-            start = time if start is None else start
-            last = time
-        elif start is not None:
-            found.append(Episode(start, last))
-            start = None
-    if start is not None:
-        found.append(Episode(start, last))
+        if not signal.breached(value):
+            continue
+        if found and time - found[-1].end <= _GAP_S:
+            found[-1] = Episode(found[-1].start, time)
+        else:
+            found.append(Episode(time, time))
     return found
 
 
@@ -88,15 +85,15 @@ def _resolved(case: Case) -> Finding:
 def _back(case: Case, signal: Signal, evidence_id: str, series: Series, past: list[Episode]) -> Finding:
     if past:
         lasted = (past[-1].end - past[-1].start) / 60
-        text = f"back under its threshold since {clock(past[-1].end)}, after {lasted:.1f} min above"
+        text = f"back since {clock(past[-1].end)} after {lasted:.1f} min on the wrong side of"
     else:
-        text = "never over its threshold in the window"
+        text = "in the whole window never on the wrong side of"
     return Finding(
         lane="recovery",
         entity=signal.entity,
         fault=FaultClass.RECOVERED,
         weight=3.0,
-        statement=f"{signal.metric} is {latest(series):.2f} {signal.unit}, {text} of {signal.threshold:g} {signal.unit}",
+        statement=f"{signal.metric} is {latest(series):.2f} {signal.unit}, {text} {signal.threshold:g} {signal.unit}",
         evidence=(evidence_id, *_calm(case, signal.entity)),
         basis="on the good side for 2 min or more",
     )

@@ -1,0 +1,47 @@
+"""Alertmanager's webhook, version 4: one notification is one group, and each alert has a status of its own.
+
+Format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiops_cli.adapters.alerts.fields import alert_of, read_list, read_map, read_object, read_text, read_time
+from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus
+from aiops_cli.errors import BadInput
+
+NAME = "Alertmanager webhook v4"
+
+
+def matches(data: Any) -> bool:
+    """A list of alerts together with what only a notification has."""
+    return isinstance(data, Mapping) and "alerts" in data and ("groupKey" in data or "receiver" in data)
+
+
+def parse(data: Any) -> list[AlertGroup]:
+    """One group. Raises BadInput naming the alert and the field."""
+    alerts = [_alert(item, f"alerts[{index}]") for index, item in enumerate(read_list(data["alerts"], "alerts"))]
+    if not alerts:
+        return []
+    key = data.get("groupKey")
+    # Alertmanager before 0.6 sent a number.
+    return [AlertGroup("alertmanager", str(key) if isinstance(key, int) else read_text(key, "groupKey"), tuple(alerts))]
+
+
+def _alert(item: Any, where: str) -> Alert:
+    item = read_object(item, where)
+    labels = read_map(item.get("labels"), f"{where}.labels")
+    if not labels:
+        raise BadInput(f"{where} has no labels", hint="each alert of a webhook carries its labels")
+    status = item.get("status", "firing")
+    if status not in ("firing", "resolved"):
+        raise BadInput(f"{where}.status must be firing or resolved", hint="see docs/guides/alerts.md")
+    annotations = read_map(item.get("annotations"), f"{where}.annotations")
+    return alert_of(
+        labels,
+        annotations,
+        AlertStatus(status),
+        read_time(item.get("startsAt"), f"{where}.startsAt"),
+        read_time(item.get("endsAt"), f"{where}.endsAt"),
+        (read_text(item.get("generatorURL"), f"{where}.generatorURL"), annotations.get("runbook_url", "")),
+    )

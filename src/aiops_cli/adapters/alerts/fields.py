@@ -1,0 +1,92 @@
+"""What the parsers share: strings made safe, times, links."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiops_cli.domain.alert import Alert, AlertStatus, find_service, read_severity
+from aiops_cli.domain.redact import safe
+from aiops_cli.errors import BadInput
+
+_MAX_VALUE = 4_000
+_MAX_ALERTS = 1_000
+
+
+def read_map(value: Any, what: str) -> dict[str, str]:
+    """A map of strings, safe to show. Raises BadInput when it is anything else."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{what} must be an object of strings", hint="see docs/guides/alerts.md")
+    return {
+        safe(str(key), one_line=True, limit=200): safe(inner if isinstance(inner, str) else str(inner), limit=_MAX_VALUE)
+        for key, inner in value.items()
+    }
+
+
+def read_text(value: Any, what: str) -> str:
+    """A string, safe to show. Raises BadInput when it is anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadInput(f"{what} must be a string", hint="see docs/guides/alerts.md")
+    return safe(value, limit=_MAX_VALUE)
+
+
+def read_list(value: Any, what: str) -> list[Any]:
+    """A bounded list. Raises BadInput."""
+    if not isinstance(value, list):
+        raise BadInput(f"{what} must be a list", hint="see docs/guides/alerts.md")
+    if len(value) > _MAX_ALERTS:
+        raise BadInput(f"{what} holds {len(value)} alerts, more than {_MAX_ALERTS}", hint="split the file")
+    return value
+
+
+def read_object(value: Any, what: str) -> Mapping[str, Any]:
+    """An object. Raises BadInput."""
+    if not isinstance(value, Mapping):
+        raise BadInput(f"{what} must be an object", hint="see docs/guides/alerts.md")
+    return value
+
+
+def read_time(value: Any, what: str) -> datetime | None:
+    """An RFC 3339 time, aware; None for none and for Go's zero time. Raises BadInput for anything else."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadInput(f"{what} must be a time such as 2026-11-20T03:08:00Z", hint="see docs/guides/alerts.md")
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        shown = safe(value, one_line=True, limit=40)
+        raise BadInput(f"{what} is not a time: {shown!r}", hint="expected is 2026-11-20T03:08:00Z") from error
+    # Go prints its zero time where there is no end yet.
+    if at.year < 1970:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def alert_of(
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    status: AlertStatus,
+    starts_at: datetime | None,
+    ends_at: datetime | None,
+    links: tuple[str, ...],
+) -> Alert:
+    """An alert in Prometheus' terms: everything is in labels and annotations."""
+    summary = annotations.get("summary") or annotations.get("message") or annotations.get("description") or ""
+    native = labels.get("severity")
+    return Alert(
+        name=labels.get("alertname") or "unnamed alert",
+        status=status,
+        severity=read_severity(native),
+        native_severity=native,
+        service=find_service(labels),
+        summary=safe(summary, one_line=True),
+        labels=labels,
+        annotations=annotations,
+        starts_at=starts_at,
+        ends_at=ends_at if status is AlertStatus.RESOLVED else None,
+        links=tuple(link for link in links if link),
+    )

@@ -1,0 +1,75 @@
+"""Our own JSON: one alert as a flat object, or several under `alerts`. The schema is docs/reference/alert.schema.json."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from aiops_cli.adapters.alerts.fields import read_map
+from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, find_service, read_severity
+from aiops_cli.domain.redact import safe
+from aiops_cli.errors import BadInput
+
+NAME = "aiops JSON"
+
+Text = Annotated[str, Field(max_length=4000)]
+
+
+class NativeAlert(BaseModel):
+    """One alert. Only `name` is required."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    service: Annotated[str, Field(max_length=200)] | None = None
+    status: Literal["firing", "resolved"] = "firing"
+    severity: Annotated[str, Field(max_length=50)] | None = None
+    summary: Text = ""
+    labels: dict[str, Text] = {}
+    annotations: dict[str, Text] = {}
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    expression: Text | None = None
+    links: Annotated[list[Text], Field(max_length=20)] = []
+
+
+def matches(data: Any) -> bool:
+    """An object with a name, or with alerts and nothing of another product around them."""
+    return isinstance(data, Mapping) and ("name" in data or "alerts" in data)
+
+
+def parse(data: Any) -> list[AlertGroup]:
+    """One group with all alerts. Raises BadInput naming the field."""
+    items = data["alerts"] if "alerts" in data else [data]
+    if not isinstance(items, list):
+        raise BadInput("alerts must be a list", hint="see docs/guides/alerts.md")
+    alerts = [_alert(item, f"alerts[{index}]." if "alerts" in data else "") for index, item in enumerate(items)]
+    if not alerts:
+        return []
+    return [AlertGroup("aiops", safe(str(data.get("key") or alerts[0].name), one_line=True, limit=200), tuple(alerts))]
+
+
+def _alert(item: Any, where: str) -> Alert:
+    try:
+        read = NativeAlert.model_validate(item)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = safe(".".join(str(part) for part in first["loc"]), one_line=True, limit=80)
+        raise BadInput(f"{where}{field}: {first['msg']}", hint="see docs/guides/alerts.md") from error
+    labels = read_map(read.labels, "labels")
+    return Alert(
+        name=safe(read.name, one_line=True),
+        status=AlertStatus(read.status),
+        severity=read_severity(read.severity),
+        native_severity=safe(read.severity, one_line=True) if read.severity else None,
+        service=safe(read.service, one_line=True) if read.service else find_service(labels),
+        summary=safe(read.summary, one_line=True),
+        labels=labels,
+        annotations=read_map(read.annotations, "annotations"),
+        starts_at=read.starts_at,
+        ends_at=read.ends_at,
+        expression=safe(read.expression, one_line=True) if read.expression else None,
+        links=tuple(safe(link, one_line=True) for link in read.links),
+    )
+

@@ -1,0 +1,80 @@
+"""Where model keys are: the environment first, then the operating system's keyring. Never a file of ours."""
+
+import os
+from dataclasses import dataclass
+
+from aiops_cli.errors import AiopsError, UsageError
+
+SERVICE = "aiops-cli"
+# The SDK itself prefers GOOGLE_API_KEY when both are set; so do we.
+GEMINI_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and where it was found; `repr` and messages never hold the key itself."""
+
+    value: str
+    source: str
+
+    def __repr__(self) -> str:
+        return f"Key(source={self.source!r})"
+
+
+def find_key(provider: str, *, ask_keyring: bool = True) -> Key | None:
+    """The key for a provider, or None. A keyring that does not work counts as empty: the run goes on without it."""
+    for name in GEMINI_VARIABLES if provider == "gemini" else ():
+        value = os.environ.get(name, "").strip()
+        if value:
+            return Key(value, name)
+    return _from_keyring(provider) if ask_keyring else None
+
+
+def keyring_problem() -> str | None:
+    """Why the keyring cannot be used here, or None when it can."""
+    import keyring
+    from keyring.backends.fail import Keyring as NoKeyring
+
+    backend = keyring.get_keyring()
+    return "no keyring service is running on this machine" if isinstance(backend, NoKeyring) else None
+
+
+def set_key(provider: str, value: str) -> None:
+    """Keep a key in the keyring. Raises UsageError for a key that cannot be one, AiopsError when the keyring fails."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    value = value.strip()
+    if not value or not value.isascii() or any(char.isspace() for char in value):
+        raise UsageError("that is not a key: it is empty, or has spaces or non-ASCII characters", hint="copy it again")
+    try:
+        keyring.set_password(SERVICE, provider, value)
+    except KeyringError as error:
+        raise AiopsError(
+            f"the keyring cannot keep the key: {type(error).__name__}", hint=f"set {GEMINI_VARIABLES[1]} instead"
+        ) from error
+
+
+def delete_key(provider: str) -> bool:
+    """Forget a key; False when there was none. Raises AiopsError when the keyring fails."""
+    import keyring
+    from keyring.errors import KeyringError, PasswordDeleteError
+
+    try:
+        keyring.delete_password(SERVICE, provider)
+    except PasswordDeleteError:
+        return False
+    except KeyringError as error:
+        raise AiopsError(f"the keyring does not work here: {type(error).__name__}") from error
+    return True
+
+
+def _from_keyring(provider: str) -> Key | None:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        value = keyring.get_password(SERVICE, provider)
+    except KeyringError:
+        return None
+    return Key(value, "keyring") if value else None

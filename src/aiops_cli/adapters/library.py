@@ -1,0 +1,116 @@
+"""Reads what ships with the program: runbooks/ and scenarios/."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from aiops_cli.domain.action import CATALOGUE
+from aiops_cli.domain.runbook import Runbook, RunbookAction
+from aiops_cli.domain.vocabulary import FaultClass
+from aiops_cli.errors import BadConfig, UnknownName
+from aiops_cli.strict_yaml import YamlDocument, read_yaml
+
+_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
+_HEADING = re.compile(r"^##\s+(.+)$", re.M)
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NEAR = 3
+_NEAR_CUTOFF = 55
+
+
+class _ActionEntry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    action: str
+    when: Annotated[str, Field(pattern="^(always|change|no-change)$")] = "always"
+    stop_gap: bool = False
+
+
+class _Match(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    alerts: list[str] = []
+    services: list[str] = []
+    fault_classes: list[FaultClass] = []
+
+
+class _FrontMatter(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+    title: str
+    match: _Match
+    actions: list[_ActionEntry] = []
+    verify: str
+    undo: str
+    owner: str = ""
+    reviewed: str = ""
+
+
+def find_data(name: str) -> Path:
+    """The folder of shipped data: inside the package when installed, beside `src` in a checkout."""
+    inside = Path(str(files("aiops_cli"))) / "data" / name
+    if inside.is_dir():
+        return inside
+    return Path(str(files("aiops_cli"))).parents[1] / name
+
+
+def scenario_names() -> list[str]:
+    """Names of the shipped scenarios; cheap enough for shell completion."""
+    return sorted(path.parent.name for path in find_data("scenarios").glob("*/scenario.yaml"))
+
+
+def read_scenario(name: str) -> YamlDocument:
+    """The file of a scenario, not validated yet. Raises UnknownName with the nearest names."""
+    known = scenario_names()
+    if not _NAME.fullmatch(name) or name not in known:
+        raise UnknownName("scenario", name[:80], known, nearest(name, known))
+    path = find_data("scenarios") / name / "scenario.yaml"
+    return read_yaml(path.read_text(encoding="utf-8"), f"scenarios/{name}/scenario.yaml")
+
+
+def nearest(name: str, known: Sequence[str]) -> list[str]:
+    """The known names that look or sound most like `name`, best first."""
+    from rapidfuzz import fuzz, process
+
+    found = process.extract(name, known, scorer=fuzz.WRatio, limit=_NEAR, score_cutoff=_NEAR_CUTOFF)
+    return [row[0] for row in found]
+
+
+def read_runbooks() -> list[Runbook]:
+    """Every shipped runbook. Raises BadConfig with file and field when one does not hold."""
+    return [
+        parse_runbook(path.read_text(encoding="utf-8"), f"runbooks/{path.name}")
+        for path in sorted(find_data("runbooks").glob("*.md"))
+    ]
+
+
+def parse_runbook(text: str, name: str) -> Runbook:
+    """A runbook: YAML front matter between `---` lines over Markdown with `##` sections."""
+    parts = _FRONT_MATTER.match(text)
+    if not parts:
+        raise BadConfig(f"{name}: no front matter", hint="begin the file with --- and the fields of docs/guides/runbooks.md")
+    document = read_yaml(parts[1], name)
+    try:
+        front = _FrontMatter.model_validate(document.data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadConfig(f"{document.where(first['loc'])}: {first['msg']}", hint="see docs/guides/runbooks.md") from error
+    unknown = [entry.action for entry in front.actions if entry.action not in CATALOGUE]
+    if unknown:
+        raise BadConfig(f"{name}: action {unknown[0]!r} is not in the catalogue", hint="see `aiops actions list`")
+    headings = _HEADING.split(parts[2])
+    return Runbook(
+        id=front.id,
+        title=front.title,
+        path=name,
+        revision=hashlib.sha256(text.encode()).hexdigest()[:12],
+        alerts=tuple(front.match.alerts),
+        services=tuple(front.match.services),
+        fault_classes=tuple(front.match.fault_classes),
+        actions=tuple(RunbookAction(entry.action, entry.when, entry.stop_gap) for entry in front.actions),
+        verify=front.verify,
+        undo=front.undo,
+        sections={headings[i].strip(): headings[i + 1].strip() for i in range(1, len(headings) - 1, 2)},
+    )

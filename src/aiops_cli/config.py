@@ -1,0 +1,131 @@
+"""Settings: one table, and where each value came from: flag, environment, config.toml, or default."""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiops_cli.errors import BadConfig
+
+FILE = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: `parse` turns the text of an environment variable or a TOML value into what the program uses."""
+
+    name: str
+    default: Any
+    parse: Callable[[Any], Any]
+    help: str
+    allowed: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return f"AIOPS_{self.name.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A value and where it came from."""
+
+    value: Any
+    source: str
+
+
+def _choice(*choices: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        number = float(str(value).removesuffix("s"))
+        if not low <= number <= high:
+            raise ValueError(f"must be between {low:g} and {high:g} seconds")
+        return number
+
+    return parse
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text that is not empty")
+    return value.strip()
+
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("reasoner", "auto", _choice("auto", "offline", "gemini"),
+                "Who diagnoses. `auto` takes Gemini when a key is found, else the embedded reasoner.",
+                "auto, offline, gemini"),
+        Setting("model", "gemini:gemini-3.5-flash-lite", _text, "The model, as PROVIDER:ID.", "gemini:ID"),
+        Setting("model_url", "", str, "Another address of the model's API: a proxy or a gateway.", "URL"),
+        Setting("backend", "simulator", _choice("simulator", "none"),
+                "Where evidence comes from. `simulator` is the embedded world, for alerts on a service it knows.",
+                "simulator, none"),
+        Setting("deadline", 60.0, _seconds(1, 3600), "How long a diagnosis may take before the offline answer is given.",
+                "1s to 3600s"),
+        Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the approval prompt waits; then the answer is No.",
+                "5s to 86400s"),
+        Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
+                "What this machine looks after; written into every record.",
+                "unknown, production, staging, homelab, sandbox"),
+    )
+}  # fmt: skip
+
+
+def find_home() -> Path:
+    """The data folder: AIOPS_HOME, else the user's data folder of the operating system."""
+    given = os.environ.get("AIOPS_HOME", "").strip()
+    if given:
+        return Path(given).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("aiops", appauthor=False)
+
+
+def resolve(flags: Mapping[str, Any] | None = None, home: Path | None = None) -> dict[str, Resolved]:
+    """Every setting with its value and source. Raises BadConfig naming the place of the first bad one."""
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    filed = _read_file((home or find_home()) / FILE)
+    return {name: _resolve_one(setting, given, filed) for name, setting in SETTINGS.items()}
+
+
+def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> Resolved:
+    variable = os.environ.get(setting.variable, "").strip()
+    if setting.name in flags:
+        source, value = "flag", flags[setting.name]
+    elif variable:
+        source, value = setting.variable, variable
+    elif setting.name in filed:
+        source, value = FILE, filed[setting.name]
+    else:
+        return Resolved(setting.default, "default")
+    try:
+        return Resolved(setting.parse(value), source)
+    except (ValueError, TypeError) as error:
+        raise BadConfig(f"{source}: {setting.name}: {error}", hint=f"allowed: {setting.allowed}") from error
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except NotADirectoryError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(f"cannot read {path}: {error}", hint="see docs/reference/settings.md") from error
+    unknown = sorted(set(data) - set(SETTINGS))
+    if unknown:
+        raise BadConfig(f"{path}: unknown setting {unknown[0]!r}", hint=f"known: {', '.join(SETTINGS)}")
+    return data

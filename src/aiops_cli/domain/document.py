@@ -1,0 +1,600 @@
+"""The JSON document of an incident: what `--output json` prints and the store keeps. Stable, versioned, with a schema.
+
+Field names are the contract; docs/reference/triage.schema.json is generated from these classes.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from aiops_cli.domain.action import EffectiveCall, Proposal
+from aiops_cli.domain.alert import Alert, AlertGroup, Reading
+from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.evidence import Series
+from aiops_cli.domain.incident import Attempt, Escalation, Incident
+from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.verification import Verification
+
+SCHEMA_VERSION = 1
+# Enough for a chart in `history show`; the whole series stays with its source.
+_KEPT_POINTS = 240
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Times(_Part):
+    """When; null for what has not happened."""
+
+    started: datetime | None
+    detected: datetime
+    acknowledged: datetime | None
+    mitigated: datetime | None
+    closed: datetime | None
+
+
+class IncidentPart(_Part):
+    """The incident itself. `status` is one of the words of docs/reference/exit-codes.md."""
+
+    id: str
+    title: str
+    status: str
+    stage: str
+    service: str | None
+    severity: str
+    environment: str
+    simulated: bool
+    origin: str | None
+    fingerprint: str
+    repeat_of: str | None
+    occurrences: int
+    times: Times
+    note: str
+    exit_code: int
+
+
+class AlertItem(_Part):
+    """One alert of the group."""
+
+    name: str
+    status: str
+    severity: str
+    native_severity: str | None
+    service: str | None
+    summary: str
+    labels: dict[str, str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+class AlertPart(_Part):
+    """The alert group as it was read; `condition` is what recovery is measured on, null when it is not known."""
+
+    source: str
+    key: str
+    name: str
+    status: str
+    summary: str
+    annotations: dict[str, str]
+    condition: str | None
+    alerts: list[AlertItem]
+
+
+class CoveragePart(_Part):
+    """A row of the coverage ledger; `status` is checked, empty, failed or not_configured."""
+
+    source: str
+    status: str
+    detail: str
+    items: int
+    cannot: str
+
+
+class SimilarPart(_Part):
+    """A past incident that was recalled."""
+
+    id: str
+    title: str
+    service: str | None
+    at: datetime | None
+    status: str
+    cause: str
+    fix: str | None
+    fix_verified: bool
+    score: float
+    why: list[str]
+    differs: list[str]
+    simulated: bool
+
+
+class RunbookPart(_Part):
+    """A runbook that was recalled, with the revision of its text."""
+
+    id: str
+    title: str
+    path: str
+    revision: str
+    score: float
+    why: list[str]
+
+
+class MemoryPart(_Part):
+    """What memory gave."""
+
+    incidents: list[SimilarPart]
+    runbooks: list[RunbookPart]
+
+
+class HypothesisPart(_Part):
+    """A possible root, with what speaks for and against it."""
+
+    entity: str
+    fault_class: str
+    confidence: float
+    statements: list[str]
+    evidence: list[str]
+    against: list[str]
+
+
+class EvidencePart(_Part):
+    """A piece of evidence that the diagnosis cites."""
+
+    id: str
+    source: str
+    entity: str
+    at: datetime | None
+    text: str
+
+
+class DiagnosisPart(_Part):
+    """The judgement. `degraded` says why it is not from the reasoner that was asked for."""
+
+    verdict: Literal["fault", "healthy", "inconclusive"]
+    summary: str
+    confidence: float
+    band: str
+    hypotheses: list[HypothesisPart]
+    evidence: list[EvidencePart]
+    reasoner: str
+    degraded: str | None
+    assumption: str | None
+    question: str | None
+    options: list[str]
+    ruled_out: list[str]
+    not_seen: list[str]
+    rule_change: str | None
+    second_opinion: str | None
+    struck: list[str]
+
+
+class UndoPart(_Part):
+    """The inverse, computed before the action."""
+
+    action: str | None
+    arguments: dict[str, Any]
+    text: str
+    takes_s: float
+
+
+class CallPart(_Part):
+    """The exact call; `digest` is what an approval names."""
+
+    digest: str
+    action: str
+    backend: str
+    context: str
+    target: str
+    arguments: dict[str, Any]
+    preconditions: dict[str, Any]
+    command: str
+    changes: str
+    touches: list[str]
+    undo: UndoPart
+    risk: str
+
+
+class StepPart(_Part):
+    """A step of the plan; `call` is set for the one that is next."""
+
+    action: str
+    target: str
+    arguments: dict[str, Any]
+    because: str
+    evidence: list[str]
+    proposed_by: str
+    stop_gap: bool
+    call: CallPart | None
+
+
+class PlanPart(_Part):
+    """The plan: one step an attempt, in this order."""
+
+    steps: list[StepPart]
+    refused: list[str]
+    success: str
+    runbook: str | None
+    advice: list[str]
+
+
+class DecisionPart(_Part):
+    """A person's answer to one exact call, and the gate's ruling."""
+
+    attempt: int
+    digest: str
+    answer: str
+    by: str
+    method: str
+    reason: str
+    at: datetime
+    allowed: bool
+    rule: str
+
+
+class ActionPart(_Part):
+    """An action that ran; `outcome` is what was measured after it."""
+
+    attempt: int
+    action: str
+    target: str
+    arguments: dict[str, Any]
+    digest: str
+    state: str
+    outcome: str
+    detail: str
+    at: datetime | None
+    undo: UndoPart
+
+
+class ReadingPart(_Part):
+    """One measurement of the signal."""
+
+    at: datetime
+    value: float | None
+    traffic_rps: float | None
+    up: int
+    expected: int
+
+
+class VerificationPart(_Part):
+    """Before and after on the alert's own signal."""
+
+    outcome: str
+    reason: str
+    metric: str | None
+    unit: str | None
+    threshold: float | None
+    before: ReadingPart | None
+    after: ReadingPart | None
+    recovered_after_s: float | None
+    samples: list[tuple[datetime, float | None]]
+
+
+class HealingPart(_Part):
+    """A row of the self-healing log: every attempt, failed or not."""
+
+    attempt: int
+    action: str
+    target: str
+    arguments: dict[str, Any]
+    proposed_by: str
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    explanation: str
+
+
+class EscalationPart(_Part):
+    """The hand-over when nothing is left to try; the decision stays open."""
+
+    error: str
+    root_cause: str
+    options: list[str]
+    decision: Literal["open"] = "open"
+
+
+class SignalPart(_Part):
+    """The alert's own metric over the incident window, for a chart: (unix seconds, value)."""
+
+    metric: str
+    entity: str
+    unit: str
+    comparison: str
+    threshold: float
+    points: list[tuple[float, float]]
+
+
+class SpanPart(_Part):
+    """One span; times in seconds from the beginning of the trace."""
+
+    id: str
+    parent: str | None
+    name: str
+    kind: str
+    start_s: float
+    duration_s: float
+    error: str | None
+    attributes: dict[str, Any]
+
+
+class TokensPart(_Part):
+    """Tokens over all model calls; `thinking` is part of what is billed as output, and not part of `output`."""
+
+    input: int
+    cached: int
+    output: int
+    thinking: int
+
+
+class TelemetryPart(_Part):
+    """What the run took. `cost_usd` is null when no model was called or a price is not known (`cost_note` says which)."""
+
+    trace_id: str
+    wall_s: float
+    person_s: float
+    simulated_s: float
+    model_calls: int
+    tokens: TokensPart
+    cost_usd: float | None
+    cost_note: str
+    slowest: str | None
+    spans: list[SpanPart]
+
+
+class IncidentDocument(_Part):
+    """What `triage`, `replay` and `history show` give as JSON."""
+
+    schema_version: Literal[1] = 1
+    incident: IncidentPart
+    alert: AlertPart
+    coverage: list[CoveragePart]
+    memory: MemoryPart
+    diagnosis: DiagnosisPart | None
+    plan: PlanPart | None
+    decisions: list[DecisionPart]
+    actions: list[ActionPart]
+    verification: VerificationPart | None
+    self_healing_log: list[HealingPart]
+    escalation: EscalationPart | None
+    signal: SignalPart | None
+    telemetry: TelemetryPart | None
+    recorded: bool = True
+    others: list["IncidentDocument"] = []
+
+
+def document(incident: Incident, telemetry: TelemetryPart | None = None) -> IncidentDocument:
+    """The document of an incident as it stands."""
+    return IncidentDocument(
+        incident=_incident(incident),
+        alert=_alert(incident),
+        coverage=[CoveragePart(**_fields(row, "source", "detail", "items", "cannot"), status=row.status.value)
+                  for row in incident.evidence.coverage],
+        memory=_memory(incident),
+        diagnosis=_diagnosis(incident, incident.diagnosis) if incident.diagnosis else None,
+        plan=_plan(incident.plan, incident.planned_call) if incident.plan else None,
+        decisions=[decided for attempt in incident.attempts if (decided := _decision(attempt))],
+        actions=[acted for attempt in incident.attempts if (acted := _action(attempt))],
+        verification=_verification(incident.verification) if incident.verification else None,
+        self_healing_log=[_healing(attempt) for attempt in incident.attempts],
+        escalation=_escalation(incident.escalation) if incident.escalation else None,
+        signal=_signal(incident),
+        telemetry=telemetry,
+    )  # fmt: skip
+
+
+def _fields(source: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in names}
+
+
+def _incident(incident: Incident) -> IncidentPart:
+    times = Times(
+        started=incident.group.starts_at,
+        detected=incident.opened_at,
+        acknowledged=incident.acknowledged_at,
+        mitigated=incident.mitigated_at,
+        closed=incident.closed_at,
+    )
+    return IncidentPart(
+        **_fields(incident, "id", "title", "environment", "simulated", "origin", "repeat_of", "occurrences", "note"),
+        status=incident.status.value,
+        stage=incident.stage.value,
+        service=incident.group.service,
+        severity=incident.group.lead.severity.value,
+        fingerprint=incident.group.fingerprint,
+        times=times,
+        exit_code=int(incident.exit_code),
+    )
+
+
+def _alert(incident: Incident) -> AlertPart:
+    group: AlertGroup = incident.group
+    return AlertPart(
+        source=group.source,
+        key=group.key,
+        name=group.lead.name,
+        status=group.status.value,
+        summary=group.lead.summary,
+        annotations=dict(group.lead.annotations),
+        condition=incident.signal.expression if incident.signal else group.lead.expression,
+        alerts=[_alert_item(alert) for alert in group.alerts],
+    )
+
+
+def _alert_item(alert: Alert) -> AlertItem:
+    return AlertItem(
+        **_fields(alert, "name", "native_severity", "service", "summary", "starts_at", "ends_at"),
+        status=alert.status.value,
+        severity=alert.severity.value,
+        labels=dict(alert.labels),
+    )
+
+
+def _memory(incident: Incident) -> MemoryPart:
+    similar = ("id", "title", "service", "at", "status", "cause", "fix", "fix_verified", "score", "simulated")
+    return MemoryPart(
+        incidents=[
+            SimilarPart(**_fields(row, *similar), why=list(row.why), differs=list(row.differs))
+            for row in incident.recall.incidents
+        ],
+        runbooks=[
+            RunbookPart(**_fields(row, "id", "title", "path", "revision", "score"), why=list(row.why))
+            for row in incident.recall.runbooks
+        ],
+    )
+
+
+def _diagnosis(incident: Incident, found: Diagnosis) -> DiagnosisPart:
+    cited = [item for eid in found.evidence if (item := incident.evidence.get(eid))]
+    return DiagnosisPart(
+        **_fields(
+            found, "summary", "confidence", "band", "reasoner", "degraded", "assumption", "question", "rule_change",
+            "second_opinion",
+        ),
+        verdict=found.verdict.value,
+        hypotheses=[
+            HypothesisPart(
+                entity=h.entity,
+                fault_class=h.fault.value,
+                confidence=h.confidence,
+                statements=list(h.statements),
+                evidence=list(h.evidence),
+                against=list(h.against),
+            )
+            for h in found.hypotheses
+        ],
+        evidence=[EvidencePart(**_fields(item, "id", "source", "entity", "at", "text")) for item in cited],
+        options=list(found.options),
+        ruled_out=list(found.ruled_out),
+        not_seen=list(found.not_seen),
+        struck=list(found.struck),
+    )  # fmt: skip
+
+
+def call_part(call: EffectiveCall) -> CallPart:
+    """The exact call as data."""
+    names = ("digest", "action", "backend", "context", "target", "command", "changes")
+    return CallPart(
+        **_fields(call, *names),
+        arguments=dict(call.arguments),
+        preconditions=dict(call.preconditions),
+        touches=list(call.touches),
+        undo=_undo(call),
+        risk=call.risk.value,
+    )
+
+
+def _undo(call: EffectiveCall) -> UndoPart:
+    return UndoPart(**_fields(call.undo, "action", "text", "takes_s"), arguments=dict(call.undo.arguments))
+
+
+def _plan(plan: Plan, call: EffectiveCall | None) -> PlanPart:
+    return PlanPart(
+        steps=[_step(step, call if number == 0 else None) for number, step in enumerate(plan.steps)],
+        refused=list(plan.refused),
+        success=plan.success,
+        runbook=plan.runbook,
+        advice=list(plan.advice),
+    )
+
+
+def _step(step: Proposal, call: EffectiveCall | None) -> StepPart:
+    return StepPart(
+        **_fields(step, "action", "target", "because", "proposed_by", "stop_gap"),
+        arguments=dict(step.arguments),
+        evidence=list(step.evidence),
+        call=call_part(call) if call else None,
+    )
+
+
+def _decision(attempt: Attempt) -> DecisionPart | None:
+    if attempt.decision is None or attempt.ruling is None:
+        return None
+    return DecisionPart(
+        **_fields(attempt.decision, "digest", "by", "reason", "at"),
+        attempt=attempt.number,
+        answer=attempt.decision.answer.value,
+        method=attempt.decision.method.value,
+        allowed=attempt.ruling.allowed,
+        rule=attempt.ruling.rule,
+    )
+
+
+def _action(attempt: Attempt) -> ActionPart | None:
+    if attempt.acted_at is None or attempt.call is None:
+        return None
+    return ActionPart(
+        attempt=attempt.number,
+        action=attempt.call.action,
+        target=attempt.call.target,
+        arguments=dict(attempt.call.arguments),
+        digest=attempt.call.digest,
+        state=attempt.state.value,
+        outcome=attempt.outcome,
+        detail=attempt.detail,
+        at=attempt.acted_at,
+        undo=_undo(attempt.call),
+    )
+
+
+def _reading(reading: Reading | None) -> ReadingPart | None:
+    return ReadingPart(**_fields(reading, "at", "value", "traffic_rps", "up", "expected")) if reading else None
+
+
+def _verification(result: Verification) -> VerificationPart:
+    signal = result.signal
+    return VerificationPart(
+        outcome=result.outcome.value,
+        reason=result.reason,
+        metric=signal.metric if signal else None,
+        unit=signal.unit if signal else None,
+        threshold=signal.threshold if signal else None,
+        before=_reading(result.before),
+        after=_reading(result.after),
+        recovered_after_s=result.recovered_after_s,
+        samples=[(reading.at, reading.value) for reading in result.samples],
+    )
+
+
+def _healing(attempt: Attempt) -> HealingPart:
+    return HealingPart(
+        attempt=attempt.number,
+        **_fields(attempt.proposal, "action", "target", "proposed_by"),
+        arguments=dict(attempt.proposal.arguments),
+        **_fields(attempt, "started_at", "finished_at", "outcome", "explanation"),
+    )
+
+
+def _escalation(escalation: Escalation) -> EscalationPart:
+    return EscalationPart(**_fields(escalation, "error", "root_cause"), options=list(escalation.options))
+
+
+def _signal(incident: Incident) -> SignalPart | None:
+    signal = incident.signal
+    if signal is None:
+        return None
+    points: dict[float, float] = {}
+    for _, series in incident.evidence.series(signal.metric, signal.entity):
+        points |= dict(_thin(series))
+    for attempt in incident.attempts:
+        if attempt.verification:
+            points |= {r.at.timestamp(): r.value for r in attempt.verification.samples if r.value is not None}
+    return SignalPart(
+        **_fields(signal, "metric", "entity", "unit", "comparison", "threshold"), points=sorted(points.items())
+    )
+
+
+def _thin(series: Series) -> list[tuple[float, float]]:
+    every = max(1, len(series.points) // _KEPT_POINTS)
+    return list(series.points[::-1][::every][::-1])
+
+
+def fix_of(data: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The last action of a document in words, and whether it was measured to work."""
+    actions = data.get("actions") or []
+    if not actions:
+        return None, False
+    last = actions[-1]
+    arguments = " ".join(f"{key}={value}" for key, value in last["arguments"].items())
+    return f"{last['action']} {last['target']} {arguments}".strip(), last["outcome"] == "recovered"
