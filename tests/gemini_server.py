@@ -176,18 +176,22 @@ def retry_in(delay: str) -> dict[str, Any]:
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
+# How long a fault lasts at most, so that a test of a client without a deadline fails instead of hanging.
+FAULT_S = 12.0
+
+
 def stall() -> Answer:
     """Take the request and say nothing."""
 
     def give(handler: _Handler) -> None:
-        handler.server.closing.wait()
+        handler.server.closing.wait(FAULT_S)
 
     return give
 
 
 def drip(interval_s: float = 0.05) -> Answer:
     """A good answer, one byte at a time: there is never a silence long enough for a read timeout."""
-    raw = json.dumps(good_body("x" * 100_000)).encode()
+    raw = json.dumps(good_body("x" * int(FAULT_S / interval_s))).encode()
 
     def give(handler: _Handler) -> None:
         handler.start(200, len(raw), {})

@@ -139,6 +139,13 @@ def test_the_environment_does_not_change_where_the_request_goes(monkeypatch: pyt
     assert received.headers["x-goog-api-key"] == KEY
 
 
+def test_without_a_base_url_the_request_is_for_google(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
+    with pytest.raises(ModelError) as caught:
+        Gemini(MODEL, KEY).ask(PROMPT, 0.0)
+    assert caught.value.attributes["server.address"] == "generativelanguage.googleapis.com"
+
+
 def test_a_redirect_does_not_carry_the_key_to_another_host() -> None:
     with GeminiServer(answer()) as elsewhere:
         error = fail(reply({}, 307, Location=f"{elsewhere.url}/v1beta/models/{MODEL}:generateContent"))
@@ -339,7 +346,7 @@ def test_a_long_page_is_cut_and_its_control_characters_shown() -> None:
     "give",
     [
         refuse(400, "INVALID_ARGUMENT", f"the key {KEY} is bad", because("API_KEY_INVALID")),
-        refuse(403, "PERMISSION_DENIED", "x" * 190 + KEY),
+        refuse(403, "PERMISSION_DENIED", "x" * 150 + KEY),
         reply(f"proxy: x-goog-api-key {KEY}".encode(), 502),
         reset(),
         not_json(),

@@ -90,13 +90,17 @@ def parse_runbook(text: str, name: str) -> Runbook:
     """A runbook: YAML front matter between `---` lines over Markdown with `##` sections."""
     parts = _FRONT_MATTER.match(text)
     if not parts:
-        raise BadConfig(f"{name}: no front matter", hint="begin the file with --- and the fields of docs/guides/runbooks.md")
+        raise BadConfig(
+            f"{name}: no front matter", hint="begin the file with --- and the fields of docs/guides/runbooks.md"
+        )
     document = read_yaml(parts[1], name)
     try:
         front = _FrontMatter.model_validate(document.data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise BadConfig(f"{document.where(first['loc'])}: {first['msg']}", hint="see docs/guides/runbooks.md") from error
+        raise BadConfig(
+            f"{document.where(first['loc'])}: {first['msg']}", hint="see docs/guides/runbooks.md"
+        ) from error
     unknown = [entry.action for entry in front.actions if entry.action not in CATALOGUE]
     if unknown:
         raise BadConfig(f"{name}: action {unknown[0]!r} is not in the catalogue", hint="see `aiops actions list`")

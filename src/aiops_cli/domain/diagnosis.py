@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE, Proposal
-from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, EvidenceSet
 from aiops_cli.domain.findings import Case, Exclusion, Finding, all_exclusions, all_findings
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall
@@ -186,10 +186,13 @@ def coverage_cap(evidence: EvidenceSet) -> float:
 
 def not_seen(evidence: EvidenceSet) -> tuple[str, ...]:
     """What the report says about sources that gave nothing."""
+    alike: dict[tuple[str, str], list[Coverage]] = {}
+    for gap in evidence.gaps:
+        alike.setdefault((gap.status.value.replace("_", " "), gap.detail), []).append(gap)
     return tuple(
-        f"{gap.source} ({gap.status.value.replace('_', ' ')}{': ' + gap.detail if gap.detail else ''})"
-        + (f": cannot rule out {gap.cannot}" if gap.cannot else "")
-        for gap in evidence.gaps
+        f"{', '.join(row.source for row in rows)} ({status}{': ' + detail if detail else ''})"
+        f": cannot rule out {'; '.join(row.cannot for row in rows if row.cannot) or 'what it would show'}"
+        for (status, detail), rows in alike.items()
     )
 
 
@@ -237,8 +240,9 @@ def _inconclusive(case: Case, faults: tuple[Hypothesis, ...], exclusions: Sequen
         question = f"Is it that {faults[0].phrase}?"
     else:
         looked = len(case.evidence.items)
-        summary = f"cannot tell what is wrong with {case.entity}: {looked} pieces of evidence, none names a cause."
-        question = f"What does {case.entity} show that was not looked at?"
+        seen = f"{looked} pieces of evidence, none names a cause" if looked else "there is no evidence to look at"
+        summary = f"cannot tell what is wrong with {case.subject}: {seen}."
+        question = f"What does {case.subject} show that was not looked at?"
     return Diagnosis(
         verdict=Verdict.INCONCLUSIVE,
         summary=summary,
@@ -253,9 +257,9 @@ def _inconclusive(case: Case, faults: tuple[Hypothesis, ...], exclusions: Sequen
 
 def _options(case: Case) -> tuple[str, ...]:
     """Row B6: lettered options, the first of which costs least."""
-    options = [f"hand over what you have (kubectl describe, logs, events): --evidence PATH, about {case.entity}"]
+    options = [f"hand over what you have (kubectl describe, logs, events): --evidence PATH, about {case.subject}"]
     options += [f"configure or repair {gap.source} and run this again" for gap in case.evidence.gaps[:2]]
-    options.append(f"page the owner of {case.entity}")
+    options.append(f"page the owner of {case.subject}")
     return tuple(f"{letter}) {text}" for letter, text in zip("ABCDEF", options, strict=False))
 
 

@@ -129,6 +129,7 @@ class SimilarIncident:
     fix_verified: bool
     score: float
     why: tuple[str, ...]
+    words: int = 0
     differs: tuple[str, ...] = ()
     exact: bool = False
     simulated: bool = False

@@ -19,7 +19,9 @@ def read_map(value: Any, what: str) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise BadInput(f"{what} must be an object of strings", hint="see docs/guides/alerts.md")
     return {
-        safe(str(key), one_line=True, limit=200): safe(inner if isinstance(inner, str) else str(inner), limit=_MAX_VALUE)
+        safe(str(key), one_line=True, limit=200): safe(
+            inner if isinstance(inner, str) else str(inner), limit=_MAX_VALUE
+        )
         for key, inner in value.items()
     }
 

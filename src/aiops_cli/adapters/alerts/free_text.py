@@ -11,12 +11,41 @@ _TITLE_CHARS = 120
 # Workload names as people type them: kebab case (payments-api), or the word after "job", "pod", "service" and the like.
 _KEBAB = re.compile(r"(?<![\w/.-])([a-z][a-z0-9]*(?:-[a-z0-9]+)+)(?![\w/-])")
 _AFTER_KIND = re.compile(
-    r"\b(?:service|deployment|pod|job|statefulset|daemonset|app|with|of|is)\s+[`'\"]?([A-Za-z][\w.-]{2,62})[`'\"]?", re.I
+    r"\b(?:service|deployment|pod|job|statefulset|daemonset|app|with|of|is)\s+[`'\"]?([A-Za-z][\w.-]{2,62})[`'\"]?",
+    re.I,
 )
 # Hyphenated words of ordinary prose, and words that follow "with" or "is" without being a name.
 _NOT_NAMES = frozenset(
-    "on-call real-time long-running end-to-end so-called up-to-date read-only the this that down slow wrong broken high low"
-    " failing not our your its all any error errors latency spikes issue".split()
+    [
+        "on-call",
+        "real-time",
+        "long-running",
+        "end-to-end",
+        "so-called",
+        "up-to-date",
+        "read-only",
+        "the",
+        "this",
+        "that",
+        "down",
+        "slow",
+        "wrong",
+        "broken",
+        "high",
+        "low",
+        "failing",
+        "not",
+        "our",
+        "your",
+        "its",
+        "all",
+        "any",
+        "error",
+        "errors",
+        "latency",
+        "spikes",
+        "issue",
+    ]
 )
 _SEVERE = re.compile(r"\b(critical|outage|down|sev ?1|p1)\b", re.I)
 

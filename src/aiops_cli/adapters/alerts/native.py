@@ -72,4 +72,3 @@ def _alert(item: Any, where: str) -> Alert:
         expression=safe(read.expression, one_line=True) if read.expression else None,
         links=tuple(safe(link, one_line=True) for link in read.links),
     )
-

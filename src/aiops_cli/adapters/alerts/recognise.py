@@ -56,7 +56,8 @@ def read_free_text(text: str, name: str, *, sanitize: bool = False) -> AlertGrou
 def _decode(raw: bytes, name: str) -> str:
     if len(raw) > MAX_BYTES:
         raise BadInput(
-            f"{name} is larger than {MAX_BYTES // 2**20} MB", hint="an alert is expected; hand logs over with --evidence"
+            f"{name} is larger than {MAX_BYTES // 2**20} MB",
+            hint="an alert is expected; hand logs over with --evidence",
         )
     try:
         return raw.decode("utf-8-sig")

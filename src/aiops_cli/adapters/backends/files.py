@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
+from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
 from aiops_cli.domain.redact import safe
-from aiops_cli.errors import BadInput
+from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
 
 _MAX_FILES = 500
@@ -96,11 +98,11 @@ class NothingObserver:
         """Nothing is known, so nothing can be acted on."""
         return ()
 
-    def bind(self, group: object) -> None:
+    def bind(self, group: AlertGroup) -> Signal | None:
         """There is no signal to measure."""
         return None
 
-    def observe(self, group: object, now: object) -> Gathered:
+    def observe(self, group: AlertGroup, now: datetime) -> Gathered:
         """Four sources that were not asked, and why."""
         rows = (
             ("metrics", "anything that shows in figures only"),
@@ -112,6 +114,6 @@ class NothingObserver:
             (), tuple(Coverage(s, CoverageStatus.NOT_CONFIGURED, self._reason, cannot=cannot) for s, cannot in rows)
         )
 
-    def measure(self, signal: object) -> object:
-        """Never called: no signal is ever bound."""
-        raise RuntimeError("nothing is bound")
+    def measure(self, signal: Signal) -> Reading:
+        """Nothing answers. Raises BackendError."""
+        raise BackendError("nothing is configured that could measure")

@@ -242,7 +242,7 @@ def _generation_config(prompt: Prompt) -> "types.GenerateContentConfig":
         max_output_tokens=MAX_OUTPUT_TOKENS,
         thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW),
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-        automatic_continuation=False,
+        # Without candidates of its own the SDK has nothing to continue: one call, one request.
         should_return_http_response=True,
     )
 

@@ -16,6 +16,9 @@ from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.status import Status
 from aiops_cli.errors import UnknownName
 
+# One word in common is chance; three are a likeness.
+_LEAST_WORDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
@@ -76,14 +79,12 @@ class History:
             )
             numbers = {*by_words, *connection.scalars(exact.order_by(tables.incident.c.number.desc()).limit(50))}
             rows = connection.execute(select(tables.incident).where(tables.incident.c.number.in_(numbers)))
+            past = [row for row in rows if bool(row.simulated) == simulated and row.status != Status.RUNNING]
             found = [
-                _similar(row, group, by_words.get(row.number))
-                for row in rows
-                if bool(row.simulated) == simulated
-                and row.status != Status.RUNNING
-                and name_of(row.number) not in exclude
+                _similar(row, group, by_words.get(row.number)) for row in past if name_of(row.number) not in exclude
             ]
-        return _distinct(sorted(found, key=lambda s: (not s.exact, -s.score, s.id)))[:limit]
+        alike = [s for s in found if s.exact or (s.service and s.service == group.service) or s.words >= _LEAST_WORDS]
+        return _distinct(sorted(alike, key=lambda s: (not s.exact, -s.score, s.id)))[:limit]
 
     def search(self, query: str, limit: int) -> tuple[list[SimilarIncident], dict[str, str]]:
         """Incidents by words, best first, and the spelling corrections that were made."""
@@ -155,6 +156,7 @@ def _similar(row: Row[Any], group: AlertGroup | None, hit: index.Hit | None) -> 
         fix_verified=bool(row.fix_verified),
         score=round(hit.score if hit else 0.0, 3),
         why=tuple(why),
+        words=len(hit.matched) if hit else 0,
         differs=differs,
         exact=exact,
         simulated=bool(row.simulated),

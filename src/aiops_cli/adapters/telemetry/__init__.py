@@ -1,1 +1,1 @@
-"""."""
+"""Spans, prices and the summary of a run."""

@@ -24,6 +24,12 @@ class Case:
             return self.signal.entity
         return self.group.service or self.group.lead.name
 
+    @property
+    def subject(self) -> str:
+        """What a sentence calls it: the entity, or plain words where the alert names none."""
+        named = self.signal is not None or self.group.service is not None
+        return self.entity if named else "what the alert is about"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:

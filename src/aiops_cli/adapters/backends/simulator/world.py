@@ -124,9 +124,8 @@ class World:
             state.replicas.append(self._new_replica(state.spec, state.version, self.t + state.spec.start_time))
         del state.replicas[replicas:]
         state.generation += 1
-        self._write(
-            name, "change", "scale", f"scaled {name} from {before} to {replicas} replicas", str(before), str(replicas)
-        )
+        text = f"scaled {name} from {before} to {replicas} replicas"
+        self._write(name, "change", "scale", text, str(before), str(replicas))
 
     def restart(self, name: str) -> None:
         """Restart all replicas, one after another."""
@@ -225,9 +224,7 @@ class World:
         served = min(waiting, capacity * dt)
         overflow = max(0.0, waiting - served - state.spec.queue_max)
         state.queue = max(0.0, waiting - served - overflow)
-        state.utilization = (
-            1.0 if capacity <= 0 else min(1.0, max(served, min(waiting, capacity * dt)) / (capacity * dt))
-        )
+        state.utilization = 1.0 if capacity <= 0 else served / (capacity * dt)
         state.wait_s = state.queue / capacity if capacity > 0 else state.spec.timeout_ms / 1000
         limit_s = state.spec.timeout_ms / 1000
         state.timeouts = max(0.0, 1 - limit_s / state.wait_s) if state.wait_s > limit_s else 0.0

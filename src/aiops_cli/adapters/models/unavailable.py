@@ -1,0 +1,21 @@
+"""Stands where a model was asked for and cannot be had: every call says why, and the offline answer follows."""
+
+from typing import NoReturn
+
+from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.errors import ModelError
+
+
+class Unavailable:
+    """A model that never answers, for a known reason."""
+
+    provider = "none"
+
+    def __init__(self, name: str, message: str, reason: str) -> None:
+        self.name = name
+        self._message = message
+        self._reason = reason
+
+    def ask(self, prompt: Prompt, deadline_s: float) -> NoReturn:
+        """Raise ModelError with the reason."""
+        raise ModelError(self._message, reason=self._reason)

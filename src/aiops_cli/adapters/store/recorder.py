@@ -1,0 +1,47 @@
+"""Subscribes to a run and keeps the store up to date. A store that fails does not stop the answer; it is told."""
+
+from aiops_cli.adapters.store.sql import SqlStore
+from aiops_cli.domain.incident import Incident
+from aiops_cli.errors import StoreError
+from aiops_cli.events import (
+    Acted,
+    Closed,
+    Diagnosed,
+    Escalated,
+    Event,
+    EvidenceCollected,
+    OperationEnded,
+    OperationStarted,
+    Recalled,
+    Verified,
+)
+
+
+class Recorder:
+    """Writes the incident at every turn. `failure` is the first error, after which no action is possible anyway."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.failure: StoreError | None = None
+
+    def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
+        """Take an event."""
+        try:
+            match event:
+                case EvidenceCollected(incident=incident, evidence=evidence):
+                    ledger = "; ".join(f"{row.source} {row.status}" for row in evidence.coverage[:20])
+                    self._store.remember(incident, "coverage", ledger)
+                case Recalled(incident=incident, recall=recall):
+                    names = ", ".join([i.id for i in recall.incidents] + [b.id for b in recall.runbooks])
+                    self._store.remember(incident, "recalled", names or "nothing")
+                case Diagnosed(incident=incident) | Acted(incident=incident) | Verified(incident=incident):
+                    self._save(incident)
+                case Closed(incident=incident) | Escalated(incident=incident):
+                    self._save(incident)
+                case _:
+                    pass
+        except StoreError as error:
+            self.failure = self.failure or error
+
+    def _save(self, incident: Incident) -> None:
+        self._store.save(incident)

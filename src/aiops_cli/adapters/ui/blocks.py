@@ -1,0 +1,317 @@
+"""The parts of the report, as rich renderables made of Text only: foreign text is never read as markup."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from aiops_cli.adapters.ui.chart import draw_chart
+from aiops_cli.adapters.ui.words import clock_and_age, duration, figure, money
+from aiops_cli.domain.action import CATALOGUE, EffectiveCall
+from aiops_cli.domain.diagnosis import Diagnosis, Verdict
+from aiops_cli.domain.document import IncidentDocument, SpanPart, TelemetryPart
+from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.status import Status
+from aiops_cli.domain.verification import Outcome, Verification
+
+_CITED_SHOWN = 8
+_BAR = 24
+_STYLES = {
+    Status.RECOVERED: ("RECOVERED", "bold green"),
+    Status.HEALTHY: ("HEALTHY", "bold green"),
+    Status.ACTION_NEEDED: ("ACTION NEEDED", "bold yellow"),
+    Status.NOT_RECOVERED: ("NOT RECOVERED", "bold red"),
+    Status.INCONCLUSIVE: ("INCONCLUSIVE", "bold yellow"),
+    Status.INTERRUPTED: ("INTERRUPTED", "bold yellow"),
+    Status.FAILED: ("FAILED", "bold red"),
+    Status.RUNNING: ("RUNNING", "bold"),
+}
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """One line from plain strings and (string, style) pairs; nothing in it is markup."""
+    return Text.assemble(*parts)
+
+
+def indented(text: RenderableType, by: int = 2) -> Padding:
+    """A block moved to the right; long lines wrap below themselves."""
+    return Padding(text, (0, 0, 0, by), expand=False)
+
+
+def labelled(rows: Iterable[tuple[str, str | Text]], width: int = 10) -> Table:
+    """Rows of a dim label and a text."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(style="dim", no_wrap=True, min_width=width)
+    table.add_column(overflow="fold")
+    for label, text in rows:
+        table.add_row(Text(label), text if isinstance(text, Text) else Text(text))
+    return table
+
+
+def header(incident: Incident, now: datetime) -> RenderableType:
+    """What fired, since when, and whether it was seen before."""
+    lead = incident.group.lead
+    since = (
+        f"{incident.group.status} since {clock_and_age(incident.group.starts_at, now)}"
+        if incident.group.starts_at
+        else ""
+    )
+    more = f"+{len(incident.group.alerts) - 1} more alerts" if len(incident.group.alerts) > 1 else ""
+    severity = lead.severity.value + (
+        f" ({lead.native_severity})" if lead.native_severity not in (None, lead.severity) else ""
+    )
+    parts = "  ".join(part for part in (severity, since, more, f"from {incident.group.source}") if part)
+    lines: list[RenderableType] = [line((f"{incident.id}  {incident.title}", "bold")), indented(Text(parts))]
+    if incident.simulated:
+        where = incident.origin or "the embedded simulator"
+        lines.append(
+            indented(Text(f"SIMULATED WORLD ({where}): figures and actions are not from your systems", "yellow"))
+        )
+    if incident.repeat_of:
+        lines.append(indented(Text(f"repeat: the same alert is still firing since {incident.repeat_of}")))
+    elif incident.occurrences > 1:
+        lines.append(indented(Text(f"seen before: this is number {incident.occurrences} of the same alert")))
+    return Group(*lines)
+
+
+def diagnosis_block(incident: Incident, diagnosis: Diagnosis) -> RenderableType:
+    """The answer first, then evidence by id, what it is not, what was not seen, and what memory says."""
+    style = {Verdict.FAULT: "bold red", Verdict.HEALTHY: "bold green"}.get(diagnosis.verdict, "bold yellow")
+    assumption = f"; {diagnosis.assumption}" if diagnosis.assumption else ""
+    title = line(
+        ("DIAGNOSIS  ", "bold"),
+        (diagnosis.verdict.value, style),
+        f" · confidence {diagnosis.confidence:.0%} ({diagnosis.band}{assumption}) · {diagnosis.reasoner}".replace(
+            "%", " %", 1
+        ),
+    )
+    parts: list[RenderableType] = []
+    if diagnosis.degraded:
+        parts.append(line(("OFFLINE ANSWER  ", "bold yellow"), f"{diagnosis.degraded}; the embedded reasoner answers."))
+    parts += [title, indented(Text(diagnosis.summary))]
+    parts.append(indented(_cited(incident, diagnosis), 4))
+    parts.append(indented(labelled(_details(incident, diagnosis))))
+    return Group(*parts)
+
+
+def _cited(incident: Incident, diagnosis: Diagnosis) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", no_wrap=True)
+    lead = diagnosis.leading.evidence if diagnosis.leading else ()
+    for eid in list(lead)[:_CITED_SHOWN]:
+        item = incident.evidence.get(eid)
+        if item is not None:
+            at = f" {item.at:%H:%M}" if item.at else ""
+            table.add_row(Text(eid), Text(f"{item.entity} {item.text}".strip()), Text(f"{item.source}{at}"))
+    return table
+
+
+def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | Text]]:
+    rows: list[tuple[str, str | Text]] = []
+    for other in diagnosis.hypotheses[1:]:
+        against = f" — {'; '.join(other.against)}" if other.against else ""
+        rows.append(("Or:", f"{other.phrase} ({other.confidence:.0%}){against}"))
+    rows += [("Not it:", text) for text in diagnosis.ruled_out]
+    rows += [("Not seen:", text) for text in diagnosis.not_seen]
+    for past in incident.recall.incidents:
+        when = f" in {past.at:%B %Y}" if past.at else ""
+        worked = "verified" if past.fix_verified else "not verified"
+        fix = f"; {past.fix} ({worked})" if past.fix else ""
+        rows.append(("Before:", f"{past.id}{when}, {', '.join(past.why[:2])}: {past.title}{fix}"))
+    rows += [("Runbook:", f'{book.id} "{book.title}" ({book.why[0]})') for book in incident.recall.runbooks[:2]]
+    if diagnosis.second_opinion:
+        rows.append(("Opinion:", f"{diagnosis.reasoner} {diagnosis.second_opinion}"))
+    rows += [("Struck:", text) for text in diagnosis.struck]
+    if diagnosis.rule_change:
+        rows.append(("Spare it:", diagnosis.rule_change))
+    if diagnosis.question:
+        rows.append(("Question:", diagnosis.question))
+    rows += [("", option) for option in diagnosis.options]
+    return rows
+
+
+def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
+    """What would be done, in which order, and what was refused."""
+    rows: list[tuple[str, str | Text]] = []
+    for number, step in enumerate(plan.steps, start=1):
+        arguments = " ".join(f"{key}={value}" for key, value in step.arguments.items())
+        exact = f"  {call.changes}" if call and number == 1 else ""
+        stop_gap = "  (a stop-gap: it does not end the cause)" if step.stop_gap else ""
+        rows.append((f"{number}.", f"{step.action} {step.target} {arguments}{exact} — {step.because}{stop_gap}"))
+    rows += [("refused", text) for text in plan.refused]
+    rows += [("advice", text) for text in plan.advice]
+    if plan.steps:
+        rows.append(("success", plan.success))
+    else:
+        rows.append(("", "no action of the catalogue applies"))
+    return Group(line(("PLAN", "bold")), indented(labelled(rows, 7)))
+
+
+def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis: Diagnosis, width: int) -> Panel:
+    """The exact call, drawn from the same object that will run."""
+    arguments = " ".join(f"{key}={value}" for key, value in call.arguments.items())
+    undo = call.undo.text + (f", about {duration(call.undo.takes_s)}" if call.undo.action else "")
+    facts: list[tuple[str, str | Text]] = [
+        ("call", Text(f"{call.action} {call.target} {arguments}".rstrip(), "bold")),
+        ("where", call.context),
+        ("runs", call.command),
+        ("changes", call.changes),
+        ("touches", " · ".join(call.touches)),
+        ("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items())),
+        ("undo", undo),
+        ("success", plan.success),
+        ("because", f"{attempt.proposal.because} · {' '.join(attempt.proposal.evidence)}"),
+        ("proposed by", f"{attempt.proposal.proposed_by}, confidence {diagnosis.confidence:.0%} ({diagnosis.band})"),
+        ("risk", f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"),
+        ("digest", call.digest),
+    ]
+    if attempt.proposal.stop_gap:
+        facts.insert(4, ("beware", Text("a stop-gap: it hides the symptom and leaves the cause", "yellow")))
+    title = f"APPROVE? attempt {attempt.number} of 3"
+    return Panel(
+        labelled(facts, 11), title=Text(title), title_align="left", border_style="yellow", width=min(width, 100)
+    )
+
+
+def result_block(incident: Incident, now: datetime, width: int) -> RenderableType:
+    """How it ended, measured; a chart of the signal where there is one."""
+    word, style = _STYLES[incident.status]
+    parts: list[RenderableType] = [line((f"{word}  ", style), _result_sentence(incident))]
+    if incident.verification and incident.signal:
+        parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in _chart(incident, width)]
+    if incident.status is Status.ACTION_NEEDED and incident.planned_call is not None:
+        parts.append(indented(labelled(_ways_to_approve(incident.planned_call), 9)))
+    if len(incident.attempts) > 1 or incident.escalation:
+        parts += [indented(labelled(_attempt_rows(incident), 9))]
+    if incident.escalation:
+        parts.append(line(("ESCALATION  ", "bold"), incident.escalation.error))
+        rows: list[tuple[str, str | Text]] = [("cause", incident.escalation.root_cause)]
+        rows += [("", option) for option in incident.escalation.options]
+        parts.append(indented(labelled([*rows, ("decision", "open: yours")], 9)))
+    return Group(*parts)
+
+
+def _ways_to_approve(call: EffectiveCall) -> list[tuple[str, str | Text]]:
+    return [
+        ("call", f"{call.action} {call.target}: {call.changes}"),
+        ("digest", call.digest),
+        ("approve", "run it again at a terminal, or with --approval-file PATH, a file of yours with that digest in it"),
+    ]
+
+
+def _result_sentence(incident: Incident) -> str:
+    result = incident.verification
+    if incident.status is Status.RECOVERED and result is not None:
+        return verification_sentence(result)
+    if incident.status is Status.NOT_RECOVERED and result is not None:
+        return f"{verification_sentence(result)} (attempt {len(incident.attempts)} of 3)"
+    if incident.status is Status.HEALTHY:
+        return "nothing needs fixing"
+    return incident.note
+
+
+def verification_sentence(result: Verification) -> str:
+    """Before and after, as measured."""
+    if result.signal is None or result.before is None or result.after is None:
+        return result.reason
+    unit = result.signal.unit
+    change = f"{result.signal.metric} {figure(result.before.value, unit)} -> {figure(result.after.value, unit)}"
+    if result.outcome is Outcome.RECOVERED and result.recovered_after_s is not None:
+        traffic = f", traffic {result.after.traffic_rps:.0f}/s" if result.after.traffic_rps is not None else ""
+        return f"{change} in {duration(result.recovered_after_s)}, {result.reason}{traffic}"
+    return f"{change}; {result.reason}"
+
+
+def _chart(incident: Incident, width: int) -> list[str]:
+    from aiops_cli.domain.document import document
+
+    signal = document(incident).signal
+    if signal is None:
+        return []
+    marks = [attempt.acted_at.timestamp() for attempt in incident.attempts if attempt.acted_at]
+    # From a little before the alert: the quiet hours before it would squeeze what matters.
+    start = incident.group.starts_at.timestamp() - 1200 if incident.group.starts_at else 0.0
+    points = [point for point in signal.points if point[0] >= start] or signal.points
+    return draw_chart(points, signal.threshold, signal.unit, marks, min(60, max(20, width - 16)))
+
+
+def _attempt_rows(incident: Incident) -> list[tuple[str, str | Text]]:
+    return [
+        (
+            f"attempt {attempt.number}",
+            f"{attempt.proposal.action} {attempt.proposal.target} "
+            + " ".join(f"{key}={value}" for key, value in attempt.proposal.arguments.items())
+            + f" — {attempt.outcome.replace('_', ' ')}: {attempt.explanation}",
+        )
+        for attempt in incident.attempts
+    ]
+
+
+def telemetry_block(telemetry: TelemetryPart) -> RenderableType:
+    """The span tree with bars, tokens and cost, and whose time it was."""
+    ours = max(0.0, telemetry.wall_s - telemetry.person_s)
+    whose = f"you {duration(telemetry.person_s)}, us {duration(ours)}"
+    simulated = f" · simulated {duration(telemetry.simulated_s)}" if telemetry.simulated_s else ""
+    tokens = telemetry.tokens
+    used = (
+        f"tokens {tokens.input} in ({tokens.cached} cached), {tokens.output} out, {tokens.thinking} thinking"
+        f" · model calls {telemetry.model_calls} · {money(telemetry.cost_usd, telemetry.cost_note)}"
+    )
+    return Group(
+        line(
+            ("TELEMETRY  ", "bold"),
+            f"trace {telemetry.trace_id[:8]}  wall {duration(telemetry.wall_s)} ({whose}){simulated}",
+        ),
+        indented(_span_table(telemetry.spans)),
+        indented(Text(used)),
+        indented(Text(f"slowest step: {telemetry.slowest or 'none'}")),
+    )
+
+
+def _span_table(spans: Sequence[SpanPart]) -> Table:
+    depth: dict[str, int] = {}
+    whole = max((span.duration_s for span in spans), default=0.0) or 1.0
+    table = Table.grid(padding=(0, 1))
+    table.add_column(overflow="ellipsis", no_wrap=True)
+    table.add_column(style="cyan", no_wrap=True, min_width=_BAR)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", overflow="fold")
+    for span in spans:
+        depth[span.id] = depth.get(span.parent or "", -1) + 1
+        table.add_row(
+            Text("  " * depth[span.id] + span.name),
+            Text(_bar(span.start_s / whole, span.duration_s / whole)),
+            Text(f"{span.duration_s:.3f} s"),
+            Text(_span_note(span)),
+        )
+    return table
+
+
+def _bar(start: float, length: float) -> str:
+    """A bar at its place in time: at least a sliver, never longer than the whole."""
+    first = min(_BAR - 1, int(start * _BAR))
+    return " " * first + ("█" * round(length * _BAR) or "▏")[: _BAR - first]
+
+
+def _span_note(span: SpanPart) -> str:
+    notes = [span.error] if span.error else []
+    if span.kind == "person":
+        notes.append("(you)")
+    if "gen_ai.usage.input_tokens" in span.attributes:
+        usage = {key.removeprefix("gen_ai.usage."): value for key, value in span.attributes.items()}
+        notes.append(f"{usage['input_tokens']} in, {usage.get('output_tokens', 0)} out")
+    return " ".join(notes)
+
+
+def saved_line(data: IncidentDocument, place: str) -> Text:
+    """Where the record is, and how to see it."""
+    if not data.recorded:
+        return Text(f"NOT RECORDED  {place}", "bold yellow")
+    return Text(f"Saved as {data.incident.id} · aiops history show {data.incident.id}")

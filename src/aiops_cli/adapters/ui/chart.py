@@ -1,0 +1,62 @@
+"""A small chart of a signal for the terminal: a few rows of blocks, the threshold, and where something was done."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+_ROWS = 6
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def draw_chart(
+    points: Sequence[tuple[float, float]], threshold: float, unit: str, marks: Sequence[float], width: int
+) -> list[str]:
+    """Lines of text: `points` and `marks` in unix seconds, `width` in columns for the plot. Empty below two points."""
+    if len(points) < 2:
+        return []
+    columns = _columns(points, width)
+    top = max(threshold * 1.15, max((value for value in columns if value is not None), default=0.0)) or 1.0
+    line = min(_ROWS - 1, int(threshold / top * _ROWS))
+    rows = []
+    for row in reversed(range(_ROWS)):
+        cells = [_cell(value, top, row) for value in columns]
+        if row == line:
+            cells = [cell if cell != " " else "┄" for cell in cells]
+        label = (
+            f"{threshold:g} {unit}".strip()
+            if row == line
+            else (f"{top:.2g} {unit}".strip() if row == _ROWS - 1 else "")
+        )
+        rows.append(f"{label:>9} ┤{''.join(cells)}")
+    return [*rows, *_axis(points, marks, len(columns))]
+
+
+def _columns(points: Sequence[tuple[float, float]], width: int) -> list[float | None]:
+    """The highest value of each column, so that a spike is not averaged away; None where nothing was measured."""
+    start, end = points[0][0], points[-1][0]
+    columns: list[float | None] = [None] * max(2, min(width, len(points)))
+    for time, value in points:
+        index = min(len(columns) - 1, int((time - start) / (end - start or 1.0) * len(columns)))
+        known = columns[index]
+        columns[index] = value if known is None else max(known, value)
+    for index in range(1, len(columns)):
+        # A column between two readings shows the one before it; one before the first shows nothing.
+        columns[index] = columns[index - 1] if columns[index] is None else columns[index]
+    return columns
+
+
+def _cell(value: float | None, top: float, row: int) -> str:
+    if value is None:
+        return " "
+    filled = value / top * _ROWS - row
+    return _BLOCKS[max(0, min(8, round(filled * 8)))]
+
+
+def _axis(points: Sequence[tuple[float, float]], marks: Sequence[float], width: int) -> list[str]:
+    start, end = points[0][0], points[-1][0]
+    ticks = [" "] * width
+    for mark in marks:
+        if start <= mark <= end:
+            ticks[min(width - 1, int((mark - start) / (end - start or 1.0) * width))] = "▲"
+    first, last = (f"{datetime.fromtimestamp(t, UTC):%H:%M}" for t in (start, end))
+    lines = [f"{'':>9}  {first}{' ' * max(1, width - len(first) - len(last))}{last}"]
+    return [f"{'':>9}  {''.join(ticks)}".rstrip() + "  action", *lines] if marks and "▲" in ticks else lines

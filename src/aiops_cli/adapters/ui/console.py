@@ -1,0 +1,185 @@
+"""The console: subscribes to a run, shows progress on stderr and the report on stdout, part by part."""
+
+import time
+
+from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.status import Status as Spinner
+from rich.text import Text
+
+from aiops_cli.adapters.ui import blocks
+from aiops_cli.adapters.ui.words import duration, figure
+from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
+from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.memory import Recall
+from aiops_cli.events import (
+    Acted,
+    AlertReceived,
+    ApprovalAsked,
+    Closed,
+    Decided,
+    Diagnosed,
+    Event,
+    EvidenceCollected,
+    Measured,
+    Operation,
+    OperationEnded,
+    OperationKind,
+    OperationStarted,
+    PlanDrafted,
+    Recalled,
+    Verified,
+)
+
+_DOING = {
+    "monitor": "gathering evidence",
+    "diagnose": "diagnosing",
+    "remediate": "planning",
+    "verify": "measuring the signal",
+}
+PLAIN_WIDTH = 100
+
+
+def make_console(*, stderr: bool, no_color: bool) -> RichConsole:
+    """A console on stdout or stderr. Where it is not a terminal, lines are as wide as they need to be readable."""
+    console = RichConsole(stderr=stderr, no_color=no_color or None, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+class Console:
+    """Shows a run. `report` is off when stdout carries JSON; `quiet` silences everything but the report and panels."""
+
+    def __init__(self, out: RichConsole, err: RichConsole, *, report: bool, quiet: bool) -> None:
+        self._out = out
+        self._err = err
+        self._report = report
+        self._quiet = quiet
+        self._spinner: Spinner | None = None
+        self._began: dict[int, float] = {}
+        self._stage_began = 0.0
+        self._plan: PlanDrafted | None = None
+        self._diagnosis: Diagnosis | None = None
+
+    def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
+        """Take an event."""
+        match event:
+            case OperationStarted(operation=operation):
+                self._start(operation)
+            case OperationEnded(operation=operation):
+                self._end(operation)
+            case AlertReceived(incident=incident):
+                self._print(blocks.header(incident, incident.opened_at))
+            case EvidenceCollected(evidence=evidence):
+                self._say_stage("monitor", _coverage_line(evidence))
+            case Recalled(recall=recall):
+                self._say("recall", _recall_line(recall))
+            case Diagnosed(incident=incident, diagnosis=diagnosis):
+                self._show_diagnosis(incident, diagnosis)
+            case PlanDrafted(plan=plan, call=call):
+                self._plan = event
+                self._print(blocks.plan_block(plan, call))
+            case ApprovalAsked(attempt=attempt, call=call):
+                self._ask(event)
+            case Decided(ruling=ruling):
+                self._say("remediate", f"{'allowed' if ruling.allowed else 'not allowed'}: {ruling.reason}")
+            case Acted(attempt=attempt):
+                self._say("remediate", f"{attempt.state.value}: {attempt.detail}")
+            case Measured(signal=signal, reading=reading):
+                self._update(f"verify: {signal.metric} {figure(reading.value, signal.unit)} at {reading.at:%H:%M:%S}")
+            case Verified(verification=result):
+                word = result.outcome.value.replace("_", " ")
+                self._say_stage("verify", f"{word}: {blocks.verification_sentence(result)}")
+            case Closed(incident=incident):
+                self._stop()
+                self._print(blocks.result_block(incident, incident.closed_at or incident.opened_at, self._out.width))
+
+    def _show_diagnosis(self, incident: Incident, diagnosis: Diagnosis) -> None:
+        self._diagnosis = diagnosis
+        self._say_stage("diagnose", f"{diagnosis.reasoner}: {diagnosis.verdict.value}, {diagnosis.confidence:.0%}")
+        self._print(blocks.diagnosis_block(incident, diagnosis))
+
+    def _ask(self, event: ApprovalAsked) -> None:
+        """The panel goes to stderr: it has to be seen wherever stdout leads."""
+        self._stop()
+        assert self._plan is not None and self._diagnosis is not None
+        panel = blocks.approval_panel(event.call, event.attempt, self._plan.plan, self._diagnosis, self._err.width)
+        self._err.print(panel)
+
+    def _start(self, operation: Operation) -> None:
+        self._began[operation.id] = time.monotonic()
+        if operation.kind is OperationKind.STAGE:
+            self._stage_began = self._began[operation.id]
+            self._stop()
+            self._spin(_DOING.get(operation.name, operation.name))
+        elif operation.kind is OperationKind.MODEL:
+            self._update(f"asking {operation.attributes.get('gen_ai.request.model')}")
+        elif operation.kind is OperationKind.PERSON:
+            self._stop()
+
+    def _end(self, operation: Operation) -> None:
+        self._began.pop(operation.id, None)
+        if operation.kind is OperationKind.STAGE:
+            self._stop()
+
+    def _print(self, block: RenderableType) -> None:
+        if self._report:
+            self._pause(lambda: self._out.print(block))
+
+    def _say_stage(self, stage: str, text: str) -> None:
+        self._say(stage, text, time.monotonic() - self._stage_began)
+
+    def _say(self, stage: str, text: str, took_s: float | None = None) -> None:
+        if self._quiet:
+            return
+        tail = f"  {duration(took_s)}" if took_s is not None else ""
+        self._pause(lambda: self._err.print(Text(f"  {stage:<10} {text}{tail}", "dim"), soft_wrap=True))
+
+    def _pause(self, show: object) -> None:
+        """Print with the spinner out of the way."""
+        assert callable(show)
+        if self._spinner is None:
+            show()
+            return
+        self._spinner.stop()
+        show()
+        self._spinner.start()
+
+    def _spin(self, text: str) -> None:
+        if not self._quiet and self._err.is_terminal and not self._err.is_dumb_terminal:
+            self._spinner = self._err.status(Text(f"{text} …"))
+            self._spinner.start()
+
+    def _update(self, text: str) -> None:
+        if self._spinner is not None:
+            self._spinner.update(Text(f"{text} …"))
+
+    def _stop(self) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever happened."""
+        self._stop()
+        if self._err.is_terminal:
+            self._err.show_cursor(True)
+
+
+def _coverage_line(evidence: EvidenceSet) -> str:
+    parts = []
+    for row in evidence.coverage[:8]:
+        if row.status is CoverageStatus.CHECKED:
+            parts.append(f"{row.source} {row.items}")
+        else:
+            word = row.status.value.replace("_", " ")
+            parts.append(f"{row.source} {word.upper() if row.status is CoverageStatus.FAILED else word}")
+    more = len(evidence.coverage) - 8
+    return " · ".join([*parts, f"{more} more sources"] if more > 0 else parts)
+
+
+def _recall_line(recall: Recall) -> str:
+    incidents, books = len(recall.incidents), len(recall.runbooks)
+    return f"{incidents} similar incident{'s' * (incidents != 1)} · {books} runbook{'s' * (books != 1)}"

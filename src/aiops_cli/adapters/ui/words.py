@@ -1,0 +1,43 @@
+"""Figures and times as the screens say them."""
+
+from datetime import datetime
+
+
+def duration(seconds: float) -> str:
+    """`4 min 10 s`, `23 s`, `0.4 s`, `26 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 and minutes else f"{hours} h" if hours < 48 else f"{hours // 24} d"
+
+
+def clock_and_age(at: datetime, now: datetime) -> str:
+    """`03:08 (4 min ago)`, with the date when it was another day."""
+    shown = f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    age = (now - at).total_seconds()
+    return f"{shown} ({duration(age)} ago)" if age >= 0 else shown
+
+
+def figure(value: float | None, unit: str) -> str:
+    """A measured value: `6.2 s`, `97 %`, `340 MiB`; `nothing` when the signal vanished."""
+    if value is None:
+        return "nothing"
+    if unit == "bytes":
+        return f"{value / 2**20:.0f} MiB"
+    if unit == "ratio":
+        return f"{value:.1%}".replace("%", " %")
+    if value >= 100:
+        return f"{value:.0f} {unit}".rstrip()
+    return f"{value:.2g} {unit}".rstrip()
+
+
+def money(usd: float | None, note: str) -> str:
+    """A cost, or why there is none."""
+    if usd is None:
+        return f"cost unknown: {note}" if note != "no model was called" else "no model call, no cost"
+    return f"${usd:.6f}".rstrip("0").ljust(5, "0") + (f" ({note})" if note else "")

@@ -1,0 +1,243 @@
+"""The only file that knows which adapter stands behind which name."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiops_cli.config import Resolved
+from aiops_cli.errors import BackendError, BadConfig, UnknownName
+from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.store.history import History
+    from aiops_cli.adapters.store.sql import SqlStore
+    from aiops_cli.domain.alert import AlertGroup
+
+Settings = Mapping[str, Resolved]
+_KEY_MARK = "key-in-keyring"
+PROVIDERS = ("gemini",)
+
+
+# --- store -----------------------------------------------------------------------------------------------------------
+
+
+def open_history(home: Path) -> "History":
+    """The history for reading. Raises StoreError."""
+    from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.history import History
+
+    return History(Database(home))
+
+
+def open_store(home: Path | None) -> "SqlStore":
+    """The history for a run; None keeps it in memory. Raises StoreError."""
+    from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.sql import SqlStore
+
+    return SqlStore(Database(home))
+
+
+# --- model -----------------------------------------------------------------------------------------------------------
+
+
+def make_model(settings: Settings, home: Path) -> Model | None:
+    """The model for this run, or None for the embedded reasoner alone.
+
+    `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
+    keyring costs up to half a second. `gemini` looks into both, and says so when there is no key.
+    """
+    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+
+    reasoner = settings["reasoner"].value
+    provider, model_id = parse_model(str(settings["model"].value))
+    if reasoner == "offline":
+        return None
+    key = find_key(provider, ask_keyring=reasoner == "gemini" or (home / _KEY_MARK).exists())
+    if key is not None:
+        from aiops_cli.adapters.models.gemini import Gemini
+
+        model = Gemini(model_id, key.value, str(settings["model_url"].value) or None)
+        model.preload()
+        return model
+    if reasoner == "auto":
+        return None
+    from aiops_cli.adapters.models.unavailable import Unavailable
+
+    looked = f"{', '.join(GEMINI_VARIABLES)} and the keyring"
+    return Unavailable(f"{provider}:{model_id}", f"no key for Gemini (looked in {looked})", "no-key")
+
+
+def parse_model(name: str) -> tuple[str, str]:
+    """`gemini:gemini-3.8-flash` as provider and id. Raises UnknownName or BadConfig."""
+    provider, colon, model_id = name.partition(":")
+    if provider not in PROVIDERS:
+        raise UnknownName("model provider", provider, [f"{known}:MODEL-ID" for known in PROVIDERS])
+    if not colon or not model_id.strip():
+        raise BadConfig(
+            f"model {name!r} names no model", hint="PROVIDER:ID is expected, such as gemini:gemini-3.8-flash"
+        )
+    return provider, model_id.strip()
+
+
+def mark_keyring(home: Path, present: bool) -> None:
+    """Remember that the keyring holds a key of ours, so that a run need not ask it for nothing. Raises StoreError."""
+    from aiops_cli.adapters.store.engine import prepare_home
+
+    prepare_home(home)
+    mark = home / _KEY_MARK
+    if present:
+        mark.touch(mode=0o600)
+    else:
+        mark.unlink(missing_ok=True)
+
+
+# --- worlds ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a run looks and acts; `scenario` is set for a simulated world."""
+
+    observer: Observer
+    actuator: Actuator | None
+    clock: Clock
+    scenario: "Scenario | None" = None
+
+    @property
+    def origin(self) -> str | None:
+        """The simulated world's name, for the record."""
+        return f"scenario/{self.scenario.meta.id}" if self.scenario else None
+
+
+class SystemClock:
+    """The time of this machine, for worlds that are real."""
+
+    def now(self) -> datetime:
+        """Now."""
+        return datetime.now(UTC)
+
+    def wall(self) -> datetime:
+        """The same."""
+        return datetime.now(UTC)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        import time
+
+        time.sleep(seconds)
+
+
+def read_scenario(name: str) -> "Scenario":
+    """A shipped scenario, validated. Raises UnknownName or BadConfig."""
+    from aiops_cli.adapters import library
+    from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
+
+    return parse_scenario(library.read_scenario(name))
+
+
+def stage_scenario(
+    scenario: "Scenario", seed: int | None, alert_at: datetime | None = None
+) -> tuple[Scene, "SimulatedObserver"]:
+    """Let a scenario run until its alert fires and a person looks.
+
+    With `alert_at` the simulated clock is set so that the alert fires then. Raises BackendError when none fires.
+    """
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedActuator, SimulatedClock, SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.world import World
+
+    world = World(scenario, seed)
+    fired = world.run_until_alert()
+    if fired is None:
+        raise BackendError(f"no alert fires in scenario {scenario.meta.id}", hint="its rules never hold")
+    epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=world.fired[fired])
+    world.run(scenario.meta.respond_after)
+    clock = SimulatedClock(world, epoch)
+    observer = SimulatedObserver(world, clock)
+    return Scene(observer, SimulatedActuator(world), clock, scenario), observer
+
+
+def choose_scene(group: "AlertGroup", backend: Resolved, has_evidence: bool) -> Scene:
+    """Where to look for an alert that came from outside.
+
+    The embedded simulator answers for services that it knows, and never beside evidence that a person handed over
+    unless it was asked for: real and simulated evidence are not mixed.
+    """
+    from aiops_cli.adapters.backends.files import NothingObserver
+
+    clock = SystemClock()
+    if backend.value == "none":
+        return Scene(NothingObserver("no backend: the setting says none"), None, clock)
+    if has_evidence and backend.source == "default":
+        return Scene(NothingObserver("not asked: evidence was handed over instead"), None, clock)
+    scenario = _scenario_for(group)
+    if scenario is None:
+        known = f"the simulator knows no service {group.service!r}" if group.service else "the alert names no service"
+        return Scene(NothingObserver(f"no monitoring is configured, and {known}"), None, clock)
+    at = group.starts_at or datetime.now(UTC) - timedelta(seconds=scenario.meta.respond_after)
+    return stage_scenario(scenario, None, at)[0]
+
+
+def _scenario_for(group: "AlertGroup") -> "Scenario | None":
+    """The shipped scenario with an alert rule on the alert's service; a rule of the alert's name is preferred."""
+    from aiops_cli.adapters import library
+
+    scenarios = [read_scenario(name) for name in library.scenario_names()]
+    mine = [s for s in scenarios if any(rule.service == group.service for rule in s.alerts)]
+    names = {alert.name for alert in group.alerts}
+    return next((s for s in mine if any(rule.name in names for rule in s.alerts)), mine[0] if mine else None)
+
+
+def load_past(scenario: "Scenario", store: "SqlStore") -> None:
+    """Give a scenario's own past to the store, once, marked as simulated. Raises StoreError."""
+    from aiops_cli.adapters.store.sql import Remembered
+
+    for number, past in enumerate(scenario.past, start=1):
+        opened = scenario.meta.start + timedelta(seconds=past.at)
+        store.learn(
+            Remembered(
+                origin=f"scenario/{scenario.meta.id}#{number}",
+                title=past.title,
+                alert=past.alert,
+                service=past.service,
+                summary=past.summary,
+                cause=past.cause,
+                fault_class=past.fault_class.value,
+                fix=past.fix,
+                fix_verified=past.fix_verified,
+                opened_at=opened,
+                closed_at=opened + timedelta(seconds=past.recovered_after) if past.recovered_after else None,
+                simulated=True,
+            )
+        )
+
+
+def read_evidence(paths: Sequence[Path]) -> Gathered:
+    """What a person hands over. Raises BadInput."""
+    from aiops_cli.adapters.backends.files import read_handed_over
+
+    return read_handed_over(paths) if paths else Gathered((), ())
+
+
+# --- the person ------------------------------------------------------------------------------------------------------
+
+
+def make_approver(
+    *, approve_simulated: bool, approval_file: Path | None, plan_only: bool, alert_on_stdin: bool, timeout_s: float
+) -> Approver:
+    """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order."""
+    from aiops_cli.adapters.ui.ask import FileApprover, NobodyToAsk, SimulatedApprover, TerminalApprover
+
+    if plan_only:
+        return NobodyToAsk("a plan was asked for, nothing else")
+    if approval_file is not None:
+        return FileApprover(approval_file)
+    if approve_simulated:
+        return SimulatedApprover()
+    if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
+        return TerminalApprover(timeout_s, from_tty=alert_on_stdin)
+    return NobodyToAsk("nobody to ask: this is not a terminal")

@@ -1,0 +1,102 @@
+"""The Typer app, and the one place where an error becomes a line and an exit code."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from aiops_cli import __version__
+from aiops_cli.errors import AiopsError, ExitCode
+
+app = typer.Typer(
+    name="aiops",
+    help="The incident copilot for on-call engineers: from an alert to a verified, recorded outcome.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"aiops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _register() -> None:
+    from aiops_cli.cli import actions, config, doctor, history, replay, scenarios, triage
+
+    app.command("triage")(triage.triage)
+    app.command("replay")(replay.replay)
+    for name, group, text in (
+        ("history", history.app, "What was remembered: list, show, search."),
+        ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
+        ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
+        ("config", config.app, "Settings, and the model's key."),
+    ):
+        app.add_typer(group, name=name, help=text)
+    app.command("doctor")(doctor.doctor)
+
+
+_register()
+
+
+def _raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """The first interruption ends the run in order; the record is then written without being disturbed again."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a documented code."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _raise_interrupt)
+    try:
+        code = app(prog_name="aiops", standalone_mode=False)
+    except AiopsError as error:
+        code = _report(error.message, error.hint, error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _report("interrupted", None, ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    except Exception as error:
+        code = _report_usage(error)
+    sys.exit(int(code or 0))
+
+
+def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:
+    from aiops_cli.domain.redact import safe
+
+    print(f"error: {safe(message, one_line=True)}" if code is not ExitCode.INTERRUPTED else message, file=sys.stderr)
+    if hint:
+        print(f"hint: {safe(hint, one_line=True)}", file=sys.stderr)
+    return code
+
+
+def _report_usage(error: Exception) -> ExitCode:
+    """A wrong command line, in our own words; anything else is a bug and keeps its traceback."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        raise error
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "aiops"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(message(), file=sys.stderr)
+        return ExitCode.USAGE
+    return _report(message(), f"see `{command} --help`", ExitCode.USAGE)

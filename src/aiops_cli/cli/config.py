@@ -1,0 +1,71 @@
+"""`aiops config`: settings with their sources, and the model's key in the keyring."""
+
+from typing import Annotated
+
+import typer
+
+from aiops_cli.cli.options import Output, OutputOption
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+Provider = Annotated[str, typer.Option("--provider", help="Whose key it is.")]
+
+
+@app.command("show")
+def show(output: OutputOption = Output.TEXT) -> None:
+    """Show every setting, and where its value comes from."""
+    from aiops_cli.cli.render import print_json, print_rows
+    from aiops_cli.config import find_home, resolve
+
+    home = find_home()
+    values = resolve()
+    if output is Output.JSON:
+        settings = {name: {"value": found.value, "source": found.source} for name, found in values.items()}
+        print_json({"schema_version": 1, "home": str(home), "settings": settings})
+        return
+    print(f"data folder: {home}")
+    rows = [(name, str(found.value) or "(none)", found.source) for name, found in values.items()]
+    print_rows(("setting", "value", "from"), rows, empty="no settings")
+
+
+@app.command("set-key")
+def set_key(provider: Provider = "gemini") -> None:
+    """Keep a model's key in the operating system's keyring; it is read from the terminal, or piped in."""
+    import getpass
+    import sys
+
+    from aiops_cli.adapters import keys
+    from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.config import find_home
+    from aiops_cli.errors import AiopsError
+
+    _check(provider)
+    problem = keys.keyring_problem()
+    if problem:
+        raise AiopsError(problem, hint=f"set {keys.GEMINI_VARIABLES[1]} in the environment instead")
+    value = getpass.getpass(f"Key for {provider} (not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
+    keys.set_key(provider, value)
+    mark_keyring(find_home(), True)
+    print(f"the key for {provider} is in the keyring", file=sys.stderr)
+
+
+@app.command("delete-key")
+def delete_key(provider: Provider = "gemini") -> None:
+    """Take a model's key out of the keyring."""
+    import sys
+
+    from aiops_cli.adapters import keys
+    from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.config import find_home
+
+    _check(provider)
+    there = keys.delete_key(provider)
+    mark_keyring(find_home(), False)
+    print(f"the key for {provider} is gone" if there else f"there was no key for {provider}", file=sys.stderr)
+
+
+def _check(provider: str) -> None:
+    from aiops_cli.bootstrap import PROVIDERS
+    from aiops_cli.errors import UnknownName
+
+    if provider not in PROVIDERS:
+        raise UnknownName("model provider", provider, PROVIDERS)

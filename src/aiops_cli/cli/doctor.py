@@ -1,0 +1,135 @@
+"""`aiops doctor`: what is there, what is missing, and how to get it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from aiops_cli.cli.options import Output, OutputOption
+from aiops_cli.errors import AiopsError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `state` is ok, missing (aiops works without it) or broken (it does not)."""
+
+    name: str
+    state: str
+    detail: str
+    hint: str = ""
+
+
+def doctor(output: OutputOption = Output.TEXT) -> int:
+    """Say what is there, what is missing, and how to get it. Exit code 1 when something that is needed is broken."""
+    from aiops_cli.cli.render import print_json
+
+    checks = [_guarded(name, check) for name, check in _CHECKS.items()]
+    if output is Output.JSON:
+        print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            print(f"{check.state:<8} {check.name:<12} {check.detail}")
+            if check.hint:
+                print(f"{'':<21} hint: {check.hint}")
+    return ExitCode.FAILED if any(check.state == "broken" for check in checks) else ExitCode.DONE
+
+
+def _guarded(name: str, check: Callable[[str], Check]) -> Check:
+    try:
+        return check(name)
+    except AiopsError as error:
+        return Check(name, "broken", error.message, error.hint or "")
+
+
+def _program(name: str) -> Check:
+    import platform
+    import sys
+
+    from aiops_cli import __version__
+
+    return Check(name, "ok", f"aiops {__version__} on Python {platform.python_version()}, {sys.platform}")
+
+
+def _settings(name: str) -> Check:
+    from aiops_cli.config import resolve
+
+    changed = [f"{key}={found.value} ({found.source})" for key, found in resolve().items() if found.source != "default"]
+    return Check(name, "ok", ", ".join(changed) or "all at their defaults")
+
+
+def _store(name: str) -> Check:
+    import sqlite3
+
+    from aiops_cli.bootstrap import open_history
+    from aiops_cli.config import find_home
+
+    history = open_history(find_home())
+    count = history.count()
+    return Check(
+        name, "ok", f"{count} incident{'s' * (count != 1)} in {history.place}, SQLite {sqlite3.sqlite_version}"
+    )
+
+
+def _library(name: str) -> Check:
+    from aiops_cli.adapters.library import read_runbooks, scenario_names
+    from aiops_cli.bootstrap import read_scenario
+
+    scenarios = [read_scenario(each) for each in scenario_names()]
+    books = read_runbooks()
+    if not scenarios or not books:
+        return Check(name, "broken", "no scenarios or runbooks are installed", "install aiops again")
+    return Check(name, "ok", f"{len(scenarios)} scenarios, {len(books)} runbooks")
+
+
+def _key(name: str) -> Check:
+    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+
+    key = find_key("gemini")
+    if key is None:
+        hint = f"`aiops config set-key`, or set {GEMINI_VARIABLES[1]}; without it the embedded reasoner answers"
+        return Check(name, "missing", "no key for Gemini in the environment or the keyring", hint)
+    return Check(name, "ok", f"a key for Gemini, from {key.source}")
+
+
+def _keyring(name: str) -> Check:
+    from aiops_cli.adapters.keys import keyring_problem
+
+    problem = keyring_problem()
+    return Check(name, "missing", problem, "keys can be in the environment") if problem else Check(name, "ok", "works")
+
+
+def _sdk(name: str) -> Check:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Check(name, "ok", f"google-genai {version('google-genai')}")
+    except PackageNotFoundError:
+        return Check(name, "missing", "google-genai is not installed", "pip install google-genai")
+
+
+def _terminal(name: str) -> Check:
+    import sys
+
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        return Check(name, "ok", "approvals can be asked for here")
+    return Check(name, "missing", "not a terminal: nothing can be approved at a prompt", "use --approval-file")
+
+
+def _backend(name: str) -> Check:
+    from aiops_cli.config import resolve
+
+    found = resolve()["backend"]
+    if found.value == "none":
+        return Check(name, "missing", "none: only evidence that is handed over is read", "--evidence PATH")
+    return Check(name, "ok", "the embedded simulator; no monitoring of yours is configured")
+
+
+_CHECKS: dict[str, Callable[[str], Check]] = {
+    "program": _program,
+    "settings": _settings,
+    "store": _store,
+    "library": _library,
+    "backend": _backend,
+    "key": _key,
+    "keyring": _keyring,
+    "gemini sdk": _sdk,
+    "terminal": _terminal,
+}

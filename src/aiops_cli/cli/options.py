@@ -1,0 +1,42 @@
+"""Options that several commands share, each written once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """What stdout carries."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for a person, json for a program.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
+ReasonerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoner", metavar="offline|gemini|auto", help="Who diagnoses; auto takes Gemini when a key is found."
+    ),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", metavar="PROVIDER:ID", help="The model, such as gemini:gemini-3.8-flash.")
+]
+DeadlineOption = Annotated[
+    str | None, typer.Option("--deadline", metavar="SECONDS", help="How long the model may take, such as 30s.")
+]
+PlanOnlyOption = Annotated[bool, typer.Option("--plan-only", help="Stop at the plan; never ask, never act.")]
+ApproveSimulatedOption = Annotated[
+    bool, typer.Option("--approve-simulated", help="Answer yes, in the simulator alone.")
+]
+ApprovalFileOption = Annotated[
+    Path | None,
+    typer.Option("--approval-file", metavar="PATH", help="A file of yours that names the digest of the exact call."),
+]
+NoRecordOption = Annotated[
+    bool, typer.Option("--no-record", help="Keep nothing; without a record nothing can be done, only diagnosed.")
+]

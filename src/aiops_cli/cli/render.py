@@ -1,0 +1,36 @@
+"""A result as text or as JSON: one place for each."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def print_json(data: "BaseModel | dict[str, Any]") -> None:
+    """One JSON document on stdout, ASCII only, so that no byte of foreign text can act on a terminal."""
+    plain = data if isinstance(data, dict) else data.model_dump(mode="json")
+    json.dump(plain, sys.stdout, ensure_ascii=True, indent=2, allow_nan=False, default=str)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """A table as aligned columns of plain text; the last column is cut to the terminal, or whole when piped."""
+    if not rows:
+        print(empty)
+        return
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings) - 1)]
+    limit = _width()
+    for row in [headings, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        line = "  ".join([*cells, row[-1]]).rstrip()
+        print(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
+
+
+def _width() -> int | None:
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

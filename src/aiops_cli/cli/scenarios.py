@@ -1,0 +1,53 @@
+"""`aiops scenarios`: the simulated worlds that ship with aiops."""
+
+from typing import Annotated
+
+import typer
+
+from aiops_cli.cli.options import Output, OutputOption
+from aiops_cli.cli.replay import complete_scenario
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_scenarios(output: OutputOption = Output.TEXT) -> None:
+    """List the scenarios."""
+    from aiops_cli.adapters.library import scenario_names
+    from aiops_cli.bootstrap import read_scenario
+    from aiops_cli.cli.render import print_json, print_rows
+
+    metas = [read_scenario(name).meta for name in scenario_names()]
+    if output is Output.JSON:
+        rows = [{"name": meta.id, "title": meta.title, "family": meta.family} for meta in metas]
+        print_json({"schema_version": 1, "scenarios": rows})
+        return
+    rows_text = [(meta.id, meta.family, meta.title) for meta in metas]
+    print_rows(("name", "family", "what the pager says"), rows_text, empty="no scenarios are installed")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A scenario's name.", autocompletion=complete_scenario)],
+    spoil: Annotated[bool, typer.Option("--spoil", help="Also tell the story and what the truth is.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show a scenario's world; the story and the truth only with --spoil."""
+    from aiops_cli.bootstrap import read_scenario
+    from aiops_cli.cli.render import print_json
+
+    scenario = read_scenario(name)
+    if output is Output.JSON:
+        shown = scenario.model_dump(mode="json", by_alias=True)
+        if not spoil:
+            del shown["truth"], shown["meta"]["story"]
+        print_json({"schema_version": 1, "scenario": shown})
+        return
+    print(f"{scenario.meta.id}  {scenario.meta.title}")
+    for service in scenario.services:
+        calls = ", ".join(edge.to for edge in scenario.calls if edge.caller == service.name)
+        print(f"  {service.name:<18} {service.replicas} replicas" + (f", calls {calls}" if calls else ""))
+    for rule in scenario.alerts:
+        print(f"  alert {rule.name}: {rule.metric} of {rule.service} {rule.comparison} {rule.threshold:g}")
+    if spoil:
+        print(f"\n{scenario.meta.story.strip()}\n\nThe truth: {scenario.truth.explanation}")

@@ -1,0 +1,112 @@
+"""`aiops triage`: from an alert to a verified, recorded outcome."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiops_cli.cli.options import (
+    ApprovalFileOption,
+    ApproveSimulatedOption,
+    DeadlineOption,
+    ModelOption,
+    NoColorOption,
+    NoRecordOption,
+    Output,
+    OutputOption,
+    PlanOnlyOption,
+    QuietOption,
+    ReasonerOption,
+)
+
+if TYPE_CHECKING:
+    from aiops_cli.domain.alert import AlertGroup
+
+
+def triage(
+    alert: Annotated[str, typer.Argument(metavar="FILE|-|TEXT", help="An alert file, - for standard input, or words.")],
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option("--evidence", "-e", metavar="PATH", help="A file or folder of evidence to read; repeatable."),
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="simulator|none", help="Where evidence is gathered.")
+    ] = None,
+    sanitize: Annotated[
+        bool, typer.Option("--sanitize", help="Write out control characters in the alert instead of refusing it.")
+    ] = False,
+    reasoner: ReasonerOption = None,
+    model: ModelOption = None,
+    deadline: DeadlineOption = None,
+    plan_only: PlanOnlyOption = False,
+    approve_simulated: ApproveSimulatedOption = False,
+    approval_file: ApprovalFileOption = None,
+    no_record: NoRecordOption = False,
+    output: OutputOption = Output.TEXT,
+    quiet: QuietOption = False,
+    no_color: NoColorOption = False,
+) -> int:
+    """Diagnose an alert, propose a plan, ask before anything changes, verify, and record.
+
+    The alert's format is recognised: Alertmanager webhook, Prometheus alerts, aiops JSON, or plain words.
+    """
+    from aiops_cli.bootstrap import choose_scene, read_evidence
+    from aiops_cli.cli.run import Request, run_all
+    from aiops_cli.config import resolve
+
+    groups = read_alert(alert, sanitize=sanitize)
+    flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend}
+    settings = resolve(flags)
+    request = Request(
+        settings=settings,
+        output=output,
+        quiet=quiet,
+        no_color=no_color,
+        plan_only=plan_only,
+        approve_simulated=approve_simulated,
+        approval_file=approval_file,
+        no_record=no_record,
+        alert_on_stdin=alert == "-",
+        handed=read_evidence(evidence or []),
+    )
+    return run_all(groups, lambda group: choose_scene(group, settings["backend"], bool(evidence)), request)
+
+
+def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
+    """Alert groups from a file, from standard input (`-`), or from the words themselves. Raises BadInput."""
+    import sys
+
+    from aiops_cli.adapters.alerts import MAX_BYTES, read_alerts, read_free_text
+    from aiops_cli.domain.redact import safe
+    from aiops_cli.errors import BadInput
+
+    if not argument.strip():
+        raise BadInput("the alert is empty", hint="give an alert file, - for standard input, or a sentence in quotes")
+    if argument == "-":
+        return read_alerts(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", sanitize=sanitize)
+    if argument.lstrip()[:1] in ("{", "["):
+        return read_alerts(argument.encode("utf-8", "surrogateescape"), "the alert", sanitize=sanitize)
+    shown = safe(argument, one_line=True, limit=120)
+    try:
+        path = Path(argument)
+        is_file = "\0" not in argument and len(argument) < 4096 and path.exists()
+    except OSError:
+        is_file = False
+    if is_file:
+        if path.is_dir():
+            raise BadInput(f"{shown} is a folder", hint="name the alert file; folders go to --evidence")
+        try:
+            with path.open("rb") as file:
+                return read_alerts(file.read(MAX_BYTES + 1), shown, sanitize=sanitize)
+        except OSError as error:
+            raise BadInput(f"cannot read {shown}: {error.strerror}", hint="check the file and its rights") from error
+    if _looks_like_path(argument):
+        raise BadInput(
+            f"no such file: {shown}", hint="give an alert file, - for standard input, or a sentence in quotes"
+        )
+    return [read_free_text(argument, "the alert", sanitize=sanitize)]
+
+
+def _looks_like_path(text: str) -> bool:
+    """A single word with a slash or a file's ending is a path with a typing error, not a description."""
+    return " " not in text and ("/" in text or text.endswith((".json", ".yaml", ".yml", ".txt", ".log")))
