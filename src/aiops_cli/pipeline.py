@@ -12,7 +12,7 @@ from aiops_cli.domain.alert import AlertGroup, Reading
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, ask, diagnose, read
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.findings import Case
-from aiops_cli.domain.findings.persistence import find_persisting_cause
+from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
 from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
@@ -95,11 +95,8 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
 
 def _work(incident: Incident, kit: Kit, options: Options) -> None:
     """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure."""
-    recall: Recall | None = None
+    case, diagnosis = _assess(incident, kit, options)
     for number in range(1, MAX_ATTEMPTS + 1):
-        case = _monitor(incident, kit, options)
-        recall = recall or _recall(incident, kit)
-        diagnosis = _diagnose(incident, case, recall, kit, options)
         if diagnosis.verdict is not Verdict.FAULT:
             return _close_without_fault(incident, diagnosis, kit)
         with _stage(incident, Stage.REMEDIATE, kit):
@@ -114,9 +111,20 @@ def _work(incident: Incident, kit: Kit, options: Options) -> None:
             if not _decide(attempt, incident, plan, kit):
                 return incident.close(_unapproved(incident), kit.clock.now(), attempt.explanation)
             _act(attempt, incident, kit)
-        if attempt.ran and _verify(attempt, incident, case, before, kit).outcome is Outcome.RECOVERED:
+        outcome = _verify(attempt, incident, case, before, kit).outcome if attempt.ran else None
+        if outcome is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), attempt.explanation)
+        # A masked cause is a known one: the signal is back and would talk a fresh look out of it.
+        if outcome is not Outcome.MASKED and number < MAX_ATTEMPTS:
+            case, diagnosis = _assess(incident, kit, options)
     _hand_over(incident, incident.plan, kit, f"{MAX_ATTEMPTS} attempts did not bring the signal back")
+
+
+def _assess(incident: Incident, kit: Kit, options: Options) -> tuple[Case, Diagnosis]:
+    """One look and one judgement; memory is asked at the first only."""
+    case = _monitor(incident, kit, options)
+    recall = incident.recall if incident.attempts else _recall(incident, kit)
+    return case, _diagnose(incident, case, recall, kit, options)
 
 
 # --- monitor ---------------------------------------------------------------------------------------------------------
@@ -321,9 +329,12 @@ def _sample(incident: Incident, before: Reading | None, kit: Kit) -> Verificatio
 
 
 def _look_behind(attempt: Attempt, incident: Incident, case: Case, result: Verification, kit: Kit) -> Verification:
+    """Whether the cause is still there although the signal is back; asked only of classes that have such a sign."""
     lead = incident.diagnosis.leading if incident.diagnosis else None
-    if lead is None or attempt.acted_at is None:
+    if lead is None or attempt.acted_at is None or lead.fault not in WATCH_S:
         return result
+    with kit.bus.operation(OperationKind.WORLD, "watch the cause"):
+        kit.clock.wait(WATCH_S[lead.fault])
     after = _look(incident, kit, Options())
     reason = find_persisting_cause(lead.entity, lead.fault, case.evidence, after, attempt.acted_at)
     return result.masked_by(f"the signal is back, but {reason}") if reason else result

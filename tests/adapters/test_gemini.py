@@ -21,7 +21,7 @@ from aiops_cli.adapters.models.gemini import MAX_OUTPUT_TOKENS, Gemini
 from aiops_cli.domain.diagnosis import ANSWER_SCHEMA, Prompt
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Model
-from gemini_server import (
+from tests.gemini_server import (
     Answer,
     GeminiServer,
     answer,

@@ -150,9 +150,8 @@ def _end(data: dict[str, Any]) -> list[str]:
     if result:
         lines += ["", "RESULT", f"  {result['outcome'].replace('_', ' ')}: {result['reason']}"]
         if result["before"] and result["after"]:
-            lines.append(
-                f"  {result['metric']} {result['before']['value']} -> {result['after']['value']} {result['unit']}"
-            )
+            before, after = (figure(result[when]["value"], result["unit"]) for when in ("before", "after"))
+            lines.append(f"  {result['metric']} {before} -> {after}")
     escalation = data.get("escalation")
     if escalation:
         lines += ["", "ESCALATION", f"  {escalation['error']}", *(f"  {option}" for option in escalation["options"])]

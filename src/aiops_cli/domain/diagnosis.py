@@ -106,6 +106,8 @@ class Diagnosis:
 _UNSEEN_WEIGHT = 1.2
 _MOST_CONFIDENT = 0.95
 _STRONG = 2.0
+# Lanes whose findings are different predicates; in the others a second finding says mostly what the first one said.
+_DISTINCT_LANES = frozenset({"saturation", "memory-growth"})
 _SHOWN = 3
 
 
@@ -138,13 +140,13 @@ def _rank(findings: Sequence[Finding], case: Case, recall: Recall) -> list[Hypot
 
 
 def _weigh(members: Sequence[Finding], key: tuple[str, FaultClass], case: Case, recall: Recall) -> float:
-    """Sum of the weights, each further finding of one lane counting half; plus distance and the prior from memory."""
+    """Sum of the weights, each further finding of one lane counting half as much; plus the prior from memory."""
     per_lane: dict[str, int] = {}
     weight = 0.0
     for finding in members:
         nth = per_lane.get(finding.lane, 0)
         per_lane[finding.lane] = nth + 1
-        weight += finding.weight if nth == 0 or finding.lane in ("saturation", "memory-growth") else finding.weight / 2
+        weight += finding.weight if finding.lane in _DISTINCT_LANES else finding.weight / 2**nth
     entity, fault = key
     if entity != case.entity:
         weight -= 0.5
@@ -156,7 +158,7 @@ def _hypothesis(entity: str, fault: FaultClass, members: Sequence[Finding], weig
         entity=entity,
         fault=fault,
         confidence=round(share, 3),
-        statements=tuple(f.statement for f in members[:4]),
+        statements=tuple(dict.fromkeys(f.statement for f in members))[:4],
         evidence=tuple(dict.fromkeys(eid for f in members for eid in f.evidence))[:8],
         change=next((f.change for f in members if f.change), None),
         onset=min((f.onset for f in members if f.onset is not None), default=None),
@@ -437,7 +439,7 @@ def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Co
     0.75 when the embedded reasoner blames something else.
     """
     answer = _parse_answer(text)
-    hypotheses, struck = _supported(answer, case.evidence)
+    hypotheses, struck = _supported(answer, case.evidence, offline)
     verdict = answer.verdict
     if verdict is Verdict.FAULT and not any(not h.fault.benign for h in hypotheses):
         raise ModelError("the model blames a fault without citing any evidence", reason="unsupported")
@@ -492,7 +494,10 @@ def _no_constants(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _supported(answer: _Answer, evidence: EvidenceSet) -> tuple[tuple[Hypothesis, ...], tuple[str, ...]]:
+def _supported(
+    answer: _Answer, evidence: EvidenceSet, offline: Diagnosis
+) -> tuple[tuple[Hypothesis, ...], tuple[str, ...]]:
+    known = {(h.entity, h.fault): h for h in offline.hypotheses}
     kept: list[Hypothesis] = []
     struck: list[str] = []
     for claim in answer.hypotheses:
@@ -508,7 +513,10 @@ def _supported(answer: _Answer, evidence: EvidenceSet) -> tuple[tuple[Hypothesis
             continue
         against = (safe(claim.against, one_line=True),) if claim.against else ()
         entity = safe(claim.entity, one_line=True)
-        kept.append(Hypothesis(entity, claim.fault_class, round(claim.confidence, 3), (text,), ids, against))
+        found = Hypothesis(entity, claim.fault_class, round(claim.confidence, 3), (text,), ids, against)
+        # Which change explains it is computed, not claimed: it comes from the embedded reasoner or not at all.
+        same = known.get((entity, claim.fault_class))
+        kept.append(replace(found, change=same.change, onset=same.onset) if same else found)
     return tuple(sorted(kept, key=lambda h: -h.confidence)), tuple(struck)
 
 

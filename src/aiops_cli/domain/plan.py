@@ -10,6 +10,7 @@ from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
 from aiops_cli.domain.evidence import Change
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.baseline import latest, usual
+from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
 from aiops_cli.domain.verification import HOLD_S
 from aiops_cli.domain.vocabulary import METRICS, Metric
@@ -76,7 +77,8 @@ def describe_success(signal: Signal | None) -> str:
 
 
 def _name(proposal: Proposal) -> str:
-    return f"{proposal.action} {proposal.target}"
+    arguments = " ".join(f"{key}={value!r}" for key, value in proposal.arguments.items())
+    return safe(f"{proposal.action} {proposal.target} {arguments}".rstrip(), one_line=True, limit=120)
 
 
 def _from_runbook(book: Runbook, lead: Hypothesis, case: Case) -> Iterable[Proposal]:

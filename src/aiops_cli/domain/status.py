@@ -17,13 +17,14 @@ class Stage(StrEnum):
     REPORT = "report"
 
 
-# REPORT can follow every stage: an answer is owed whatever happened. VERIFY leads back to MONITOR for the next attempt.
+# REPORT can follow every stage: an answer is owed whatever happened. VERIFY leads back to MONITOR for the next attempt,
+# or straight to REMEDIATE when the cause was seen to be still there and so is known.
 NEXT: Mapping[Stage, frozenset[Stage]] = {
     Stage.RECEIVED: frozenset({Stage.MONITOR, Stage.REPORT}),
     Stage.MONITOR: frozenset({Stage.DIAGNOSE, Stage.REPORT}),
     Stage.DIAGNOSE: frozenset({Stage.REMEDIATE, Stage.REPORT}),
     Stage.REMEDIATE: frozenset({Stage.VERIFY, Stage.MONITOR, Stage.REPORT}),
-    Stage.VERIFY: frozenset({Stage.MONITOR, Stage.REPORT}),
+    Stage.VERIFY: frozenset({Stage.MONITOR, Stage.REMEDIATE, Stage.REPORT}),
     Stage.REPORT: frozenset(),
 }
 

@@ -60,11 +60,15 @@ def departure(series: Series, floor: float, upward: bool = True) -> float | None
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A straight line through points: slope in units a second, the share of variance it explains, its first time."""
+    """A straight line through points: slope in units a second, the share of variance it explains, its first time.
+
+    `error` is the standard error of the slope: three of them away from zero is no accident.
+    """
 
     slope: float
     explained: float
     since: float
+    error: float = 0.0
 
 
 def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
@@ -78,7 +82,9 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
     cov = sum((t - mean_t) * (v - mean_v) for t, v in points)
     if var_t == 0 or var_v == 0:
         return Trend(0.0, 0.0, points[0][0])
-    return Trend(cov / var_t, cov * cov / (var_t * var_v), points[0][0])
+    left_over = max(0.0, var_v - cov * cov / var_t)
+    error = (left_over / (len(points) - 2) / var_t) ** 0.5
+    return Trend(cov / var_t, cov * cov / (var_t * var_v), points[0][0], error)
 
 
 def clock(unix_s: float) -> str:

@@ -10,8 +10,10 @@ from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 _STRAIGHT = 0.7
 _GREW = 0.25
 _LIMIT_NEAR = 0.85
-_RELEASE_WINDOW_S = 300.0
+# Where a noisy straight line leaves the level before it is known to within some minutes.
+_RELEASE_WINDOW_S = 600.0
 _RESET = 0.3
+_SURE = 3.0
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -46,11 +48,12 @@ def find_ramp(series: Series) -> Trend | None:
 def still_grows(before: Series, after: Series) -> str | None:
     """Why the leak seen in `before` is still there in `after`, or None when memory is level now.
 
-    Half the old slope, in a straight line, is enough: a restart empties the heap and changes nothing else.
+    Half the old slope, three standard errors from level, is enough: a restart empties the heap and changes nothing
+    else. A few minutes are too short for a line that explains most of the variance, and long enough for its slope.
     """
     old = find_ramp(before)
     now = trend(after.points)
-    if old is None or now is None or now.explained < _STRAIGHT or now.slope < 0.5 * old.slope:
+    if old is None or now is None or now.slope < _SURE * now.error or now.slope < 0.5 * old.slope:
         return None
     return f"memory still grows {_per_minute(now.slope)}, as before ({_per_minute(old.slope)})"
 
@@ -109,7 +112,7 @@ def _begun_by_release(case: Case, entity: str, ramp: Trend) -> Iterator[Finding]
                 weight=2.0,
                 statement=f"the climb begins with release {change.after or ''} at {clock(item.at.timestamp())}",
                 evidence=(item.id,),
-                basis="ramp begins within 5 min of a release, signature P01 in reasoner.md",
+                basis="ramp begins within 10 min of a release, signature P01 in reasoner.md",
                 onset=ramp.since,
                 change=item.id,
             )

@@ -1,0 +1,43 @@
+# Each target works on a bare Debian machine with python3 and make: it makes its own environment first.
+# Another Python: make PYTHON=python3.13 test
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_HOME ?= .demo
+
+.PHONY: env demo test e2e lint docs bench build
+
+env:
+	@$(PYTHON) tools/make_env.py $(VENV)
+
+# Asks at the prompt where there is a terminal; elsewhere the simulator's yes is given. A denial (3) is a fine ending.
+demo: env
+	@if [ -t 0 ] && [ -t 2 ]; then approve=; else approve=--approve-simulated; fi; \
+	AIOPS_HOME="$(DEMO_HOME)" $(BIN)/aiops replay payments-evening --reasoner offline $$approve || [ $$? -eq 3 ]
+
+test: env
+	@$(BIN)/python -m pytest -m "not e2e"
+
+e2e: env
+	@tools/install_servers
+	@$(BIN)/python -m pytest -m e2e
+
+lint: env
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/python tools/gen_docs.py --check
+
+docs: env
+	@$(BIN)/python tools/gen_docs.py
+
+bench: env
+	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/install_size.py
+
+build: env
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist . > /dev/null
+	@ls dist

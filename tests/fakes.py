@@ -1,0 +1,109 @@
+"""Doubles for what a test cannot have: a model, a person, a keyring. The infrastructure fake is the shipped simulator."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
+
+from aiops_cli.domain.action import EffectiveCall
+from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.gate import Answer, Decision, Method
+from aiops_cli.domain.incident import Attempt
+from aiops_cli.domain.plan import Plan
+from aiops_cli.errors import ModelError
+from aiops_cli.ports import ModelReply
+
+
+class ScriptedModel:
+    """A model that says what it is told to; keeps the prompts. A ModelError in the script is raised."""
+
+    name = "gemini:scripted-1"
+    provider = "gcp.gemini"
+
+    def __init__(self, *answers: str | dict[str, Any] | ModelError) -> None:
+        self.answers = list(answers)
+        self.prompts: list[Prompt] = []
+
+    def ask(self, prompt: Prompt, deadline_s: float) -> ModelReply:
+        self.prompts.append(prompt)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, ModelError):
+            raise answer
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return ModelReply(text, {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5})
+
+
+class ScriptedApprover:
+    """A person who answers as told. `before` runs while they think, and may change the world meanwhile."""
+
+    def __init__(self, *answers: bool | None, before: Callable[[], None] | None = None, **changed: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[EffectiveCall] = []
+        self._before = before
+        self._changed = changed
+
+    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
+        self.asked.append(call)
+        if self._before:
+            self._before()
+        yes = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        fields: dict[str, Any] = {
+            "digest": call.digest,
+            "answer": Answer.APPROVE if yes is True else Answer.DENY,
+            "by": "tester",
+            "method": Method.PROMPT,
+            "reason": "as the test says",
+            "at": datetime.now(UTC),
+        }
+        return Decision(**{**fields, **self._changed})
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring in this process."""
+
+    priority = 1  # type: ignore[assignment]
+    kept: ClassVar[dict[tuple[str, str], str]] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError("not there")
+
+
+def model_answer(
+    verdict: str = "fault",
+    entity: str = "payments-api",
+    fault: str = "capacity-exhausted",
+    confidence: float = 0.9,
+    evidence: Sequence[str] = ("E1",),
+    actions: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """A well-formed answer of a model."""
+    return {
+        "verdict": verdict,
+        "summary": f"{entity}: {fault}",
+        "confidence": confidence,
+        "hypotheses": [
+            {
+                "entity": entity,
+                "fault_class": fault,
+                "confidence": confidence,
+                "statement": "because it is so",
+                "evidence": list(evidence),
+            }
+        ],
+        "actions": list(actions),
+    }
+
+
+def model_action(action: str, target: str, **arguments: Any) -> dict[str, Any]:
+    """A proposed action in a model's answer."""
+    return {"action": action, "target": target, "arguments": arguments, "because": "it may help", "evidence": ["E1"]}

@@ -1,0 +1,56 @@
+"""Staged simulated worlds and kits around them, for tests of the pipeline and of adapters."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.adapters.library import read_runbooks
+from aiops_cli.bootstrap import Scene, load_past, open_store, read_scenario, stage_scenario
+from aiops_cli.domain.alert import AlertGroup
+from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.findings import Case
+from aiops_cli.events import EventBus
+from aiops_cli.pipeline import Kit
+
+
+@dataclass
+class Stage:
+    """A scenario at the moment when somebody looks."""
+
+    scene: Scene
+    observer: SimulatedObserver
+    group: AlertGroup
+    events: list[Any] = field(default_factory=list)
+
+    @property
+    def world(self) -> World:
+        return self.observer._world
+
+    def case(self) -> Case:
+        gathered = self.observer.observe(self.group, self.scene.clock.now())
+        evidence = EvidenceSet.collect(gathered.items, gathered.coverage, self.scene.clock.now())
+        return Case(self.group, self.observer.bind(self.group), evidence, self.scene.clock.now())
+
+    def kit(self, approver: Any, *, model: Any = None, store: Any = None) -> Kit:
+        store = store or open_store(None)
+        load_past(self.scene.scenario, store)  # type: ignore[arg-type]
+        return Kit(
+            observer=self.observer,
+            actuator=self.scene.actuator,
+            model=model,
+            store=store,
+            approver=approver,
+            clock=self.scene.clock,
+            bus=EventBus([self.events.append]),
+            runbooks=read_runbooks(),
+        )
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def stage(name: str, seed: int | None = None) -> Stage:
+    """A shipped scenario, staged."""
+    scene, observer = stage_scenario(read_scenario(name), seed)
+    return Stage(scene, observer, observer.alert_group())

@@ -1,0 +1,275 @@
+"""The state machine on the shipped worlds: what ends how, and what can never happen."""
+
+import pytest
+
+from aiops_cli.domain.diagnosis import Verdict
+from aiops_cli.domain.gate import Method
+from aiops_cli.domain.incident import ActionState
+from aiops_cli.domain.status import Status
+from aiops_cli.domain.verification import Outcome
+from aiops_cli.errors import ModelError, StoreError
+from aiops_cli.events import Acted, Closed, Decided, Diagnosed, OperationEnded, StageEntered
+from aiops_cli.pipeline import Options, run
+from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
+from tests.scenes import Stage, stage
+
+OPTIONS = Options()
+
+
+
+@pytest.fixture
+def payments() -> Stage:
+    return stage("payments-evening")
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "action"),
+    [
+        ("payments-evening", Status.RECOVERED, "scale_service"),
+        ("statements-night", Status.RECOVERED, "rollback_release"),
+        ("search-morning", Status.HEALTHY, None),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_each_scenario_ends_as_it_should_when_approved(name: str, status: Status, action: str | None, seed: int) -> None:
+    at = stage(name, seed)
+    incident = run(at.group, at.kit(ScriptedApprover(True)), OPTIONS)
+    assert incident.status is status
+    assert [a.proposal.action for a in incident.attempts] == ([action] if action else [])
+    assert incident.exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("payments-evening", 3), ("statements-night", 3), ("search-morning", 0)])
+def test_nothing_changes_when_denied(name: str, code: int) -> None:
+    at = stage(name)
+    generations = {service: state.generation for service, state in at.world.states.items()}
+    approver = ScriptedApprover(False)
+    incident = run(at.group, at.kit(approver), OPTIONS)
+    assert incident.exit_code == code
+    assert {service: state.generation for service, state in at.world.states.items()} == generations
+    assert not at.of(Acted)
+    assert len(approver.asked) == (1 if code else 0)
+
+
+def test_memory_finds_that_scaling_fixed_it_before(payments: Stage) -> None:
+    incident = run(payments.group, payments.kit(ScriptedApprover(True)), OPTIONS)
+    best = incident.recall.incidents[0]
+    assert best.fix == "scale_service payments-api replicas=6"
+    assert best.fix_verified and best.exact
+    assert incident.recall.runbooks[0].id == "capacity-exhausted"
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_a_restart_of_a_leaking_service_is_seen_to_mask_and_the_next_attempt_ends_it(seed: int) -> None:
+    leak = stage("statements-night", seed)
+    answer = model_answer("fault", "statement-api", "memory-leak", actions=[model_action("restart_service", "statement-api")])
+    incident = run(leak.group, leak.kit(ScriptedApprover(True), model=ScriptedModel(answer)), OPTIONS)
+    first, second = incident.attempts
+    assert first.proposal.action == "restart_service"
+    assert first.verification is not None and first.verification.outcome is Outcome.MASKED
+    assert "still grows" in first.verification.reason
+    assert second.proposal.action == "rollback_release"
+    assert incident.status is Status.RECOVERED
+
+
+def test_a_wrong_action_does_not_help_and_three_attempts_are_the_limit(payments: Stage) -> None:
+    wrong = [
+        model_answer(actions=[model_action("restart_service", name)])
+        for name in ("payments-api", "ledger-db", "fraud-check")
+    ]
+    at = payments
+    kit = at.kit(ScriptedApprover(True), model=ScriptedModel(*wrong))
+    incident = run(at.group, kit, OPTIONS)
+    assert incident.status is Status.NOT_RECOVERED
+    assert incident.exit_code == 4
+    assert [a.outcome for a in incident.attempts] == ["not_recovered"] * 3
+    assert incident.escalation is not None
+    assert incident.escalation.options[0].startswith("A) ")
+    assert "3 attempts" in incident.escalation.error
+
+
+def test_an_action_that_was_tried_is_not_proposed_again(payments: Stage) -> None:
+    same = model_answer(actions=[model_action("restart_service", "payments-api")])
+    incident = run(payments.group, payments.kit(ScriptedApprover(True), model=ScriptedModel(same)), OPTIONS)
+    assert [a.proposal.action for a in incident.attempts] == ["restart_service", "scale_service"]
+    assert incident.plan is not None and any("already tried" in text for text in incident.plan.refused)
+
+
+def test_a_denial_after_an_action_that_failed_is_not_a_mere_open_plan(payments: Stage) -> None:
+    wrong = model_answer(actions=[model_action("restart_service", "payments-api")])
+    kit = payments.kit(ScriptedApprover(True, False), model=ScriptedModel(wrong))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is Status.NOT_RECOVERED
+
+
+def test_plan_only_never_asks(payments: Stage) -> None:
+    approver = ScriptedApprover(True)
+    incident = run(payments.group, payments.kit(approver), Options(plan_only=True))
+    assert approver.asked == []
+    assert incident.status is Status.ACTION_NEEDED
+    assert incident.planned_call is not None
+
+
+def test_a_world_that_changed_while_the_person_thought_is_refused(payments: Stage) -> None:
+    approver = ScriptedApprover(True, before=lambda: payments.world.scale("payments-api", 4))
+    incident = run(payments.group, payments.kit(approver), OPTIONS)
+    assert incident.status is Status.ACTION_NEEDED
+    (decided,) = payments.of(Decided)
+    assert decided.ruling.rule == "exact-call"
+    assert len(payments.world.states["payments-api"].replicas) == 4
+
+
+def test_an_approval_of_another_digest_is_refused(payments: Stage) -> None:
+    incident = run(payments.group, payments.kit(ScriptedApprover(True, digest="sha256:" + "0" * 64)), OPTIONS)
+    assert incident.status is Status.ACTION_NEEDED
+    assert not payments.of(Acted)
+
+
+def test_an_approval_that_serves_once_does_not_serve_twice() -> None:
+    first, second = stage("payments-evening"), stage("payments-evening")
+    approver = ScriptedApprover(True, method=Method.FILE, token="t" * 64)
+    kit = first.kit(approver)
+    assert run(first.group, kit, OPTIONS).status is Status.RECOVERED
+    incident = run(second.group, second.kit(approver, store=kit.store), OPTIONS)
+    assert incident.status is Status.ACTION_NEEDED
+    assert second.of(Decided)[0].ruling.rule == "once"
+
+
+class BrokenStore:
+    """A store on a disk that fills up: everything works until `fails` is called."""
+
+    def __init__(self, store: object, fails: str) -> None:
+        self._store, self._fails = store, fails
+
+    def __getattr__(self, name: str) -> object:
+        if name == self._fails:
+
+            def fail(*_: object, **__: object) -> object:
+                raise StoreError("disk full")
+
+            return fail
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("method", ["record_decision", "is_used", "begin_action"])
+def test_no_effect_without_a_record(payments: Stage, method: str) -> None:
+    from aiops_cli.bootstrap import open_store
+
+    approver = ScriptedApprover(True, token="x" * 64)
+    kit = payments.kit(approver, store=BrokenStore(open_store(None), method))
+    try:
+        incident = run(payments.group, kit, OPTIONS)
+        assert incident.status is Status.ACTION_NEEDED
+    except StoreError:
+        assert payments.of(Closed)[0].incident.status is Status.FAILED
+    assert payments.world.states["payments-api"].generation == 1
+
+
+def test_an_unwritable_store_says_so_before_any_work(payments: Stage) -> None:
+    from aiops_cli.bootstrap import open_store
+
+    kit = payments.kit(ScriptedApprover(True), store=BrokenStore(open_store(None), "open_incident"))
+    with pytest.raises(StoreError):
+        run(payments.group, kit, OPTIONS)
+    assert payments.events == []
+
+
+@pytest.mark.parametrize("stage_name", ["monitor", "diagnose", "remediate", "verify"])
+def test_an_interruption_in_any_stage_is_recorded(payments: Stage, stage_name: str) -> None:
+    kit = payments.kit(ScriptedApprover(True))
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, StageEntered) and event.stage == stage_name:
+            raise KeyboardInterrupt
+
+    kit.bus.subscribe(interrupt)
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is Status.INTERRUPTED
+    assert incident.exit_code == 130
+    assert payments.of(Closed)
+
+
+def test_an_interruption_while_the_backend_works_leaves_the_outcome_unknown(payments: Stage) -> None:
+    class Slow:
+        def __init__(self, actuator: object) -> None:
+            self.prepare = actuator.prepare  # type: ignore[attr-defined]
+
+        def apply(self, permit: object) -> str:
+            raise KeyboardInterrupt
+
+    from dataclasses import replace
+
+    kit = replace(payments.kit(ScriptedApprover(True)), actuator=Slow(payments.scene.actuator))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is Status.INTERRUPTED
+    assert incident.attempts[0].state is ActionState.UNKNOWN
+
+
+def test_ctrl_c_at_the_prompt_is_a_denial_and_an_interruption(payments: Stage) -> None:
+    incident = run(payments.group, payments.kit(ScriptedApprover(None, interrupted=True)), OPTIONS)
+    assert incident.status is Status.INTERRUPTED
+    assert incident.attempts[0].outcome == "denied"
+    assert not payments.of(Acted)
+
+
+def test_a_model_that_fails_leaves_the_offline_answer_and_the_reason(payments: Stage) -> None:
+    model = ScriptedModel(ModelError("Gemini is away", reason="unavailable"))
+    incident = run(payments.group, payments.kit(ScriptedApprover(True), model=model), OPTIONS)
+    assert incident.diagnosis is not None and incident.diagnosis.degraded == "Gemini is away"
+    assert incident.diagnosis.reasoner == "offline"
+    assert incident.status is Status.RECOVERED
+    spans = [e.operation for e in payments.of(OperationEnded) if e.operation.kind == "model"]
+    assert spans[0].error == "unavailable"
+
+
+def test_tokens_of_an_unusable_answer_are_counted(payments: Stage) -> None:
+    incident = run(payments.group, payments.kit(ScriptedApprover(False), model=ScriptedModel("not json")), OPTIONS)
+    assert incident.diagnosis is not None and incident.diagnosis.degraded is not None
+    spans = [e.operation for e in payments.of(OperationEnded) if e.operation.kind == "model"]
+    assert spans[0].attributes["gen_ai.usage.input_tokens"] == 10
+    assert spans[0].error == "json"
+
+
+def test_a_model_cannot_declare_the_incident_over(payments: Stage) -> None:
+    answer = model_answer("healthy", fault="recovered")
+    incident = run(payments.group, payments.kit(ScriptedApprover(True), model=ScriptedModel(answer)), OPTIONS)
+    assert incident.status is not Status.RECOVERED
+
+
+def test_a_hostile_model_gets_nothing_past_catalogue_and_inventory(payments: Stage) -> None:
+    answer = model_answer(
+        actions=[
+            model_action("run_shell", "payments-api", command="rm -rf /"),
+            model_action("scale_service", "somebody-elses", replicas=3),
+            model_action("scale_service", "payments-api", replicas=10_000),
+            model_action("scale_service", "payments-api", replicas="6"),
+            model_action("scale_service", "payments-api", replicas=True),
+            model_action("restart_service", "payments-api", force=True),
+            model_action("rollback_release", "payments-api", to_version="9.9.9"),
+        ]
+    )
+    approver = ScriptedApprover(False)
+    incident = run(payments.group, payments.kit(approver, model=ScriptedModel(answer)), OPTIONS)
+    assert [call.action for call in approver.asked] == ["scale_service"]
+    assert approver.asked[0].arguments == {"replicas": 6}
+    assert incident.plan is not None and len(incident.plan.refused) == 7
+
+
+def test_stages_follow_each_other_in_order(payments: Stage) -> None:
+    run(payments.group, payments.kit(ScriptedApprover(True)), OPTIONS)
+    entered = [event.stage for event in payments.of(StageEntered)]
+    assert entered == ["monitor", "diagnose", "remediate", "verify", "report"]
+
+
+def test_every_stage_has_a_span_of_its_own(payments: Stage) -> None:
+    run(payments.group, payments.kit(ScriptedApprover(True)), OPTIONS)
+    stages = [e.operation.name for e in payments.of(OperationEnded) if e.operation.kind == "stage"]
+    assert stages == ["monitor", "diagnose", "remediate", "verify"]
+
+
+def test_the_verdict_of_the_embedded_reasoner_names_entity_and_fault(payments: Stage) -> None:
+    run(payments.group, payments.kit(ScriptedApprover(False)), OPTIONS)
+    diagnosis = payments.of(Diagnosed)[0].diagnosis
+    assert diagnosis.verdict is Verdict.FAULT
+    assert diagnosis.summary.startswith("payments-api is out of capacity")
+    assert all(payments.case().evidence.get(eid) for eid in diagnosis.evidence)
