@@ -1,4 +1,4 @@
-"""Doubles for what a test cannot have: a model, a person, a keyring. The infrastructure fake is the shipped simulator."""
+"""Doubles for a model, a person and a keyring. The fake of the infrastructure is the shipped simulator."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -16,7 +16,6 @@ from tests.scenes import Stage, stage
 OPTIONS = Options()
 
 
-
 @pytest.fixture
 def payments() -> Stage:
     return stage("payments-evening")
@@ -31,7 +30,9 @@ def payments() -> Stage:
     ],
 )
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
-def test_each_scenario_ends_as_it_should_when_approved(name: str, status: Status, action: str | None, seed: int) -> None:
+def test_each_scenario_ends_as_it_should_when_approved(
+    name: str, status: Status, action: str | None, seed: int
+) -> None:
     at = stage(name, seed)
     incident = run(at.group, at.kit(ScriptedApprover(True)), OPTIONS)
     assert incident.status is status
@@ -62,7 +63,9 @@ def test_memory_finds_that_scaling_fixed_it_before(payments: Stage) -> None:
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_a_restart_of_a_leaking_service_is_seen_to_mask_and_the_next_attempt_ends_it(seed: int) -> None:
     leak = stage("statements-night", seed)
-    answer = model_answer("fault", "statement-api", "memory-leak", actions=[model_action("restart_service", "statement-api")])
+    answer = model_answer(
+        "fault", "statement-api", "memory-leak", actions=[model_action("restart_service", "statement-api")]
+    )
     incident = run(leak.group, leak.kit(ScriptedApprover(True), model=ScriptedModel(answer)), OPTIONS)
     first, second = incident.attempts
     assert first.proposal.action == "restart_service"

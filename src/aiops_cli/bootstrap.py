@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from aiops_cli.config import Resolved
 from aiops_cli.errors import BackendError, BadConfig, UnknownName
-from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
 
+# Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
 
 Settings = Mapping[str, Resolved]
 _KEY_MARK = "key-in-keyring"
@@ -45,7 +46,7 @@ def open_store(home: Path | None) -> "SqlStore":
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
-def make_model(settings: Settings, home: Path) -> Model | None:
+def make_model(settings: Settings, home: Path) -> "Model | None":
     """The model for this run, or None for the embedded reasoner alone.
 
     `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
@@ -103,9 +104,9 @@ def mark_keyring(home: Path, present: bool) -> None:
 class Scene:
     """Where a run looks and acts; `scenario` is set for a simulated world."""
 
-    observer: Observer
-    actuator: Actuator | None
-    clock: Clock
+    observer: "Observer"
+    actuator: "Actuator | None"
+    clock: "Clock"
     scenario: "Scenario | None" = None
 
     @property
@@ -216,9 +217,10 @@ def load_past(scenario: "Scenario", store: "SqlStore") -> None:
         )
 
 
-def read_evidence(paths: Sequence[Path]) -> Gathered:
+def read_evidence(paths: Sequence[Path]) -> "Gathered":
     """What a person hands over. Raises BadInput."""
     from aiops_cli.adapters.backends.files import read_handed_over
+    from aiops_cli.ports import Gathered
 
     return read_handed_over(paths) if paths else Gathered((), ())
 
@@ -228,7 +230,7 @@ def read_evidence(paths: Sequence[Path]) -> Gathered:
 
 def make_approver(
     *, approve_simulated: bool, approval_file: Path | None, plan_only: bool, alert_on_stdin: bool, timeout_s: float
-) -> Approver:
+) -> "Approver":
     """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order."""
     from aiops_cli.adapters.ui.ask import FileApprover, NobodyToAsk, SimulatedApprover, TerminalApprover
 

@@ -91,8 +91,8 @@ class ActionRefused(BackendError):
 class ModelError(AiopsError):
     """A model gave no usable answer.
 
-    `reason` is one word for telemetry, `message` is for the user; `attributes` belong on the call's span, so that tokens
-    of an unusable answer are still counted.
+    `reason` is one word for telemetry, `message` is for the user; `attributes` belong on the call's span, so that
+    tokens of an unusable answer are still counted.
     """
 
     def __init__(

@@ -348,7 +348,7 @@ def _unapproved(incident: Incident) -> Status:
 
 
 def _hand_over(incident: Incident, plan: Plan | None, kit: Kit, error: str) -> None:
-    """Row B8: error, attempts (they are in the record), root cause as understood, lettered options, an open decision."""
+    """Row B8: error, attempts (in the record), root cause as understood, lettered options, an open decision."""
     diagnosis = incident.diagnosis
     incident.escalation = Escalation(
         error=error,
@@ -368,8 +368,7 @@ def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
         if attempt.call and attempt.call.undo.action and CATALOGUE[attempt.call.action].reversible:
             yield f"take back {attempt.call.action} {attempt.call.target}: {attempt.call.undo.text}"
             break
-    for text in (plan.advice if plan else ())[:2]:
-        yield text
+    yield from (plan.advice if plan else ())[:2]
     for other in incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ():
         yield f"follow the next hypothesis: {other.phrase}"
     yield f"page the owner of {incident.group.service or incident.group.lead.name}"

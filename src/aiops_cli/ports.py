@@ -1,4 +1,4 @@
-"""What the pipeline needs of the outside. Each port is the fewest methods that work, and names the errors it may raise."""
+"""What the pipeline needs of the outside. Each port is the fewest methods that work, and names the errors it raises."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

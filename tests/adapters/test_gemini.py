@@ -279,9 +279,7 @@ def test_names_in_an_answer_cannot_reach_the_terminal_as_control_characters() ->
 
 # --- refusals --------------------------------------------------------------------------------------------------------
 
-BAD_KEY = refuse(
-    400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", because("API_KEY_INVALID")
-)
+BAD_KEY = refuse(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", because("API_KEY_INVALID"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
 _HEADING = re.compile(r"^##\s+(.+)$", re.M)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NEAR = 3
-_NEAR_CUTOFF = 55
+_NEAR_CUTOFF = 70
 
 
 class _ActionEntry(BaseModel):
@@ -97,10 +97,9 @@ def parse_runbook(text: str, name: str) -> Runbook:
     try:
         front = _FrontMatter.model_validate(document.data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise BadConfig(
-            f"{document.where(first['loc'])}: {first['msg']}", hint="see docs/guides/runbooks.md"
-        ) from error
+        problem = first_problem(error)
+        message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
+        raise BadConfig(message, hint="see docs/guides/runbooks.md") from error
     unknown = [entry.action for entry in front.actions if entry.action not in CATALOGUE]
     if unknown:
         raise BadConfig(f"{name}: action {unknown[0]!r} is not in the catalogue", hint="see `aiops actions list`")

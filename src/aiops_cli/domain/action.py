@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import ActionRefused
 
 MAX_REPLICAS = 100
@@ -121,9 +122,8 @@ def check_proposal(proposal: Proposal, inventory: Collection[str]) -> ActionSpec
     try:
         spec.arguments.model_validate(dict(proposal.arguments))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        raise ActionRefused(f"{proposal.action}: {where}: {first['msg']}") from error
+        problem = first_problem(error)
+        raise ActionRefused(f"{proposal.action}: {problem.field}: {problem.message}") from error
     return spec
 
 

@@ -22,8 +22,8 @@ _RANK = {level: rank for rank, level in enumerate(Severity)}
 
 # Words as Prometheus rules carry them in the `severity` label. `page` and `none` come from the kubernetes-mixin.
 _SEVERITY_WORDS = {
-    "critical": Severity.CRITICAL, "page": Severity.CRITICAL, "fatal": Severity.CRITICAL, "emergency": Severity.CRITICAL,
-    "sev1": Severity.CRITICAL, "p1": Severity.CRITICAL,
+    "critical": Severity.CRITICAL, "page": Severity.CRITICAL, "fatal": Severity.CRITICAL,
+    "emergency": Severity.CRITICAL, "sev1": Severity.CRITICAL, "p1": Severity.CRITICAL,
     "high": Severity.HIGH, "error": Severity.HIGH, "major": Severity.HIGH, "sev2": Severity.HIGH, "p2": Severity.HIGH,
     "warning": Severity.WARNING, "warn": Severity.WARNING, "minor": Severity.WARNING, "sev3": Severity.WARNING,
     "p3": Severity.WARNING, "ticket": Severity.WARNING,

@@ -19,6 +19,7 @@ from aiops_cli.domain.findings import Case, Exclusion, Finding, all_exclusions, 
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 from aiops_cli.errors import ModelError
 
@@ -477,9 +478,9 @@ def _parse_answer(text: str) -> _Answer:
         data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
         return _Answer.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"the model's answer has another shape: {where}: {first['msg']}", reason="schema") from error
+        problem = first_problem(error)
+        message = f"the model's answer has another shape: {problem.field}: {problem.message}"
+        raise ModelError(message, reason="schema") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"the model's answer is not JSON: {safe(str(error), one_line=True)}", reason="json") from error
 

@@ -28,7 +28,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A person's answer to one exact call. `token` identifies an approval that came from outside, so that it serves once."""
+    """A person's answer to one exact call. `token` identifies an approval from outside, so that it serves once."""
 
     digest: str
     answer: Answer

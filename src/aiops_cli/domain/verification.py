@@ -60,10 +60,8 @@ def held_since(signal: Signal, before: Reading, samples: Sequence[Reading]) -> R
     """The first reading of the unbroken healthy run that the samples end in, or None."""
     first: Reading | None = None
     for reading in samples:
-        if is_good(signal, before, reading) is None:
-            first = first or reading
-        else:
-            first = None
+        good = is_good(signal, before, reading) is None
+        first = (first or reading) if good else None
     return first
 
 

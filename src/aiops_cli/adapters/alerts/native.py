@@ -1,4 +1,4 @@
-"""Our own JSON: one alert as a flat object, or several under `alerts`. The schema is docs/reference/alert.schema.json."""
+"""Our own JSON: one alert as a flat object, or several under `alerts`; docs/reference/alert.schema.json is its schema."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from aiops_cli.adapters.alerts.fields import read_map
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, find_service, read_severity
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput
 
 NAME = "aiops JSON"
@@ -41,7 +42,7 @@ def matches(data: Any) -> bool:
 
 def parse(data: Any) -> list[AlertGroup]:
     """One group with all alerts. Raises BadInput naming the field."""
-    items = data["alerts"] if "alerts" in data else [data]
+    items = data.get("alerts", [data])
     if not isinstance(items, list):
         raise BadInput("alerts must be a list", hint="see docs/guides/alerts.md")
     alerts = [_alert(item, f"alerts[{index}]." if "alerts" in data else "") for index, item in enumerate(items)]
@@ -54,9 +55,9 @@ def _alert(item: Any, where: str) -> Alert:
     try:
         read = NativeAlert.model_validate(item)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = safe(".".join(str(part) for part in first["loc"]), one_line=True, limit=80)
-        raise BadInput(f"{where}{field}: {first['msg']}", hint="see docs/guides/alerts.md") from error
+        problem = first_problem(error)
+        field = safe(problem.field, one_line=True, limit=80)
+        raise BadInput(f"{where}{field}: {problem.message}", hint="see docs/guides/alerts.md") from error
     labels = read_map(read.labels, "labels")
     return Alert(
         name=safe(read.name, one_line=True),

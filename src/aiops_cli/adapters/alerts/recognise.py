@@ -74,7 +74,7 @@ def _parse_json(text: str, name: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         reason = error.msg[0].lower() + error.msg[1:]
-        cut_off = error.pos >= len(text.rstrip()) - 1
+        cut_off = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
         hint = f"is it the whole file? It ends after {len(text.encode())} bytes" if cut_off else "is it the right file?"
         raise BadInput(f"cannot read {name}: line {error.lineno}, column {error.colno}: {reason}", hint=hint) from error
     except RecursionError as error:

@@ -9,7 +9,8 @@ from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
 from aiops_cli.domain.vocabulary import FaultClass
 
 _ERROR = re.compile(
-    r"\b(ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\b\w*(Exception|Error)\b[:(]|Traceback \(most recent|(?i:\b(panic|fatal):)"
+    r"\b(ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\b\w*(Exception|Error)\b[:(]|Traceback \(most recent"
+    r"|(?i:\b(panic|fatal):)"
 )
 _UNHEALTHY = re.compile(
     r"(?i)CrashLoopBackOff|\bBackOff\b|\bFailed\b|\bError\b|\bEvicted\b|\bPending\b|\bWarning\b|exception"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.alert import AlertStatus, Signal
 from aiops_cli.domain.evidence import Series
-from aiops_cli.domain.findings.baseline import clock, latest, usual
+from aiops_cli.domain.findings.baseline import clock, latest
 from aiops_cli.domain.findings.finding import Case, Finding
-from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
+from aiops_cli.domain.vocabulary import FaultClass, Metric
 
 _QUIET_S = 120.0
 _GAP_S = 60.0
@@ -116,9 +116,8 @@ def _on_schedule(case: Case, signal: Signal, evidence_id: str, past: list[Episod
 
 
 def _calm(case: Case, entity: str) -> tuple[str, ...]:
-    """The evidence id of flat errors of the entity, or nothing when errors are up or unknown."""
+    """The evidence id of the entity's errors when they stayed under the warning level; nothing when not, or unknown."""
     for item, series in case.evidence.series(Metric.ERRORS, entity):
-        level = usual(series, METRICS[Metric.ERRORS].floor)
-        if level and max(series.values) < max(_ERRORS_WARNING, 3 * level.median):
+        if series.points and max(series.values) < _ERRORS_WARNING:
             return (item.id,)
     return ()

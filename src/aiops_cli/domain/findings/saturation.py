@@ -67,7 +67,7 @@ def _queueing(case: Case, entity: str, weight: float) -> Iterator[Finding]:
             entity=entity,
             fault=FaultClass.CAPACITY_EXHAUSTED,
             weight=weight,
-            statement=f"{min(latest(series), total):.1f} s of the {total:.1f} s p95 latency is waiting in its own queue",
+            statement=f"{min(latest(series), total):.1f} s of the {total:.1f} s p95 latency is waiting in its queue",
             evidence=(item.id,),
             basis="half of the latency or more is queueing",
         )

@@ -66,7 +66,7 @@ SIGNATURES = (
 )  # fmt: skip
 
 # Lines that carry a signature's words in a state that is over, or that never was: `0 errors`, `no oom`.
-_NEGATED = re.compile(r"(?i)\b(0 errors?|no errors?|without errors?|not? (oomkilled|evicted)|resolved:)\b")
+_NEGATED = re.compile(r"(?i)\b(0 errors?|no errors?|without errors?|not? (oomkilled|evicted))\b|\bresolved:")
 
 
 def find(case: Case) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FaultClass, Metric
 from aiops_cli.errors import BadConfig
 from aiops_cli.strict_yaml import YamlDocument
@@ -252,10 +253,6 @@ def parse_scenario(document: YamlDocument) -> Scenario:
     try:
         return Scenario.model_validate(document.data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = tuple("from" if part == "caller" else part for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise BadConfig(
-            f"{document.where(path)}: {message}{more}", hint="see docs/guides/scenarios.md for the format"
-        ) from error
+        problem = first_problem(error)
+        message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
+        raise BadConfig(message, hint="see docs/guides/scenarios.md for the format") from error

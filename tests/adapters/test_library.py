@@ -1,0 +1,116 @@
+"""YAML without traps, scenarios and runbooks with the line in every error."""
+
+from pathlib import Path
+
+import pytest
+
+from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
+from aiops_cli.adapters.library import parse_runbook, read_runbooks, read_scenario, scenario_names
+from aiops_cli.errors import BadConfig, ExitCode, UnknownName
+from aiops_cli.strict_yaml import read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "x.yaml:3: key 'a' occurs twice"),
+        ("a: &x 1\nb: *x\n", "x.yaml:1: anchors and aliases"),
+        ("a: !!python/object/apply:os.system [id]\n", "x.yaml:1"),
+        ("a: !custom 1\n", "x.yaml:1"),
+        ("a: [1, 2\n", "x.yaml:2"),
+        ("a:\n\t- 1\n", "x.yaml:2"),
+        ("? [1]\n: 2\n", "x.yaml:1: a key must be a plain word"),
+        ("a: 1\n---\nb: 2\n", "x.yaml:2"),
+        ("a: " + "[" * 60 + "]" * 60 + "\n", "nested more than 50"),
+    ],
+)
+def test_yaml_traps_are_errors_with_their_line(text: str, words: str) -> None:
+    with pytest.raises(BadConfig) as caught:
+        read_yaml(text, "x.yaml")
+    assert words in caught.value.message
+
+
+def test_yaml_words_stay_words() -> None:
+    data = read_yaml("a: no\nb: on\nc: true\nd: 2026-01-05\ne: 22:30\nf: 1.5\n", "x").data
+    assert data == {"a": "no", "b": "on", "c": True, "d": "2026-01-05", "e": 1350, "f": 1.5} or data["e"] == "22:30"
+    assert data["a"] == "no" and data["d"] == "2026-01-05"
+
+
+def test_a_value_knows_its_line() -> None:
+    document = read_yaml("a:\n  - b: 1\n  - b: 2\n", "x.yaml")
+    assert document.where(("a", 1, "b")) == "x.yaml:3: a.1.b"
+    assert document.where(("a", 1, "missing")) == "x.yaml:3: a.1.missing"
+
+
+def scenario_text() -> str:
+    return (ROOT / "scenarios" / "payments-evening" / "scenario.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("title: payments-api exp", "titel: payments-api exp", "meta.titel"),
+        ("per_request: 2.0", "per_requests: 2.0", "per_requests"),
+        ("to: ledger-db", "to: ledger-bd", "'ledger-bd'"),
+        ("replicas: 3", "replicas: three", "services.1.replicas"),
+        ("replicas: 3", "replicas: 0", "services.1.replicas"),
+        ("respond_after: 4m", "respond_after: 4", "meta.respond_after"),
+        ("respond_after: 4m", "respond_after: 4 minutes", "not a duration"),
+        ("duration: 5h", "duration: 500d", "steps"),
+        ("    version: 5.18.2\n", "    version: 9.9.9\n", "not among its releases"),
+        ("metric: latency_p95_seconds", "metric: latency", "alerts.0.metric"),
+        ("fault: capacity-exhausted}", "fault: bad-luck}", "truth.roots.0.fault"),
+        ("{from: payments-api, to: fraud-check", "{from: payments-api, to: checkout-web", "circle"),
+        ("seed: 42", "seed: 42\n  seed: 43", "occurs twice"),
+    ],
+)
+def test_a_scenario_that_does_not_hold_names_its_line_and_field(old: str, new: str, words: str) -> None:
+    text = scenario_text()
+    assert old in text
+    with pytest.raises(BadConfig) as caught:
+        parse_scenario(read_yaml(text.replace(old, new, 1), "s.yaml"))
+    assert caught.value.message.startswith("s.yaml:")
+    assert words in caught.value.message
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_an_unknown_scenario_gives_the_nearest_names() -> None:
+    with pytest.raises(UnknownName) as caught:
+        read_scenario("payment-evening")
+    assert caught.value.hint == "did you mean payments-evening?"
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "a" * 500, "payments-evening/../x", "\x1b[2J"])
+def test_a_name_never_becomes_a_path(name: str) -> None:
+    with pytest.raises(UnknownName):
+        read_scenario(name)
+
+
+def test_names_of_scenarios_do_not_hint_at_the_cause() -> None:
+    for name in scenario_names():
+        scenario = parse_scenario(read_scenario(name))
+        words = {word for root in scenario.truth.roots for word in root.fault.split("-")}
+        assert not words & set(name.split("-"))
+        assert scenario.meta.id == name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("title:", "titel:", "titel"),
+        ("scale_service", "scale_everything", "not in the catalogue"),
+        ("capacity-exhausted]", "bad-luck]", "fault_classes"),
+        ("---\nid", "id", "no front matter"),
+        ("verify:", "verifies:", "verif"),
+    ],
+)
+def test_a_runbook_that_does_not_hold_is_named(old: str, new: str, words: str) -> None:
+    text = (ROOT / "runbooks" / "capacity-exhausted.md").read_text()
+    with pytest.raises(BadConfig, match=words):
+        parse_runbook(text.replace(old, new, 1), "r.md")
+
+
+def test_every_shipped_runbook_holds() -> None:
+    assert len(read_runbooks()) == len(list((ROOT / "runbooks").glob("*.md"))) >= 4

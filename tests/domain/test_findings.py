@@ -1,0 +1,256 @@
+"""The lanes: tables of what fires, and of near misses that must not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Signal
+from aiops_cli.domain.evidence import (
+    Call,
+    Change,
+    ClusterEvent,
+    Coverage,
+    CoverageStatus,
+    Evidence,
+    EvidenceSet,
+    LogLine,
+    Payload,
+    Series,
+    TextLines,
+)
+from aiops_cli.domain.findings import Case, Finding, all_exclusions, all_findings
+from aiops_cli.domain.findings.baseline import departure, trend, usual
+from aiops_cli.domain.findings.memory_growth import find_ramp, still_grows
+from aiops_cli.domain.findings.recovery import episodes, suggest_rule
+from aiops_cli.domain.findings.signatures import SIGNATURES
+
+START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+T0 = START.timestamp()
+SIGNAL = Signal("web", "latency_p95_seconds", ">", 1.0, "s", 60, "")
+MIB = 2.0**20
+
+
+def series(metric: str, *values: float) -> Series:
+    return Series(metric, "", tuple((T0 + 15 * index, value) for index, value in enumerate(values)))
+
+
+def case(*payloads: Payload | tuple[str, datetime | None, Payload], status: AlertStatus = AlertStatus.FIRING) -> Case:
+    items = []
+    for payload in payloads:
+        entity, at, what = payload if isinstance(payload, tuple) else ("web", None, payload)
+        items.append(Evidence("", "test", entity, at, "", what))
+    now = START + timedelta(hours=1)
+    evidence = EvidenceSet.collect(items, [Coverage("test", CoverageStatus.CHECKED)], now)
+    return Case(AlertGroup("test", "k", (Alert(name="A", service="web", status=status),)), SIGNAL, evidence, now)
+
+
+def found(at: Case, lane: str) -> list[Finding]:
+    return [finding for finding in all_findings(at) if finding.lane == lane]
+
+
+LINES = [
+    ("P01", "Last State: Terminated Reason: OOMKilled", "out-of-memory"),
+    ("P03", "Environment variable DEPLOY_ENV is undefined", "configuration-error"),
+    ("P03k", "KeyError: 'DATABASE_URL'", "configuration-error"),
+    ("P04", "exec /app/run: exec format error", "configuration-error"),
+    ("P04s", '/bin/sh: syntax error: unexpected "fi"', "application-error"),
+    ("I01", 'Failed to pull image "web:9": manifest unknown', "image-pull"),
+    ("I02", "pull access denied for team/web", "image-pull"),
+    ("I05", "Reason: InvalidImageName", "image-pull"),
+    ("C01", 'configmap "web-config" not found', "configuration-error"),
+    ("S01", "0/3 nodes are available: 3 Insufficient memory.", "scheduling"),
+    ("S02", "1 Insufficient nvidia.com/gpu", "scheduling"),
+    ("S03", "node(s) had untolerated taint {dedicated: gpu}", "scheduling"),
+    ("S04", "1 node(s) didn't match Pod's node affinity/selector", "scheduling"),
+    ("S05", "didn't match pod anti-affinity rules", "scheduling"),
+    ("S08", "pod has unbound immediate PersistentVolumeClaims", "storage"),
+    ("T01", 'storageclass.storage.k8s.io "fast" not found', "storage"),
+    ("T04", "write /data: no space left on device", "storage"),
+    ("T05", "mkdir /x: read-only file system", "storage"),
+    ("Q01", "pods is forbidden: exceeded quota: team-a", "quota"),
+    ("V04", "dial tcp: lookup db: no such host", "dns"),
+    ("V07", "x509: certificate has expired", "certificate"),
+    ("P09", 'is forbidden: User "system:serviceaccount:x" cannot list', "permission"),
+    ("P07", "connect ECONNREFUSED 10.0.0.5:5432", "dependency-failure"),
+    ("B01", "connection pool exhausted (100/100)", "pool-exhausted"),
+    ("B02", "password authentication failed for user app", "permission"),
+    ("N01", "NodeNotReady node ip-10-0-0-1", "node-failure"),
+    ("R38", "cluster partitions detected: rabbit@a", "network-partition"),
+    ("Q99", "queue is full, rejecting 4.0% of requests", "capacity-exhausted"),
+]
+
+
+def test_every_signature_has_a_line_in_the_table() -> None:
+    assert {signature.id for signature in SIGNATURES} == {row[0] for row in LINES}
+
+
+@pytest.mark.parametrize(("signature", "line", "fault"), LINES)
+def test_a_signature_fires_on_its_line(signature: str, line: str, fault: str) -> None:
+    (finding,) = found(case(TextLines((line,))), "signatures")
+    assert finding.basis == f"signature {signature}"
+    assert finding.fault == fault
+    assert finding.statement == line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0 errors, no space problems",
+        "GET /oom 200",
+        "image pulled",
+        "connection established to db:5432",
+        "Successfully assigned default/web to node-1",
+        "certificate renewed, valid until 2027",
+        "pool size 100, in use 12",
+        "syntax highlighting on",
+        "Resolved: connection refused earlier",
+        "quota 40 % used",
+        "certificates are fine",
+    ],
+)
+def test_a_near_miss_does_not_fire(line: str) -> None:
+    assert found(case(TextLines((line,))), "signatures") == []
+
+
+def test_info_lines_and_normal_events_are_not_read_for_signatures() -> None:
+    at = case(LogLine("INFO", "connection refused by firewall test"), ClusterEvent("Pulled", "manifest unknown", False))
+    assert found(at, "signatures") == []
+
+
+@pytest.mark.parametrize(
+    ("busy", "requests", "weights"),
+    [
+        ([0.4] * 20 + [1.0] * 8, [100.0] * 20 + [210.0] * 8, [3.0, 1.5]),
+        ([0.4] * 20 + [1.0] * 8, [100.0] * 28, [1.5]),
+        ([0.4] * 20 + [0.9] * 8, [100.0] * 20 + [210.0] * 8, []),
+    ],
+)
+def test_saturation_with_and_without_load(busy: list[float], requests: list[float], weights: list[float]) -> None:
+    at = case(series("utilization_ratio", *busy), series("requests_per_second", *requests))
+    assert [finding.weight for finding in found(at, "saturation")] == weights
+
+
+RAMP = [400 * MIB] * 40 + [(400 + 5 * i) * MIB for i in range(60)]
+
+
+def test_a_leak_is_a_ramp_that_the_load_does_not_explain() -> None:
+    flat, doubled = [100.0] * 100, [100.0] * 40 + [200.0] * 60
+    assert found(case(series("memory_bytes", *RAMP), series("requests_per_second", *flat)), "memory-growth")
+    assert not found(case(series("memory_bytes", *RAMP), series("requests_per_second", *doubled)), "memory-growth")
+
+
+def test_a_leak_names_the_release_that_it_began_with() -> None:
+    at = START + timedelta(seconds=40 * 15)
+    release = ("web", at, Change("deploy", "released web 2", "1", "2"))
+    findings = found(case(series("memory_bytes", *RAMP), release), "memory-growth")
+    assert [f.change for f in findings if f.change] == ["E2"]
+    early = ("web", at - timedelta(hours=2), Change("deploy", "released web 2", "1", "2"))
+    assert not [f for f in found(case(series("memory_bytes", *RAMP), early), "memory-growth") if f.change]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [400 * MIB] * 60,
+        [(400 + (i % 7)) * MIB for i in range(60)],
+        [(400 - i) * MIB for i in range(60)],
+        [400 * MIB] * 5,
+    ],
+)
+def test_level_or_falling_memory_is_no_ramp(values: list[float]) -> None:
+    assert find_ramp(series("memory_bytes", *values)) is None
+
+
+def test_a_leak_that_goes_on_after_a_restart_is_seen_and_one_that_ended_is_not() -> None:
+    before = series("memory_bytes", *RAMP)
+    assert still_grows(before, series("memory_bytes", *[(400 + 5 * i) * MIB for i in range(20)]))
+    assert still_grows(before, series("memory_bytes", *[400 * MIB + (i % 3) * MIB for i in range(20)])) is None
+    assert still_grows(before, series("memory_bytes", 1.0, 2.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("minutes_before", "kind", "fires"),
+    [(2, "deploy", True), (30, "deploy", False), (-10, "deploy", False), (2, "flag", True), (2, "restart", False)],
+)
+def test_a_change_counts_by_kind_and_time(minutes_before: int, kind: str, fires: bool) -> None:
+    values = [0.2] * 120 + [2.0] * 20
+    onset = START + timedelta(seconds=120 * 15)
+    change = ("web", onset - timedelta(minutes=minutes_before), Change(kind, "changed web"))
+    assert bool(found(case(series("latency_p95_seconds", *values), change), "changes")) is fires
+
+
+def test_a_change_of_something_that_is_not_called_does_not_count() -> None:
+    values = [0.2] * 120 + [2.0] * 20
+    at = START + timedelta(seconds=118 * 15)
+    latency = series("latency_p95_seconds", *values)
+    assert not found(case(latency, ("mailer", at, Change("deploy", "released mailer"))), "changes")
+    assert found(case(latency, Call("mailer"), ("mailer", at, Change("deploy", "released mailer"))), "changes")
+
+
+def test_a_change_after_the_onset_is_ruled_out() -> None:
+    values = [0.2] * 100 + [2.0] * 40
+    late = ("web", START + timedelta(seconds=135 * 15), Change("deploy", "released web 3"))
+    at = case(series("latency_p95_seconds", *values), late)
+    assert [e.statement for e in all_exclusions(at)] == ["released web 3 at 03:33: after the onset"]
+
+
+def test_a_failing_callee_is_named() -> None:
+    at = case(Call("db"), ("db", None, series("error_ratio", *[0.001] * 20, *[0.3] * 8)))
+    (finding,) = found(at, "dependencies")
+    assert (finding.entity, finding.fault) == ("db", "dependency-failure")
+
+
+def test_a_signal_that_is_back_is_recovered_and_one_that_is_not_is_not() -> None:
+    errors = series("error_ratio", *[0.001] * 60)
+    back = case(series("latency_p95_seconds", *[0.2] * 30, *[2.0] * 10, *[0.2] * 20), errors)
+    assert [f.fault for f in found(back, "recovery")] == ["recovered"]
+    assert found(case(series("latency_p95_seconds", *[0.2] * 50, *[2.0] * 10), errors), "recovery") == []
+    just_now = case(series("latency_p95_seconds", *[0.2] * 30, *[2.0] * 25, *[0.2] * 5), errors)
+    assert found(just_now, "recovery") == []
+
+
+def test_a_crossing_on_a_schedule_is_a_rule_too_tight_unless_errors_rise() -> None:
+    values = ([0.2] * 20 + [2.0] * 5) * 3 + [0.2] * 20
+    calm = case(series("latency_p95_seconds", *values), series("error_ratio", *[0.001] * len(values)))
+    assert "rule-too-tight" in [f.fault for f in found(calm, "recovery")]
+    loud = case(series("latency_p95_seconds", *values), series("error_ratio", *[0.2] * len(values)))
+    assert "rule-too-tight" not in [f.fault for f in found(loud, "recovery")]
+    assert suggest_rule(calm) is not None
+
+
+def test_a_resolved_alert_counts_as_recovered() -> None:
+    assert [f.fault for f in found(case(status=AlertStatus.RESOLVED), "recovery")] == ["recovered"]
+
+
+def test_a_short_gap_does_not_split_an_episode() -> None:
+    points = series("m", *[0.2] * 4, *[2.0] * 4, 0.5, *[2.0] * 4, *[0.2] * 10).points
+    assert len(episodes(SIGNAL, points)) == 1
+
+
+def test_new_errors_count_and_old_ones_are_cosmetic() -> None:
+    values = [0.2] * 100 + [2.0] * 40
+    before, after = START + timedelta(minutes=5), START + timedelta(minutes=26)
+    new = case(series("latency_p95_seconds", *values), ("web", after, LogLine("ERROR", "cannot open 17")))
+    assert [f.statement for f in found(new, "logs")] == ["cannot open 17 (1 times)"]
+    old = case(
+        series("latency_p95_seconds", *values),
+        ("web", before, LogLine("ERROR", "cannot open 3")),
+        ("web", after, LogLine("ERROR", "cannot open 17")),
+    )
+    assert found(old, "logs") == []
+    assert any("did so before" in e.statement for e in all_exclusions(old))
+
+
+def test_quiet_text_of_a_running_workload_shows_no_fault() -> None:
+    well = case(TextLines(("Status: Running", "Ready True", "listening on 8080")))
+    assert [f.fault for f in found(well, "logs")] == ["no-fault-seen"]
+    assert found(case(TextLines(("Status: Running", "Warning BackOff"))), "logs") == []
+    assert found(case(TextLines(("listening on 8080",))), "logs") == []
+
+
+def test_robust_figures() -> None:
+    assert usual(series("m", 1.0, 2.0), 0.1) is None
+    assert departure(series("m", *[1.0] * 20, *[9.0] * 5), 0.1) == T0 + 20 * 15
+    assert departure(series("m", *[1.0] * 20, 9.0, *[1.0] * 10), 0.1) is None
+    line = trend(series("m", *[float(i) for i in range(20)]).points)
+    assert line is not None and line.slope == pytest.approx(1 / 15) and line.explained == pytest.approx(1)

@@ -1,0 +1,71 @@
+"""Before against after: a table of readings and what they mean."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aiops_cli.domain.alert import Reading, Signal
+from aiops_cli.domain.verification import HOLD_S, STEP_S, Outcome, conclude, has_held, is_good, not_measurable
+
+START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+SIGNAL = Signal("web", "latency_p95_seconds", ">", 5.0, "s", 60, "")
+BEFORE = Reading(START, 6.2, 400.0, 3, 3)
+LONG = int(HOLD_S / STEP_S) + 1
+
+
+def readings(*values: float | None, traffic: float = 390.0, up: int = 3, expected: int = 3) -> list[Reading]:
+    return [
+        Reading(START + timedelta(seconds=STEP_S * (index + 1)), value, traffic, up, expected)
+        for index, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("samples", "outcome"),
+    [
+        (readings(*[0.4] * LONG), Outcome.RECOVERED),
+        (readings(*[0.4] * (LONG - 1)), Outcome.NOT_RECOVERED),
+        (readings(*[6.0] * LONG), Outcome.NOT_RECOVERED),
+        (readings(*[0.4] * LONG, 6.0), Outcome.NOT_RECOVERED),
+        (readings(*[6.0] * 5, *[0.4] * LONG), Outcome.RECOVERED),
+        (readings(*[0.4] * 5, 6.0, *[0.4] * 5), Outcome.NOT_RECOVERED),
+        (readings(*[4.9] * LONG), Outcome.NOT_RECOVERED),
+        (readings(*[None] * LONG), Outcome.INCONCLUSIVE),
+        (readings(*[0.4] * 3, *[None] * LONG), Outcome.INCONCLUSIVE),
+        (readings(*[0.4] * LONG, traffic=20.0), Outcome.NOT_RECOVERED),
+        (readings(*[0.4] * LONG, up=2), Outcome.NOT_RECOVERED),
+        ([], Outcome.INCONCLUSIVE),
+    ],
+)
+def test_what_readings_mean(samples: list[Reading], outcome: Outcome) -> None:
+    result = conclude(SIGNAL, BEFORE, samples)
+    assert result.outcome is outcome
+    assert result.reason
+
+
+def test_recovery_is_timed_from_the_first_reading_of_the_run_that_held() -> None:
+    result = conclude(SIGNAL, BEFORE, readings(*[6.0] * 3, *[0.4] * LONG))
+    assert result.recovered_after_s == 4 * STEP_S
+    assert result.after is not None and result.after.value == 0.4
+
+
+def test_a_signal_that_vanished_is_not_recovery() -> None:
+    assert is_good(SIGNAL, BEFORE, readings(None)[0]) == "the signal vanished"
+    assert not has_held(SIGNAL, BEFORE, readings(*[None] * LONG))
+
+
+def test_a_signal_that_fires_low_recovers_high() -> None:
+    low = Signal("web", "cache_hit_ratio", "<", 0.2, "ratio", 60, "")
+    before = Reading(START, 0.05, None, 1, 1)
+    assert conclude(low, before, readings(*[0.6] * LONG)).outcome is Outcome.RECOVERED
+    assert conclude(low, before, readings(*[0.21] * LONG)).outcome is Outcome.NOT_RECOVERED
+
+
+def test_a_masked_recovery_keeps_its_measurement() -> None:
+    masked = conclude(SIGNAL, BEFORE, readings(*[0.4] * LONG)).masked_by("it still leaks")
+    assert masked.outcome is Outcome.MASKED
+    assert masked.after is not None and masked.reason == "it still leaks"
+
+
+def test_without_a_signal_nothing_can_be_said() -> None:
+    assert not_measurable("no signal").outcome is Outcome.INCONCLUSIVE

@@ -1,0 +1,73 @@
+"""tools/install_servers, with doubles for the programs of the system that it calls."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "install_servers"
+SERVERS = ("prometheus", "prometheus-alertmanager", "tmux")
+
+
+def run_with(folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
+    """Run the script where nothing but these programs exists, each a line of shell."""
+    for name, line in programs.items():
+        path = folder / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+    return subprocess.run(
+        [str(SCRIPT)], env={"PATH": str(folder), "FOLDER": str(folder)}, capture_output=True, text=True, check=False
+    )
+
+
+def test_where_nothing_is_missing_nothing_is_run(tmp_path: Path) -> None:
+    fails = dict.fromkeys(("apt-get", "id", "sudo", "mktemp"), "exit 9")
+    done = run_with(tmp_path, **dict.fromkeys(SERVERS, ""), **fails)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_apt_get_one_line_says_what_to_install(tmp_path: Path) -> None:
+    done = run_with(tmp_path, tmux="")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: there is no apt-get here; install by hand: prometheus prometheus-alertmanager\n"
+
+
+def test_without_rights_one_line_says_what_to_install(tmp_path: Path) -> None:
+    done = run_with(tmp_path, apt_get="exit 9", id="echo 1000", prometheus="")
+    assert done.returncode == 1
+    assert done.stderr == "error: not root, and there is no sudo; install by hand: prometheus-alertmanager tmux\n"
+
+
+def test_only_what_is_missing_is_installed_and_no_daemon_starts(tmp_path: Path) -> None:
+    os.symlink("/bin/rm", tmp_path / "rm")
+    done = run_with(
+        tmp_path,
+        prometheus="",
+        tmux="",
+        apt_get="exit 9",
+        id="echo 1000",
+        mktemp='echo "$FOLDER/log"',
+        # Stands for root: notes what it would run, and runs nothing.
+        sudo='echo "$*" >> "$FOLDER/calls"',
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "installing prometheus-alertmanager\n"
+    calls = (tmp_path / "calls").read_text().splitlines()
+    installs = [call for call in calls if " install " in call]
+    assert len(installs) == 1
+    assert installs[0].endswith("install --yes --no-install-recommends prometheus-alertmanager")
+    assert "DEBIAN_FRONTEND=noninteractive" in installs[0]
+    if not Path("/usr/sbin/policy-rc.d").exists():
+        assert calls[0] == "tee /usr/sbin/policy-rc.d"
+        assert calls[-1] == "rm -f /usr/sbin/policy-rc.d"
+
+
+@pytest.mark.parametrize(("ci", "ending"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_missing_server_fails_in_ci_and_is_skipped_elsewhere(
+    ci: str, ending: type[BaseException], need: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(ending, match="no-such-server is not installed; `make e2e` installs it"):
+        need("no-such-server")

@@ -1,0 +1,241 @@
+"""A person at a real terminal: what approves, and all that does not."""
+
+import json
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .program import Program
+from .terminal import PROMPT, Terminal
+
+REPLAY = "aiops replay payments-evening"
+ALERT = {"name": "HighLatency", "service": "payments-api", "severity": "critical"}
+PANEL = "APPROVE?"
+_COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
+
+
+def read_panel(screen: str) -> dict[str, list[str]]:
+    """The approval panel: what stands behind each label, line by line."""
+    rows: dict[str, list[str]] = {}
+    label = ""
+    for line in re.findall(r"^│ (.*) │$", screen, re.M):
+        label = line[:11].strip() or label
+        rows.setdefault(label, []).append(line[12:].strip())
+    return rows
+
+
+def assert_nothing_changed(record: dict[str, Any], status: str = "action_needed") -> None:
+    """The record says how it ended, and that nothing ran."""
+    assert record["incident"]["status"] == status
+    assert record["actions"] == []
+    assert [decision["allowed"] for decision in record["decisions"]] == [False]
+
+
+def test_yes_at_the_prompt_approves_and_recovers(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.press("y", "Enter")
+
+    assert terminal.exit_code() == 0
+    assert "RECOVERED" in terminal.screen()
+    record = program.latest()
+    assert record["incident"]["status"] == "recovered"
+    [decision] = record["decisions"]
+    assert (decision["answer"], decision["method"]) == ("approve", "prompt")
+    assert [action["outcome"] for action in record["actions"]] == ["recovered"]
+
+
+def test_no_at_the_prompt_changes_nothing(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.press("n", "Enter")
+
+    assert terminal.exit_code() == 3
+    assert "ACTION NEEDED" in terminal.screen()
+    assert_nothing_changed(program.latest())
+
+
+def test_enter_alone_is_no(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.press("Enter")
+
+    assert terminal.exit_code() == 3
+    assert_nothing_changed(program.latest())
+
+
+def test_end_of_input_at_the_prompt_is_no(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.press("C-d")
+
+    assert terminal.exit_code() == 3
+    assert_nothing_changed(program.latest())
+
+
+def test_ctrl_c_at_the_prompt_interrupts_and_leaves_the_terminal_sane(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.press("C-c")
+
+    assert terminal.exit_code() == 130
+    assert_nothing_changed(program.latest(), "interrupted")
+    terminal.type("stty -a; echo STTY=$?")
+    terminal.press("Enter")
+    terminal.wait_for("STTY=0")
+    modes = terminal.screen().split("EXIT=130")[1].split()
+    assert {"icanon", "echo", "isig", "icrnl", "opost"} <= set(modes)
+    assert terminal.shows_cursor()
+
+
+def test_a_termination_while_the_prompt_waits_is_an_interruption(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    terminal.send_signal(signal.SIGTERM)
+
+    assert terminal.exit_code() == 130
+    assert "Traceback" not in terminal.screen()
+    assert_nothing_changed(program.latest(), "interrupted")
+
+
+def test_no_answer_in_time_is_no(terminal: Terminal, program: Program) -> None:
+    terminal.run(f"AIOPS_APPROVAL_TIMEOUT=5 {REPLAY}")
+
+    assert terminal.exit_code() == 3
+    record = program.latest()
+    assert_nothing_changed(record)
+    assert record["decisions"][0]["reason"].startswith("no answer within 5 s")
+    assert record["telemetry"]["person_s"] >= 5
+
+
+def test_keys_typed_before_the_panel_never_approve(terminal: Terminal, program: Program) -> None:
+    with terminal.held():
+        terminal.run(REPLAY)
+        terminal.wait_for_start()
+        terminal.press("y", "Enter", "y", "Enter", "y")
+        # The terminal echoes what it holds for whoever reads next: all keys are in, and nobody has read them.
+        terminal.wait_for(r"EXIT=\$\?\ny\ny\ny")
+        assert PANEL not in terminal.screen()
+
+    terminal.wait_for_prompt()
+    # If a waiting key had counted, the answer would be yes, here or in the line above.
+    terminal.press("Enter")
+    assert terminal.exit_code() == 3
+    # The shell, had it been given the keys, would have looked for a program called y.
+    assert "not found" not in terminal.screen()
+    assert_nothing_changed(program.latest())
+
+
+def test_keys_typed_while_the_panel_is_being_drawn_never_approve(terminal: Terminal, program: Program) -> None:
+    # Without job control the shell does not take the terminal back from a program that is stopped.
+    terminal.run(f"set +m; {REPLAY}")
+    terminal.wait_for(re.escape(PANEL))
+    terminal.send_signal(signal.SIGSTOP)
+    try:
+        assert PROMPT not in terminal.screen(), "the prompt was quicker than this test"
+        terminal.press("y", "Enter")
+        terminal.wait_for(r"(?m)^y$")
+    finally:
+        terminal.send_signal(signal.SIGCONT)
+
+    terminal.wait_for_prompt()
+    terminal.press("Enter")
+    assert terminal.exit_code() == 3
+    assert "not found" not in terminal.screen()
+    assert_nothing_changed(program.latest())
+
+
+def test_a_yes_from_a_pipe_is_nobody(terminal: Terminal, program: Program) -> None:
+    terminal.run(f"yes | {REPLAY}")
+
+    assert terminal.exit_code() == 3
+    assert PROMPT not in terminal.screen()
+    record = program.latest()
+    assert_nothing_changed(record)
+    assert record["decisions"][0]["method"] == "none"
+
+
+def test_an_alert_from_a_pipe_is_approved_on_the_terminal(terminal: Terminal, program: Program, tmp_path: Path) -> None:
+    (tmp_path / "alert.json").write_text(json.dumps(ALERT))
+    terminal.run(f"cat {tmp_path}/alert.json | aiops triage -")
+    terminal.wait_for_prompt()
+    terminal.press("y", "Enter")
+
+    assert terminal.exit_code() == 0
+    record = program.latest()
+    assert record["incident"]["status"] == "recovered"
+    assert [decision["method"] for decision in record["decisions"]] == ["prompt"]
+
+
+def test_json_goes_to_the_file_and_the_question_to_the_terminal(
+    terminal: Terminal, program: Program, tmp_path: Path
+) -> None:
+    terminal.run(f"{REPLAY} --output json > {tmp_path}/told.json")
+    terminal.wait_for_prompt()
+    assert PANEL in terminal.screen()
+    terminal.press("y", "Enter")
+
+    assert terminal.exit_code() == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["incident"] == program.latest()["incident"]
+
+
+def test_a_dumb_terminal_can_be_asked_and_never_approves_by_itself(terminal: Terminal, program: Program) -> None:
+    terminal.run(f"TERM=dumb {REPLAY}")
+    asked = terminal.wait_for(rf"{re.escape(PROMPT)}|EXIT=\d+")[0]
+    if asked == PROMPT:
+        terminal.press("Enter")
+
+    assert terminal.exit_code() == 3
+    assert "Traceback" not in terminal.screen()
+    assert_nothing_changed(program.latest())
+
+
+def test_the_panel_shows_exactly_the_call_that_runs(terminal: Terminal, program: Program) -> None:
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    panel = read_panel(terminal.screen())
+    terminal.press("y", "Enter")
+    assert terminal.exit_code() == 0
+
+    record = program.latest()
+    [decision] = record["decisions"]
+    [action] = record["actions"]
+    assert panel["digest"] == [decision["digest"]] == [action["digest"]]
+    arguments = " ".join(f"{name}={value}" for name, value in action["arguments"].items())
+    assert panel["call"] == [f"{action['action']} {action['target']} {arguments}"]
+    [undo] = panel["undo"]
+    assert action["undo"]["text"] and undo.startswith(action["undo"]["text"])
+
+
+def test_a_narrow_terminal_shows_the_whole_digest(open_terminal: Callable[[int], Terminal], program: Program) -> None:
+    terminal = open_terminal(80)
+    terminal.run(REPLAY)
+    terminal.wait_for_prompt()
+    screen = terminal.screen()
+    terminal.press("n", "Enter")
+    assert terminal.exit_code() == 3
+
+    panel = read_panel(screen)
+    assert "".join(panel["digest"]) == program.latest()["decisions"][0]["digest"]
+    assert {"call", "changes", "undo", "risk"} <= set(panel)
+
+
+def test_without_colour_the_report_holds_no_escape_bytes(terminal: Terminal) -> None:
+    terminal.run("aiops replay statements-night --no-color --quiet --approve-simulated")
+    assert terminal.exit_code() == 0
+
+    lines = terminal.screen(escapes=True).splitlines()
+    assert [line for line in lines if "\x1b" in line] == []
+
+
+def test_without_colour_the_prompt_has_none_either(terminal: Terminal) -> None:
+    terminal.run("aiops replay statements-night --no-color")
+    terminal.wait_for_prompt()
+    screen = terminal.screen(escapes=True)
+    terminal.press("n", "Enter")
+
+    assert terminal.exit_code() == 3
+    assert [line for line in screen.splitlines() if _COLOUR.search(line)] == []

@@ -1,0 +1,320 @@
+"""Writes docs/reference/ from the program itself, so that it cannot say anything else.
+
+usage: gen_docs.py [--check]
+
+Without --check the files are written. With it nothing is written: the files that are out of date are named, and the
+exit code is 1 when there are any.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import BeforeValidatorFunctionSchema
+
+from aiops_cli.adapters.alerts.native import NativeAlert
+from aiops_cli.adapters.backends.simulator import scenario
+from aiops_cli.adapters.keys import GEMINI_VARIABLES
+from aiops_cli.cli.app import app
+from aiops_cli.cli.run import _WORST_FIRST
+from aiops_cli.config import FILE, SETTINGS
+from aiops_cli.domain.action import CATALOGUE, ActionSpec
+from aiops_cli.domain.document import IncidentDocument
+from aiops_cli.domain.status import Status
+from aiops_cli.errors import ExitCode
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "reference"
+WIDTH = 80
+NOTE = "<!-- Written by tools/gen_docs.py. Do not edit: run `make docs`. -->\n"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def walk_commands() -> Iterator[tuple[str, Any, Any]]:
+    """Every command as (full name, command, context), the program itself first, in the order of its help."""
+    root = typer.main.get_command(app)
+    yield from _walk("aiops", root, root.make_context("aiops", [], resilient_parsing=True, terminal_width=WIDTH))
+
+
+def _walk(name: str, command: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
+    yield name, command, context
+    for word in command.list_commands(context) if hasattr(command, "list_commands") else ():
+        inner = command.get_command(context, word)
+        inner_context = inner.make_context(word, [], parent=context, resilient_parsing=True)
+        yield from _walk(f"{name} {word}", inner, inner_context)
+
+
+def make_cli() -> str:
+    """Every command's own help."""
+    parts = [NOTE, "# Commands\n", "What each command says with `--help`. See also [exit codes](exit-codes.md).\n"]
+    for name, command, context in walk_commands():
+        text = "\n".join(line.rstrip() for line in command.get_help(context).strip().splitlines())
+        parts.append(f"## {name}\n\n```text\n{text}\n```\n")
+    return "\n".join(parts)
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+_EXAMPLE = {"reasoner": "offline", "deadline": "30s", "environment": "production"}
+
+_SETTINGS_END = f"""\
+Where a value comes from, first match wins: the flag, the environment variable, `{FILE}` in the data folder, the
+default. `aiops config show` prints every value with its source. An unknown name in the file, or a value that is not
+allowed, ends the command with exit code 2.
+
+The data folder is `AIOPS_HOME` where that is set, else the user's data folder of the operating system. It holds
+`{FILE}` and the incident store.
+
+```toml
+{{example}}
+```
+
+## Other environment variables
+
+| variable | what it does |
+|---|---|
+| `AIOPS_HOME` | the data folder |
+{{keys}}
+| `NO_COLOR` | no colour, as `--no-color` |
+"""
+
+
+def make_settings() -> str:
+    """The settings table."""
+    rows = [
+        f"| `{s.name}` | {_shown(s.default)} | `{s.variable}` | {_flags(s.name)} | {s.allowed} | {s.help} |"
+        for s in SETTINGS.values()
+    ]
+    for name, value in _EXAMPLE.items():
+        SETTINGS[name].parse(value)
+    example = "\n".join(f"{name} = {json.dumps(value)}" for name, value in _EXAMPLE.items())
+    first, *others = GEMINI_VARIABLES
+    keys = [f"| `{first}` | the key for Gemini |", *(f"| `{n}` | the same; `{first}` wins |" for n in others)]
+    table = ["| name | default | variable | flag | allowed | what it does |", "|---|---|---|---|---|---|", *rows]
+    end = _SETTINGS_END.format(example=example, keys="\n".join(keys))
+    return "\n".join([NOTE, "# Settings\n", *table, "", end])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{value}`" if value else "none"
+
+
+def _flags(setting: str) -> str:
+    found: dict[str, list[str]] = {}
+    for name, command, _ in walk_commands():
+        for parameter in command.params:
+            if parameter.name == setting and parameter.opts[0].startswith("--"):
+                found.setdefault(parameter.opts[0], []).append(name.removeprefix("aiops "))
+    return "; ".join(f"`{flag}` ({', '.join(names)})" for flag, names in found.items()) or "none"
+
+
+# --- exit codes ------------------------------------------------------------------------------------------------------
+
+_ENDINGS = {
+    Status.RUNNING: "the run has not ended; `unfinished` in the history when its process is gone",
+    Status.RECOVERED: "an action ran, and the alert's own signal was measured to be back and to hold",
+    Status.HEALTHY: "nothing needed fixing",
+    Status.ACTION_NEEDED: "a fault was found and nothing was changed: not approved, not asked for, or no action fits",
+    Status.NOT_RECOVERED: "an action ran, and the signal did not come back, or the cause is still there",
+    Status.INCONCLUSIVE: "the evidence does not say what is wrong",
+    Status.INTERRUPTED: "Ctrl-C, SIGTERM or SIGHUP; what had happened is in the record",
+    Status.FAILED: "a backend or the store failed, or every action that was tried failed to run",
+}
+
+
+def make_exit_codes() -> str:
+    """The exit codes, and the status that leads to each."""
+    codes = [f"| {code.value} | `{code.name}` | {code.meaning} |" for code in ExitCode]
+    statuses = [f"| `{status}` | {status.exit_code.value} | {_ENDINGS[status]} |" for status in Status]
+    order = ", ".join(str(code.value) for code in _WORST_FIRST)
+    return "\n".join(
+        [
+            NOTE,
+            "# Exit codes\n",
+            "| code | name | meaning |",
+            "|---|---|---|",
+            *codes,
+            "",
+            "`aiops history`, `aiops scenarios`, `aiops actions` and `aiops config` use 0, 1, 2 and 130 alone.",
+            "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
+            "## Status of an incident\n",
+            "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
+            "| status | exit code | meaning |",
+            "|---|---|---|",
+            *statuses,
+            "",
+            "A file with several alert groups is several incidents. The exit code is the first of",
+            f"{order} that one of them has.",
+            "",
+        ]
+    )
+
+
+# --- actions ---------------------------------------------------------------------------------------------------------
+
+
+def make_actions() -> str:
+    """The catalogue of actions."""
+    parts = [
+        NOTE,
+        "# Actions\n",
+        "The closed catalogue: nothing else can be proposed, approved or run. `aiops actions list` prints the same.\n",
+    ]
+    return "\n".join([*parts, *(_action(spec) for spec in CATALOGUE.values())])
+
+
+def _action(spec: ActionSpec) -> str:
+    rows = [
+        ("arguments", _arguments(spec)),
+        ("risk", spec.risk.value),
+        ("blast radius", spec.blast_radius),
+        ("undo", spec.undo),
+        ("reversible", "yes" if spec.reversible else "no"),
+    ]
+    table = "\n".join(f"| {label} | {text} |" for label, text in rows)
+    return f"## {spec.name}\n\n{spec.summary}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _arguments(spec: ActionSpec) -> str:
+    said = []
+    for name, rule in spec.arguments.model_json_schema().get("properties", {}).items():
+        limits = [
+            f"{word} {rule[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in rule
+        ]
+        if "pattern" in rule:
+            limits.append(f"`{rule['pattern']}`")
+        said.append(f"`{name}`: {', '.join([rule['type'], *limits])}")
+    return "; ".join(said) or "none"
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+
+class _Schema(GenerateJsonSchema):
+    """Without a title for each field: it repeats the name."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+# Python's side of it is `_seconds` in scenario.py: a text such as 2h40m, never a number.
+_UNITS = r"(?=\d)(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?$"
+_OFFSET = f"^-?{_UNITS}"
+_NOT_NEGATIVE = f"^{_UNITS}"
+_POSITIVE = f"^(?=.*[1-9]){_UNITS}"
+
+
+class _ScenarioSchema(_Schema):
+    """A duration is read by a function before pydantic sees a number; in the file it is a text."""
+
+    def function_before_schema(self, schema: BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        if schema["function"]["function"] is scenario._seconds:
+            return {"type": "string", "pattern": _OFFSET}
+        return super().function_before_schema(schema)
+
+
+def make_triage_schema() -> str:
+    """The JSON document of an incident."""
+    return _dump(IncidentDocument, IncidentDocument.model_json_schema(mode="serialization", schema_generator=_Schema))
+
+
+def make_alert_schema() -> str:
+    """aiops' own alert JSON: one alert, or several under `alerts`."""
+    one = NativeAlert.model_json_schema(schema_generator=_Schema)
+    many = {
+        "description": "Several alerts that are one incident, named by `key`, or else by the first alert.",
+        "type": "object",
+        "properties": {
+            "key": {"type": "string"},
+            "alerts": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/NativeAlert"}},
+        },
+        "required": ["alerts"],
+    }
+    return _dump(NativeAlert, {"anyOf": [{"$ref": "#/$defs/NativeAlert"}, many], "$defs": {"NativeAlert": one}})
+
+
+def make_scenario_schema() -> str:
+    """The scenario file."""
+    schema = scenario.Scenario.model_json_schema(schema_generator=_ScenarioSchema)
+    return _dump(scenario.Scenario, _with_durations(schema))
+
+
+def _with_durations(node: Any) -> Any:
+    """Turn a duration's limits and default, which are numbers of seconds, into what a text can be held to."""
+    if isinstance(node, list):
+        return [_with_durations(inner) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("pattern") != _OFFSET:
+        return {key: _with_durations(inner) for key, inner in node.items()}
+    pattern = _POSITIVE if "gt" in node else _NOT_NEGATIVE if "ge" in node else _OFFSET
+    kept = {key: value for key, value in node.items() if key not in ("gt", "ge")}
+    default = {"default": _duration_text(node["default"])} if isinstance(node.get("default"), float) else {}
+    return kept | {"pattern": pattern} | default
+
+
+def _duration_text(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return (f"{minutes}m" if minutes else "") + (f"{rest}s" if rest or not minutes else "")
+
+
+def _dump(model: type[BaseModel], schema: Mapping[str, Any]) -> str:
+    head = {"$schema": DIALECT, "$comment": "Written by tools/gen_docs.py. Do not edit: run `make docs`."}
+    named = {"title": model.__name__} | dict(schema)
+    return json.dumps(head | named, indent=2, ensure_ascii=False) + "\n"
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    "cli.md": make_cli,
+    "settings.md": make_settings,
+    "exit-codes.md": make_exit_codes,
+    "actions.md": make_actions,
+    "triage.schema.json": make_triage_schema,
+    "alert.schema.json": make_alert_schema,
+    "scenario.schema.json": make_scenario_schema,
+}
+
+
+def find_stale(folder: Path = FOLDER) -> list[str]:
+    """Names of files that are missing or say something else than the program does, and of files nobody makes."""
+    stale = [name for name, make in MAKERS.items() if _read(folder / name) != make()]
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return stale + sorted(there - set(MAKERS))
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with --check say which are out of date."""
+    if arguments == ["--check"]:
+        stale = find_stale()
+        for name in stale:
+            print(f"out of date: docs/reference/{name}", file=sys.stderr)
+        if stale:
+            print("hint: run `make docs`", file=sys.stderr)
+        return 1 if stale else 0
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, make in MAKERS.items():
+        (FOLDER / name).write_text(make(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
