@@ -174,7 +174,7 @@ def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options:
             try:
                 answer = _ask_model(kit.model, incident, case, answer, recall, kit, options)
             except ModelError as error:
-                answer = replace(answer, degraded=error.message)
+                answer = replace(answer, degraded=error.message + (f" ({error.hint})" if error.hint else ""))
         incident.diagnosis = answer
         kit.bus.publish(Diagnosed(incident, answer))
         return answer

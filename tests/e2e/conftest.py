@@ -63,7 +63,9 @@ def open_terminal(need: Callable[[str], str], program: Program, tmp_path: Path) 
     with ExitStack() as opened:
 
         def open_one(columns: int) -> Terminal:
-            return opened.enter_context(closing(Terminal(binary, tmp_path, program.environment, columns)))
+            terminal = opened.enter_context(closing(Terminal(binary, tmp_path, program.environment, columns)))
+            terminal.wait_for_shell()
+            return terminal
 
         yield open_one
 

@@ -47,7 +47,10 @@ class Terminal:
         launcher.chmod(0o755)
         self._environment = {**environment, "PATH": f"{folder}{os.pathsep}{environment['PATH']}", "PS1": "$ "}
         self._call("-f", str(folder / "tmux.conf"), "new-session", "-d", "-x", str(columns), "-y", str(ROWS), "sh")
-        # A shell that is not there yet would answer what is typed in the middle of the screen.
+        self._socket = Path(self._call("display-message", "-p", "#{socket_path}").strip())
+
+    def wait_for_shell(self) -> None:
+        """Wait for the shell's own prompt; typed earlier, a command would be on the screen twice."""
         self.wait_for(r"[$#] ?$")
 
     def type(self, text: str) -> None:
@@ -86,13 +89,22 @@ class Terminal:
         """All lines; with `escapes` as a terminal would have to be told to draw them."""
         return self._call("capture-pane", "-p", *(["-e"] if escapes else []), "-S", "-").rstrip("\n")
 
-    def shows_cursor(self) -> bool:
-        """Whether the cursor is visible."""
-        return self._call("display-message", "-p", "#{cursor_flag}").strip() == "1"
+    def modes(self) -> set[str]:
+        """The terminal's modes as `stty` names them, once what was run has ended; `cursor` when it is visible."""
+        ended = self.wait_for(r"EXIT=\d+")[0]
+        self.type("stty -a; echo STTY=$?")
+        self.press("Enter")
+        self.wait_for("STTY=0")
+        cursor = {"cursor"} if self._call("display-message", "-p", "#{cursor_flag}").strip() == "1" else set()
+        return set(self.screen().split(ended)[1].split()) | cursor
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the running aiops a signal."""
         os.kill(int((self._folder / "pid").read_text()), number)
+
+    def hang_up(self) -> None:
+        """Close the window: the terminal is gone for whatever runs in it."""
+        self._call("kill-session")
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -113,10 +125,10 @@ class Terminal:
             time.sleep(_POLL_S)
 
     def close(self) -> None:
-        """End the shell, whatever runs in it, and tmux."""
-        socket = self._call("display-message", "-p", "#{socket_path}").strip()
-        self._call("kill-server")
-        Path(socket).unlink(missing_ok=True)
+        """End the shell, whatever runs in it, and tmux; a window that was closed has ended it already."""
+        with contextlib.suppress(AssertionError):
+            self._call("kill-server")
+        self._socket.unlink(missing_ok=True)
 
     def _call(self, *arguments: str) -> str:
         done = subprocess.run(

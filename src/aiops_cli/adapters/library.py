@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.runbook import Runbook, RunbookAction
+from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadConfig, UnknownName
 from aiops_cli.strict_yaml import YamlDocument, read_yaml

@@ -77,10 +77,10 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     home = find_home()
     settings = request.settings
     plan_only = request.plan_only or request.no_record
+    model = make_model(settings, home)
     store = open_store(None if request.no_record else home)
     if scene.scenario is not None:
         load_past(scene.scenario, store)
-    model = make_model(settings, home)
     telemetry, recorder = Telemetry(__version__), Recorder(store)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
     console = Console(out, err, report=request.output is Output.TEXT, quiet=request.quiet)

@@ -329,7 +329,7 @@ class TokensPart(_Part):
 
 
 class TelemetryPart(_Part):
-    """What the run took. `cost_usd` is null when no model was called or a price is not known; `cost_note` says which."""
+    """What the run took. `cost_usd` is null when no model was called or a price is unknown; `cost_note` says which."""
 
     trace_id: str
     wall_s: float

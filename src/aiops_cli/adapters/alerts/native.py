@@ -1,4 +1,4 @@
-"""Our own JSON: one alert as a flat object, or several under `alerts`; docs/reference/alert.schema.json is its schema."""
+"""Our own JSON: one alert as a flat object, or several under `alerts` (docs/reference/alert.schema.json)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,0 +1,177 @@
+"""Everything that can be wrong on the command line: one clear line, a hint, the right code, nothing written."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Result
+
+Aiops = Callable[..., Result]
+
+
+def assert_clear(result: Result, home: Path, *, code: int = 2) -> None:
+    assert result.code == code
+    assert result.out == ""
+    lines = result.err.strip().splitlines()
+    assert lines[0].startswith("error: ") and len(lines) <= 2, lines
+    assert all(line.startswith("hint: ") for line in lines[1:])
+    assert "Traceback" not in result.err
+    assert not any(ord(char) < 0x20 and char != "\n" or 0x7F <= ord(char) < 0xA0 for char in result.err)
+    assert not home.exists()
+
+
+ALERTS = {
+    "empty": b"",
+    "cut-off": b'{"version": "4", "groupKey": "g", "alerts": [{"labels": {"alertname": "HighLat',
+    "latin-1": "Störung der Zahlung".encode("latin-1"),
+    "deep": b"[" * 200_000,
+    "hostile-labels": json.dumps(
+        {"alerts": [{"labels": {"alertname": "\x1b[31m[bold]x[/bold]\x07"}}], "receiver": "r"}
+    ).encode(),
+    "hostile-annotation": json.dumps({"name": "x", "annotations": {"summary": "\x1b]52;c;aGk=\x07"}}).encode(),
+    "hostile-text": b"payments-api \x1b[2J is slow",
+    "unknown-shape": b'{"hello": [1, 2, 3]}',
+}
+
+
+@pytest.mark.parametrize("name", list(ALERTS))
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_a_bad_alert_is_one_line_and_a_hint(aiops: Aiops, home: Path, tmp_path: Path, name: str, way: str) -> None:
+    path = tmp_path / "alert.json"
+    path.write_bytes(ALERTS[name])
+    result = aiops("triage", str(path)) if way == "file" else aiops("triage", "-", stdin=ALERTS[name])
+    assert_clear(result, home)
+    assert "hint: " in result.err
+
+
+def test_fifty_megabytes_are_refused_without_reading_them_all(aiops: Aiops, home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "big.json"
+    path.write_bytes(b'{"name": "' + b"x" * 50_000_000 + b'"}')
+    result = aiops("triage", str(path))
+    assert_clear(result, home)
+    assert "larger than 10 MB" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["triage", ""],
+        ["triage", "nothing.json"],
+        ["triage", "some/where"],
+        ["triage", "/"],
+        ["triage", "x y", "--evidence", "/no/such/path"],
+        ["triage", "x y", "--reasoner", "oracle"],
+        ["triage", "x y", "--model", "openai:gpt"],
+        ["triage", "x y", "--model", "gemini"],
+        ["triage", "x y", "--deadline", "soon"],
+        ["triage", "x y", "--deadline", "0s"],
+        ["triage", "x y", "--backend", "mainframe"],
+        ["triage", "x y", "--output", "xml"],
+        ["triage", "x y", "--approve-simulated", "--approval-file", "f"],
+        ["triage", "x y", "--nonsense"],
+        ["triage"],
+        ["replay", "payments-evenin"],
+        ["replay", "../../etc/passwd"],
+        ["replay", "\x1b[2J"],
+        ["replay", "payments-evening", "--seed", "many"],
+        ["actions", "show", "delete_everything"],
+        ["scenarios", "show", "nope"],
+        ["config", "set-key", "--provider", "acme"],
+        ["nonsense"],
+        ["history", "list", "--limit", "0"],
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_a_hint(aiops: Aiops, home: Path, arguments: list[str]) -> None:
+    result = aiops(*arguments)
+    assert_clear(result, home)
+    assert "hint: " in result.err
+
+
+def test_an_unknown_scenario_gives_the_nearest_name(aiops: Aiops) -> None:
+    assert "did you mean payments-evening" in aiops("replay", "paymets-evening").err
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense = 1\n", "deadline = 0\n", 'reasoner = "oracle"\n', "not toml", "deadline = [1]\n"]
+)
+def test_a_broken_configuration_names_its_place(aiops: Aiops, home: Path, text: str) -> None:
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text(text)
+    result = aiops("replay", "search-morning")
+    assert result.code == 2
+    assert "config.toml" in result.err and "hint: " in result.err
+
+
+def test_an_unwritable_home_says_so_before_work_begins(aiops: Aiops, home: Path) -> None:
+    home.write_text("a file where the folder should be")
+    result = aiops("replay", "payments-evening", "--approve-simulated")
+    assert result.code == 1
+    assert result.out == ""
+    assert "data folder" in result.err and "--no-record" in result.err
+
+
+def test_markup_and_hidden_characters_of_an_alert_are_shown_as_they_are(aiops: Aiops) -> None:
+    alert = {
+        "name": "[bold red]Alarm[/] :warning: [link=http://x]y[/link]",
+        "summary": "rtl\u202eexe",
+        "service": "web-1",
+    }
+    result = aiops("triage", "-", stdin=json.dumps(alert).encode())
+    assert result.code == 5
+    assert "[bold red]Alarm[/] :warning: [link=http://x]y[/link]" in result.out
+    assert "\u202e" not in result.out + result.err and "\x1b" not in result.out + result.err
+
+
+def test_sanitize_reads_a_hostile_alert_visibly(aiops: Aiops) -> None:
+    alert = {"name": "Alarm \x1b[2J", "service": "web-1"}
+    result = aiops("triage", "-", "--sanitize", stdin=json.dumps(alert).encode())
+    assert result.code == 5
+    assert "\\x1b[2J" in result.out and "\x1b" not in result.out
+
+
+def test_a_closed_standard_input_or_output_is_no_traceback(home: Path) -> None:
+    environment = {**os.environ, "AIOPS_HOME": str(home)}
+    command = [sys.executable, "-m", "aiops_cli", "replay", "payments-evening"]
+    closed = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, env=environment)
+    assert closed.returncode == 3
+    assert "Traceback" not in closed.stderr
+    piped = subprocess.run(
+        ["sh", "-c", '"$@" | head -1', "sh", *command], capture_output=True, text=True, env=environment
+    )
+    assert "Traceback" not in piped.stderr
+
+
+def test_an_interruption_is_recorded_and_says_so(home: Path) -> None:
+    """A real SIGINT while the model is being waited for."""
+    import signal
+    import socket
+    import time
+    import uuid
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {
+            **os.environ,
+            "AIOPS_HOME": str(home),
+            "AIOPS_MODEL_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "GEMINI_API_KEY": uuid.uuid4().hex,
+        }
+        command = [sys.executable, "-m", "aiops_cli", "replay", "payments-evening"]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        silent.settimeout(20)
+        connection, _ = silent.accept()
+        time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=20)
+        connection.close()
+    assert run.returncode == 130
+    assert "INTERRUPTED" in out and "Traceback" not in err
+    from aiops_cli.bootstrap import open_history
+
+    history = open_history(home)
+    assert history.incidents(1)[0].status == "interrupted"
+    history.close()

@@ -1,0 +1,271 @@
+"""Whole commands, as a person or a program runs them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.conftest import ROOT, Result
+
+Aiops = Callable[..., Result]
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "triage.schema.json").read_text())
+TOP_LEVEL = {
+    "schema_version", "incident", "alert", "coverage", "memory", "diagnosis", "plan", "decisions", "actions",
+    "verification", "self_healing_log", "telemetry",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scenario", "approved", "denied"),
+    [("payments-evening", "recovered", 3), ("statements-night", "recovered", 3), ("search-morning", "healthy", 0)],
+)
+def test_the_scenarios_end_as_they_should(aiops: Aiops, scenario: str, approved: str, denied: int) -> None:
+    yes = aiops("replay", scenario, "--approve-simulated", "--output", "json")
+    assert yes.code == 0
+    assert json.loads(yes.out)["incident"]["status"] == approved
+    no = aiops("replay", scenario, "--output", "json")
+    assert no.code == denied
+    assert json.loads(no.out)["actions"] == []
+
+
+def test_the_document_is_what_the_schema_says(aiops: Aiops) -> None:
+    data = json.loads(aiops("replay", "statements-night", "--approve-simulated", "-o", "json").out)
+    jsonschema.validate(data, SCHEMA)
+    assert set(data) >= TOP_LEVEL
+    assert {"verdict", "summary", "confidence", "hypotheses", "evidence", "reasoner", "degraded"} <= set(
+        data["diagnosis"]
+    )
+    assert data["actions"][0]["outcome"] == "recovered"
+    assert data["self_healing_log"][0]["outcome"] == "recovered"
+    assert data["telemetry"]["tokens"] == {"input": 0, "cached": 0, "output": 0, "thinking": 0}
+    assert data["telemetry"]["cost_usd"] is None and data["telemetry"]["model_calls"] == 0
+    assert {"id", "status", "times"} <= set(data["incident"])
+
+
+def test_json_is_alone_on_stdout_and_plain_ascii(aiops: Aiops) -> None:
+    result = aiops("triage", "payments-api experiencing latency spikes — ünïcode", "-o", "json")
+    json.loads(result.out)
+    assert result.out.isascii()
+    assert "APPROVE?" in result.err
+
+
+def test_the_story_of_the_payments_in_words(aiops: Aiops) -> None:
+    result = aiops("triage", "payments-api experiencing latency spikes", "--approve-simulated", "-o", "json")
+    data = json.loads(result.out)
+    assert result.code == 0
+    assert data["alert"]["source"] == "text"
+    assert data["memory"]["incidents"][0]["fix"] == "scale_service payments-api replicas=6"
+    assert data["memory"]["incidents"][0]["fix_verified"] is True
+    assert [step["action"] for step in data["plan"]["steps"]] == ["scale_service"]
+    assert data["incident"]["simulated"] is True
+
+
+@pytest.mark.parametrize("word", ["DIAGNOSIS", "PLAN", "RECOVERED", "TELEMETRY", "Saved as INC-", "SIMULATED WORLD"])
+def test_the_report_has_its_parts(aiops: Aiops, word: str) -> None:
+    result = aiops("replay", "payments-evening", "--approve-simulated")
+    assert word in result.out
+    assert "\x1b" not in result.out + result.err
+    assert max(len(line) for line in result.out.splitlines()) <= 100
+
+
+def test_quiet_leaves_only_the_panel_on_stderr(aiops: Aiops) -> None:
+    result = aiops("replay", "search-morning", "--quiet")
+    assert result.err == ""
+    assert "HEALTHY" in result.out
+
+
+def test_plan_only_stops_at_the_plan(aiops: Aiops) -> None:
+    result = aiops("replay", "payments-evening", "--plan-only", "--approve-simulated")
+    assert result.code == 3
+    assert "sha256:" in result.out
+    assert "APPROVE?" not in result.err
+
+
+def approval(aiops: Aiops, tmp_path: Path, text: str = "{digest}\n", mode: int = 0o600) -> Path:
+    plan = json.loads(aiops("replay", "payments-evening", "--plan-only", "-o", "json").out)
+    path = tmp_path / "approval"
+    path.write_text(text.replace("{digest}", plan["plan"]["steps"][0]["call"]["digest"]))
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize(
+    "text", ["{digest}\n", "# for tonight\n{digest}  # yes\n", '{"digest": "{digest}", "approved_by": "ana"}']
+)
+def test_an_approval_file_serves_once(aiops: Aiops, tmp_path: Path, text: str) -> None:
+    path = approval(aiops, tmp_path, text)
+    first = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    assert first.code == 0
+    assert json.loads(first.out)["decisions"][0]["method"] == "approval-file"
+    again = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    assert again.code == 3
+    assert json.loads(again.out)["decisions"][0]["rule"] == "once"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sha256:" + "0" * 64, "this call is sha256:"),
+        ("", "no digest"),
+        ("yes", "hexadecimal"),
+        ("{digest}x", "hexadecimal"),
+        ('{"digest": "{digest}", "everything": true}', "unknown field"),
+        ('{"digest": "{digest}", "expires_at": "2020-01-01T00:00:00Z"}', "expired"),
+        ('{"digest": "{digest}", "expires_at": "soon"}', "isoformat"),
+        ("[1]", "needs a digest"),
+        ('{"digest"', "delimiter"),
+    ],
+)
+def test_an_approval_file_for_anything_else_is_no(aiops: Aiops, tmp_path: Path, text: str, words: str) -> None:
+    path = approval(aiops, tmp_path, text)
+    result = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    assert result.code == 3
+    data = json.loads(result.out)
+    assert words in data["incident"]["note"]
+    assert data["actions"] == []
+
+
+def test_an_approval_file_that_others_can_write_to_is_no(aiops: Aiops, tmp_path: Path) -> None:
+    path = approval(aiops, tmp_path, mode=0o666)
+    assert aiops("replay", "payments-evening", "--approval-file", str(path)).code == 3
+
+
+def test_an_approval_file_behind_a_link_is_no(aiops: Aiops, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(approval(aiops, tmp_path))
+    assert aiops("replay", "payments-evening", "--approval-file", str(link)).code == 3
+    assert aiops("replay", "payments-evening", "--approval-file", str(tmp_path / "missing")).code == 3
+
+
+def test_without_a_record_there_is_a_diagnosis_and_no_action(aiops: Aiops, home: Path) -> None:
+    result = aiops("replay", "payments-evening", "--no-record", "--approve-simulated")
+    assert result.code == 3
+    assert "DIAGNOSIS  fault" in result.out and "NOT RECORDED" in result.out
+    assert not home.exists()
+
+
+def test_evidence_that_is_handed_over_is_read_and_nothing_simulated_is_mixed_in(aiops: Aiops, tmp_path: Path) -> None:
+    (tmp_path / "pod.txt").write_text("Name: payments-api-1\nLast State: Terminated\n  Reason: OOMKilled\n")
+    result = aiops("triage", "payments-api is slow", "--evidence", str(tmp_path), "-o", "json")
+    data = json.loads(result.out)
+    assert data["incident"]["simulated"] is False
+    assert data["diagnosis"]["hypotheses"][0]["fault_class"] == "out-of-memory"
+    assert "OOMKilled" in data["diagnosis"]["summary"]
+    assert {row["status"] for row in data["coverage"]} == {"checked", "not_configured"}
+
+
+def test_an_alert_about_something_unknown_is_inconclusive(aiops: Aiops) -> None:
+    result = aiops("triage", "warehouse-robot is stuck", "-o", "json")
+    assert result.code == 5
+    data = json.loads(result.out)
+    assert data["diagnosis"]["options"] and data["diagnosis"]["confidence"] == 0
+    assert {row["status"] for row in data["coverage"]} == {"not_configured"}
+
+
+def test_several_groups_are_several_incidents_worst_first(aiops: Aiops, tmp_path: Path) -> None:
+    def alert(name: str, service: str, severity: str) -> dict[str, object]:
+        labels = {"alertname": name, "service": service, "severity": severity}
+        return {"state": "firing", "labels": labels, "annotations": {}, "activeAt": "2026-11-20T03:08:00Z"}
+
+    alerts = [alert("Odd", "warehouse", "info"), alert("HighLatency", "payments-api", "critical")]
+    path = tmp_path / "alerts.json"
+    path.write_text(json.dumps({"status": "success", "data": {"alerts": alerts}}))
+    result = aiops("triage", str(path), "-o", "json")
+    data = json.loads(result.out)
+    assert data["incident"]["service"] == "payments-api"
+    assert [other["incident"]["service"] for other in data["others"]] == ["warehouse"]
+    assert result.code == 3
+
+
+def test_history_list_show_and_search(aiops: Aiops) -> None:
+    aiops("replay", "payments-evening", "--approve-simulated")
+    listed = aiops("history", "list", "-o", "json")
+    ids = [row["id"] for row in json.loads(listed.out)["incidents"]]
+    assert len(ids) == 3
+    shown = aiops("history", "show", ids[0], "-o", "json")
+    jsonschema.validate(json.loads(shown.out), SCHEMA)
+    assert "WHAT WAS TRIED" in aiops("history", "show", ids[0]).out
+    assert "scale_service" in aiops("history", "show", ids[-1]).out
+    found = json.loads(aiops("history", "search", "latency", "spikes", "-o", "json").out)
+    assert found["results"] and found["results"][0]["why"]
+    assert "matched words" in aiops("history", "search", "latency").out
+    assert aiops("history", "search", "zebra").out == "nothing found\n"
+    assert (
+        len(json.loads(aiops("history", "list", "--status", "recovered", "-n", "1", "-o", "json").out)["incidents"])
+        == 1
+    )
+
+
+def test_an_empty_history_says_how_to_begin(aiops: Aiops) -> None:
+    assert "aiops replay" in aiops("history", "list").out
+
+
+def test_scenarios_and_actions_are_listed_and_the_truth_is_not_told(aiops: Aiops) -> None:
+    names = [row["name"] for row in json.loads(aiops("scenarios", "list", "-o", "json").out)["scenarios"]]
+    assert names == ["payments-evening", "search-morning", "statements-night"]
+    shown = aiops("scenarios", "show", "statements-night", "-o", "json").out
+    assert "leaks 8.5 MB" not in shown and "truth" not in json.loads(shown)["scenario"]
+    assert "leaks 8.5 MB" in aiops("scenarios", "show", "statements-night", "--spoil").out
+    assert "scale_service" in aiops("actions", "list").out
+    assert (
+        "1 to" in aiops("actions", "show", "scale_service").out
+        or "minimum 1" in aiops("actions", "show", "scale_service").out
+    )
+
+
+def test_settings_say_where_they_come_from(aiops: Aiops, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text('deadline = "30s"\nenvironment = "staging"\n')
+    monkeypatch.setenv("AIOPS_ENVIRONMENT", "homelab")
+    settings = json.loads(aiops("config", "show", "-o", "json").out)["settings"]
+    assert settings["deadline"] == {"value": 30.0, "source": "config.toml"}
+    assert settings["environment"] == {"value": "homelab", "source": "AIOPS_ENVIRONMENT"}
+    assert settings["reasoner"]["source"] == "default"
+    data = json.loads(aiops("triage", "warehouse-robot is stuck", "-o", "json").out)
+    assert data["incident"]["environment"] == "homelab"
+
+
+def test_a_key_goes_into_the_keyring_and_never_onto_the_screen(aiops: Aiops) -> None:
+    import uuid
+
+    from tests.fakes import MemoryKeyring
+
+    key = uuid.uuid4().hex
+    MemoryKeyring.kept.clear()
+    stored = aiops("config", "set-key", stdin=f"{key}\n".encode())
+    assert stored.code == 0 and key not in stored.out + stored.err
+    assert MemoryKeyring.kept == {("aiops-cli", "gemini"): key}
+    doctor = aiops("doctor")
+    assert "from keyring" in doctor.out and key not in doctor.out
+    assert aiops("config", "delete-key").code == 0
+    assert MemoryKeyring.kept == {}
+    assert aiops("config", "set-key", stdin=b" \n").code == 2
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(aiops: Aiops) -> None:
+    result = aiops("doctor", "-o", "json")
+    assert result.code == 0
+    checks = {check["name"]: check for check in json.loads(result.out)["checks"]}
+    assert checks["store"]["state"] == "ok"
+    assert checks["key"]["state"] == "missing" and "set-key" in checks["key"]["hint"]
+    assert checks["terminal"]["state"] == "missing"
+
+
+def test_doctor_fails_when_something_needed_is_broken(aiops: Aiops, home: Path) -> None:
+    home.write_text("a file")
+    result = aiops("doctor")
+    assert result.code == 1
+    assert "broken   store" in result.out
+
+
+def test_asking_for_gemini_without_a_key_says_so_and_answers_offline(aiops: Aiops) -> None:
+    result = aiops("replay", "search-morning", "--reasoner", "gemini")
+    assert result.code == 0
+    assert "OFFLINE ANSWER" in result.out and "no key for Gemini" in result.out
+
+
+def test_version_and_help(aiops: Aiops) -> None:
+    assert aiops("--version").out.startswith("aiops 0.")
+    assert "triage" in aiops("--help").out

@@ -1,0 +1,240 @@
+"""What a store promises, on a file and in memory."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aiops_cli.adapters.store.sql import SqlStore
+from aiops_cli.bootstrap import load_past, open_history, open_store, read_scenario
+from aiops_cli.domain.alert import Alert, AlertGroup
+from aiops_cli.domain.document import IncidentDocument, document
+from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.status import Status
+from aiops_cli.errors import StoreError, UnknownName
+from aiops_cli.pipeline import Options, run
+from tests.fakes import ScriptedApprover
+from tests.scenes import stage
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, home: Path) -> Iterator[SqlStore]:
+    opened = open_store(home if request.param == "file" else None)
+    yield opened
+    opened.close()
+
+
+def finished(store: SqlStore, name: str = "payments-evening", approve: bool = True) -> Incident:
+    at = stage(name)
+    incident = run(at.group, at.kit(ScriptedApprover(approve), store=store), Options())
+    store.save(incident)
+    return incident
+
+
+def test_a_run_is_kept_whole(store: SqlStore) -> None:
+    incident = finished(store)
+    row, data = store.show(incident.id)
+    assert IncidentDocument.model_validate(data) == document(incident)
+    assert row.status == "recovered"
+    assert row.fix == "scale_service payments-api replicas=6" and row.fix_verified
+    assert row.fault_class == "capacity-exhausted"
+
+
+def test_ids_are_given_in_order_and_found_as_people_type_them(store: SqlStore) -> None:
+    first, second = finished(store), finished(store)
+    assert int(second.id[4:]) == int(first.id[4:]) + 1
+    for typed in (first.id, first.id.lower(), first.id[4:], str(int(first.id[4:]))):
+        assert store.show(typed)[0].id == first.id
+
+
+@pytest.mark.parametrize("typed", ["INC-9999", "nonsense", "", "1; DROP TABLE incident", "-1", "９"])
+def test_an_unknown_id_is_said(store: SqlStore, typed: str) -> None:
+    with pytest.raises(UnknownName):
+        store.show(typed)
+
+
+def test_the_same_alert_still_firing_is_a_repeat_and_a_new_one_is_a_recurrence(store: SqlStore) -> None:
+    first, again = finished(store), finished(store)
+    assert again.repeat_of == first.id and again.occurrences == 2
+    from dataclasses import replace
+    from datetime import timedelta
+
+    at = stage("payments-evening")
+    later = replace(at.group.alerts[0], starts_at=at.group.alerts[0].starts_at + timedelta(days=1))  # type: ignore[operator]
+    third = run(AlertGroup("simulator", "k", (later,)), at.kit(ScriptedApprover(False), store=store), Options())
+    assert third.repeat_of is None and third.occurrences == 3
+
+
+def test_a_scenarios_past_is_learnt_once(store: SqlStore) -> None:
+    scenario = read_scenario("payments-evening")
+    load_past(scenario, store)
+    load_past(scenario, store)
+    assert store.count() == len(scenario.past)
+    assert all(row.simulated for row in store.incidents(10))
+
+
+def test_simulated_incidents_are_no_memory_of_real_ones(store: SqlStore) -> None:
+    finished(store)
+    at = stage("payments-evening")
+    assert store.similar(at.group, simulated=True, exclude=(), limit=5)
+    assert store.similar(at.group, simulated=False, exclude=(), limit=5) == []
+
+
+def test_search_finds_by_words_corrects_typing_and_says_why(store: SqlStore) -> None:
+    finished(store)
+    found, corrected = store.search("latancy of payments-api", 5)
+    assert corrected == {"latancy": "latency"}
+    assert "payments-api" in {f.service for f in found}
+    assert found[0].why[0].startswith("words: ")
+    assert store.search("zebra crossing", 5)[0] == []
+
+
+@pytest.mark.parametrize(
+    "query", ["", "'; DROP TABLE incident; --", '"unbalanced', "a* OR b", "%", "日本語", "x" * 100_000, "\x00"]
+)
+def test_a_query_is_data(store: SqlStore, query: str) -> None:
+    finished(store)
+    store.search(query, 5)
+    assert store.count() > 0
+
+
+def test_a_decision_and_an_action_are_rows_of_their_own(home: Path) -> None:
+    store = open_store(home)
+    incident = finished(store)
+    store.close()
+    with sqlite3.connect(home / "incidents.db") as connection:
+        decision = connection.execute("SELECT digest, answer, call FROM decision").fetchone()
+        action = connection.execute("SELECT digest, state, name FROM action").fetchone()
+        attempts = connection.execute("SELECT outcome FROM attempt").fetchall()
+        facts = connection.execute("SELECT count(*) FROM fact").fetchone()
+    connection.close()
+    call = incident.attempts[0].call
+    assert call is not None
+    assert decision == (call.digest, "approve", call.canonical.decode())
+    assert action == (call.digest, "done", "scale_service")
+    assert attempts == [("recovered",)]
+    assert facts == (0,)
+
+
+def test_files_are_private_whatever_the_umask(home: Path) -> None:
+    before = os.umask(0)
+    try:
+        store = open_store(home)
+        finished(store)
+        store.close()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in home.iterdir()} == {0o600}
+
+
+def test_a_home_that_others_can_write_to_is_refused(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    home.chmod(0o777)
+    with pytest.raises(StoreError, match="written by others"):
+        open_store(home)
+
+
+def test_a_store_that_is_a_link_is_not_followed(home: Path, tmp_path: Path) -> None:
+    home.mkdir(mode=0o700)
+    (home / "incidents.db").symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(StoreError):
+        open_store(home)
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
+@pytest.mark.parametrize("content", [b"this is not a database, it is a text that is long enough to be looked at" * 20])
+def test_a_damaged_store_is_said_and_left_as_it_is(home: Path, content: bytes) -> None:
+    home.mkdir(mode=0o700)
+    (home / "incidents.db").write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        open_store(home)
+    assert caught.value.hint
+    assert (home / "incidents.db").read_bytes() == content
+
+
+def test_a_home_that_is_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StoreError) as caught:
+            open_store(home)
+        assert "--no-record" in str(caught.value.hint)
+
+
+def test_a_store_that_somebody_else_is_writing_to_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiops_cli.adapters.store import engine
+
+    monkeypatch.setattr(engine, "_LOCK_TIMEOUT_S", 0.1)
+    store = open_store(home)
+    other = sqlite3.connect(home / "incidents.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(StoreError) as caught:
+            load_past(read_scenario("payments-evening"), store)
+        assert "another aiops" in str(caught.value.hint)
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    load_past(read_scenario("payments-evening"), store)
+    store.close()
+
+
+def test_a_full_disk_loses_nothing_and_is_said(home: Path) -> None:
+    store = open_store(home)
+    finished(store)
+    count = store.count()
+    with store._database.read() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    from sqlalchemy import event
+
+    event.listen(store._database._engine, "begin", lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
+    store._database._engine.dispose()
+    with pytest.raises(StoreError, match="full"):
+        for _ in range(50):
+            finished(store)
+    store.close()
+    assert open_store(home).count() >= count
+
+
+def test_a_run_whose_process_is_gone_is_shown_as_unfinished(home: Path) -> None:
+    store = open_store(home)
+    incident = Incident(
+        AlertGroup("text", "k", (Alert(name="A"),)), False, "unknown", stage("search-morning").scene.clock.now()
+    )
+    store.open_incident(incident)
+    assert store.incidents(1)[0].status == "running"
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    with store._database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE incident SET pid = {int(gone.stdout)}")
+    assert store.incidents(1)[0].status == "unfinished"
+    store.close()
+
+
+def test_eight_processes_write_and_search_one_store(home: Path) -> None:
+    open_store(home).close()
+    code = (
+        "from aiops_cli.bootstrap import open_store; from pathlib import Path; from datetime import UTC, datetime\n"
+        "from aiops_cli.domain.alert import Alert, AlertGroup; from aiops_cli.domain.incident import Incident\n"
+        f"store = open_store(Path({str(home)!r}))\n"
+        "for n in range(10):\n"
+        "    i = Incident(AlertGroup('text', 'k', (Alert(name=f'latency {n}'),)), False, 'unknown', datetime.now(UTC))\n"
+        "    store.open_incident(i); store.search('latency', 3); store.save(i)\n"
+    )
+    workers = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    errors = [worker.communicate()[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 8, errors
+    history = open_history(home)
+    assert history.count() == 80
+    history.close()
+
+
+def test_a_closed_incident_reads_as_it_was_closed(store: SqlStore) -> None:
+    incident = finished(store, approve=False)
+    assert store.show(incident.id)[0].status == Status.ACTION_NEEDED

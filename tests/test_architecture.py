@@ -1,0 +1,149 @@
+"""Rules of the shape that the import contracts cannot express."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[1] / "src" / "aiops_cli"
+FILES = sorted(SRC.rglob("*.py"))
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in FILES:
+        yield path.relative_to(SRC).as_posix(), ast.parse(path.read_text())
+
+
+def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", None) == name or getattr(node.func, "attr", None) == name)
+    ]
+
+
+def test_only_the_gate_makes_a_permit() -> None:
+    makers = {name for name, tree in trees() if calls_of(tree, "Permit")}
+    assert makers == {"domain/gate.py"}
+
+
+def test_permits_are_made_in_judge_alone() -> None:
+    tree = ast.parse((SRC / "domain" / "gate.py").read_text())
+    judge = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "judge")
+    assert len(calls_of(tree, "Permit")) == len(calls_of(ast.Module([judge], []), "Permit")) == 1
+
+
+def test_no_permit_is_copied_into_another() -> None:
+    """`replace(permit, ...)` or `object.__new__(Permit)` would be a second maker."""
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in (
+                "replace", "__new__", "copy", "deepcopy", "__replace__",
+            ):  # fmt: skip
+                named = {getattr(arg, "id", getattr(arg, "attr", "")) for arg in node.args}
+                assert not named & {"permit", "Permit"}, name
+
+
+def test_an_actuator_takes_nothing_but_a_permit() -> None:
+    found = []
+    for name, tree in trees():
+        for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and "Actuator" in node.name]:
+            for method in [node for node in cls.body if isinstance(node, ast.FunctionDef) and node.name == "apply"]:
+                arguments = [ast.unparse(arg.annotation) for arg in method.args.args[1:] if arg.annotation]
+                assert arguments == ["Permit"], f"{name}: {cls.name}"
+                found.append(cls.name)
+    assert sorted(found) == ["Actuator", "SimulatedActuator"]
+
+
+def test_only_the_pipeline_applies_permits() -> None:
+    callers = {name for name, tree in trees() if calls_of(tree, "apply") and "actuator" in ast.unparse(tree)}
+    assert callers <= {"pipeline.py", "adapters/backends/simulator/backend.py"}
+
+
+def test_the_one_broad_except_is_in_the_app() -> None:
+    broad = {
+        name
+        for name, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
+        # The event bus notes the error of an operation on its span and raises it again.
+        and not (name == "events.py" and isinstance(node.body[-1], ast.Raise))
+    }
+    assert broad == {"cli/app.py"}
+
+
+def test_nothing_runs_a_shell_or_evaluates_text() -> None:
+    for name, tree in trees():
+        source = ast.unparse(tree)
+        assert "shell=True" not in source and "os.system" not in source, name
+        assert not calls_of(tree, "eval") and not calls_of(tree, "exec"), name
+
+
+def test_the_pipeline_and_the_domain_print_nothing() -> None:
+    for name, tree in trees():
+        if name.startswith("domain/") or name in ("pipeline.py", "events.py", "ports.py", "bootstrap.py"):
+            assert not calls_of(tree, "print"), name
+
+
+def test_every_module_and_public_class_says_what_it_is() -> None:
+    for name, tree in trees():
+        assert ast.get_docstring(tree), name
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{name}: {node.name}"
+
+
+HEAVY = ("sqlalchemy", "google.genai", "pydantic", "questionary", "prompt_toolkit", "keyring", "opentelemetry", "yaml",
+         "genai_prices", "rapidfuzz", "rich.console", "httpx2", "asyncio")  # fmt: skip
+
+
+def modules_after(*arguments: str) -> set[str]:
+    code = (
+        "import sys; sys.argv = ['aiops', *sys.argv[1:]]\n"
+        "from aiops_cli.cli.app import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('MODULES', *sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True).stdout
+    return set(out.split("MODULES", 1)[1].split())
+
+
+def heavy_of(modules: set[str]) -> set[str]:
+    return {name for name in HEAVY if name in modules}
+
+
+# Typer itself loads pydantic to read the options of a subcommand, and SQLAlchemy loads asyncio.
+TYPER = {"pydantic"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [(["--help"], set()), (["--version"], set()), (["triage", "--help"], TYPER), (["history", "search", "-h"], TYPER)],
+)
+def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
+    modules = modules_after(*arguments)
+    assert heavy_of(modules) <= heavy
+    ours = {name for name in modules if name.startswith("aiops_cli")}
+    allowed = {"aiops_cli", "aiops_cli.errors", "aiops_cli.cli"} | {
+        f"aiops_cli.cli.{name}"
+        for name in ("app", "options", "actions", "config", "doctor", "history", "replay", "scenarios", "triage")
+    }
+    assert ours == allowed
+
+
+def test_a_search_of_the_history_loads_the_store_and_no_more() -> None:
+    modules = modules_after("history", "search", "x")
+    assert heavy_of(modules) <= {"sqlalchemy", "asyncio"} | TYPER
+    ours = {name.removeprefix("aiops_cli.") for name in modules if name.startswith("aiops_cli.domain.")}
+    assert ours == {"domain.alert", "domain.memory", "domain.status"}
+
+
+def test_an_offline_replay_loads_no_model_keyring_or_prompt() -> None:
+    loaded = heavy_of(modules_after("replay", "search-morning", "--quiet", "--reasoner", "offline"))
+    assert not loaded & {"google.genai", "keyring", "questionary", "prompt_toolkit", "genai_prices", "httpx2"}
