@@ -4,10 +4,10 @@ Two kinds: facts of the incident (`Diagnosed`, `Acted`, ...), and the begin and 
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import TracebackType
 from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall
@@ -181,18 +181,36 @@ class EventBus:
         for subscriber in self._subscribers:
             subscriber(event)
 
-    @contextmanager
-    def operation(self, kind: OperationKind, name: str, **attributes: Any) -> Iterator[Operation]:
+    def operation(self, kind: OperationKind, name: str, **attributes: Any) -> "_Announced":
         """Announce the beginning and the end of work; an exception inside becomes the operation's error."""
         parent = self._open[-1] if self._open else None
-        operation = Operation(next(self._ids), parent, kind, name, dict(attributes))
+        return _Announced(self, Operation(next(self._ids), parent, kind, name, dict(attributes)))
+
+    def enter(self, operation: Operation) -> None:
+        """Work begins, inside of what is open."""
         self._open.append(operation.id)
         self.publish(OperationStarted(operation))
-        try:
-            yield operation
-        except BaseException as error:
-            operation.error = operation.error or type(error).__name__
-            raise
-        finally:
-            self._open.pop()
-            self.publish(OperationEnded(operation))
+
+    def leave(self, operation: Operation) -> None:
+        """Work ended."""
+        self._open.remove(operation.id)
+        self.publish(OperationEnded(operation))
+
+
+class _Announced:
+    """The `with` block of an operation."""
+
+    def __init__(self, bus: EventBus, operation: Operation) -> None:
+        self._bus = bus
+        self._operation = operation
+
+    def __enter__(self) -> Operation:
+        self._bus.enter(self._operation)
+        return self._operation
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._operation.error = self._operation.error or kind.__name__
+        self._bus.leave(self._operation)

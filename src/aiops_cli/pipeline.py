@@ -71,7 +71,8 @@ class Options:
 def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
     """Take one alert group from intake to a recorded outcome.
 
-    Raises StoreError before any work when nothing can be recorded. Ctrl-C ends in a record that says `interrupted`.
+    Raises StoreError before any work when nothing can be recorded. After that it always returns: Ctrl-C ends in a
+    record that says `interrupted`, an error of a backend or of the store in one that says `failed`.
     """
     incident = Incident(
         group, kit.observer.simulated, options.environment, opened_at=kit.clock.now(), origin=options.origin
@@ -86,9 +87,7 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
         if incident.closed_at is None:
             incident.close(Status.INTERRUPTED, kit.clock.now(), f"interrupted during {incident.stage}")
     except AiopsError as error:
-        incident.close(Status.FAILED, kit.clock.now(), error.message)
-        kit.bus.publish(Closed(incident))
-        raise
+        incident.close(Status.FAILED, kit.clock.now(), error.message + (f" ({error.hint})" if error.hint else ""))
     kit.bus.publish(Closed(incident))
     return incident
 

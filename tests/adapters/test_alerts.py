@@ -169,3 +169,27 @@ def test_hidden_characters_are_made_visible() -> None:
 
 def test_a_byte_order_mark_is_fine() -> None:
     assert read(b"\xef\xbb\xbf" + json.dumps({"name": "A"}).encode())[0].lead.name == "A"
+
+
+def test_mutated_payloads_are_read_or_refused_and_nothing_else() -> None:
+    import random
+
+    chance = random.Random(7)
+    prometheus = {"status": "success", "data": {"alerts": [{"state": "firing", "labels": {"alertname": "A"}}]}}
+    native = {"name": "A", "service": "s", "labels": {"a": "b"}}
+    seeds = [json.dumps(seed) for seed in (webhook(fired(), fired("resolved")), native, prometheus)]
+    pieces = ["null", "[]", "{}", "1e999", '"x"', "true", "-1", ",", ":", '"', "\\u0000", "[[[[", "\x1b", "é", "}", "]"]
+    read_count = 0
+    for _ in range(3_000):
+        text = chance.choice(seeds)
+        for _ in range(chance.randrange(1, 4)):
+            at, length = chance.randrange(len(text)), chance.randrange(0, 12)
+            text = text[:at] + chance.choice(pieces) + text[at + length :]
+        try:
+            groups = read(text.encode())
+            read_count += 1
+        except BadInput:
+            continue
+        assert all(group.alerts and group.fingerprint for group in groups)
+    # A generator whose payloads were all refused would prove nothing.
+    assert read_count > 100

@@ -21,7 +21,7 @@ def assert_clear(result: Result, home: Path, *, code: int = 2) -> None:
     assert lines[0].startswith("error: ") and len(lines) <= 2, lines
     assert all(line.startswith("hint: ") for line in lines[1:])
     assert "Traceback" not in result.err
-    assert not any(ord(char) < 0x20 and char != "\n" or 0x7F <= ord(char) < 0xA0 for char in result.err)
+    assert not any((ord(char) < 0x20 and char != "\n") or 0x7F <= ord(char) < 0xA0 for char in result.err)
     assert not home.exists()
 
 

@@ -224,7 +224,8 @@ def test_eight_processes_write_and_search_one_store(home: Path) -> None:
         "from aiops_cli.domain.alert import Alert, AlertGroup; from aiops_cli.domain.incident import Incident\n"
         f"store = open_store(Path({str(home)!r}))\n"
         "for n in range(10):\n"
-        "    i = Incident(AlertGroup('text', 'k', (Alert(name=f'latency {n}'),)), False, 'unknown', datetime.now(UTC))\n"
+        "    group = AlertGroup('text', 'k', (Alert(name=f'latency {n}'),))\n"
+        "    i = Incident(group, False, 'unknown', datetime.now(UTC))\n"
         "    store.open_incident(i); store.search('latency', 3); store.save(i)\n"
     )
     workers = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(8)]

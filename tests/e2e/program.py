@@ -61,7 +61,7 @@ class Program:
         """An incident's document from the history."""
         return self.run("history", "show", incident, "--output", "json").document
 
-    def latest(self) -> dict[str, Any]:
-        """The document of the newest incident of the history."""
-        listed = self.run("history", "list", "--limit", "1", "--output", "json").document["incidents"]
-        return self.show(listed[0]["id"])
+    def incidents(self) -> list[dict[str, Any]]:
+        """The lines of the history, the newest first."""
+        listed: list[dict[str, Any]] = self.run("history", "list", "--output", "json").document["incidents"]
+        return listed

@@ -34,6 +34,16 @@ exec {python} -m aiops_cli "$@"
 """
 
 
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended keeps its number until it is reaped, and in a container that may be never.
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 class Terminal:
     """Types, presses keys, and reads the screen with all that scrolled off it."""
 
@@ -70,6 +80,10 @@ class Terminal:
         """The exit code of what was run, once it has ended."""
         return int(self.wait_for(r"EXIT=(\d+)")[1])
 
+    def incident(self) -> str:
+        """The id of the incident in the report."""
+        return self.wait_for(r"INC-\d+")[0]
+
     def wait_for(self, pattern: str) -> re.Match[str]:
         """The first place on the screen that matches; waits for it, for a bounded time."""
         limit = time.monotonic() + WAIT_LIMIT_S
@@ -100,11 +114,18 @@ class Terminal:
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send the running aiops a signal."""
-        os.kill(int((self._folder / "pid").read_text()), number)
+        os.kill(self._pid(), number)
 
     def hang_up(self) -> None:
-        """Close the window: the terminal is gone for whatever runs in it."""
+        """Close the window: the terminal is gone for aiops, which has to end by itself. Waits for a bounded time."""
         self._call("kill-session")
+        aiops = self._pid()
+        limit = time.monotonic() + WAIT_LIMIT_S
+        while _runs(aiops):
+            if time.monotonic() > limit:
+                os.kill(aiops, signal.SIGKILL)
+                raise AssertionError("aiops went on without its terminal")
+            time.sleep(_POLL_S)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -129,6 +150,9 @@ class Terminal:
         with contextlib.suppress(AssertionError):
             self._call("kill-server")
         self._socket.unlink(missing_ok=True)
+
+    def _pid(self) -> int:
+        return int((self._folder / "pid").read_text())
 
     def _call(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiops_cli import __version__
 from aiops_cli.bootstrap import Scene, Settings, load_past, make_approver, make_model, open_store
@@ -13,7 +14,15 @@ from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
 from aiops_cli.domain.incident import Incident
 from aiops_cli.errors import ExitCode, StoreError, UsageError
-from aiops_cli.ports import Gathered
+from aiops_cli.ports import Approver, Gathered
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from aiops_cli.adapters.store.recorder import Recorder
+    from aiops_cli.adapters.store.sql import SqlStore
+    from aiops_cli.adapters.telemetry.spans import Telemetry
+    from aiops_cli.adapters.ui.console import Console
 
 # A list of a hundred different alerts is a storm; beyond this many incidents a person has to choose.
 MAX_INCIDENTS = 10
@@ -42,6 +51,11 @@ class Request:
     alert_on_stdin: bool = False
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
+    @property
+    def only_plans(self) -> bool:
+        """Without a record nothing may be done."""
+        return self.plan_only or self.no_record
+
     def __post_init__(self) -> None:
         if self.approve_simulated and self.approval_file:
             raise UsageError("--approve-simulated and --approval-file exclude each other", hint="give one of them")
@@ -68,64 +82,88 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     """Run one incident; show it, record it, and return it with its document."""
     from aiops_cli import pipeline
     from aiops_cli.adapters.library import read_runbooks
-    from aiops_cli.adapters.store.recorder import Recorder
-    from aiops_cli.adapters.telemetry.spans import Telemetry
-    from aiops_cli.adapters.ui import blocks
-    from aiops_cli.adapters.ui.console import Console, make_console
     from aiops_cli.events import EventBus
 
-    home = find_home()
-    settings = request.settings
-    plan_only = request.plan_only or request.no_record
-    model = make_model(settings, home)
-    store = open_store(None if request.no_record else home)
-    if scene.scenario is not None:
-        load_past(scene.scenario, store)
-    telemetry, recorder = Telemetry(__version__), Recorder(store)
-    out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
-    console = Console(out, err, report=request.output is Output.TEXT, quiet=request.quiet)
+    model = make_model(request.settings, find_home())
+    watchers = _watch(scene, request)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,
         model=model,
-        store=store,
-        approver=make_approver(
-            approve_simulated=request.approve_simulated,
-            approval_file=request.approval_file,
-            plan_only=plan_only,
-            alert_on_stdin=request.alert_on_stdin,
-            timeout_s=settings["approval_timeout"].value,
-        ),
+        store=watchers.store,
+        approver=_approver(request),
         clock=scene.clock,
-        bus=EventBus([telemetry, console, recorder]),
+        # Telemetry first, so that its times hold nobody else's; then the person, then the record.
+        bus=EventBus([watchers.telemetry, watchers.console, watchers.recorder]),
         runbooks=read_runbooks(),
     )
     options = pipeline.Options(
-        plan_only=plan_only,
-        deadline_s=settings["deadline"].value,
-        environment="simulator" if scene.observer.simulated else settings["environment"].value,
+        plan_only=request.only_plans,
+        deadline_s=request.settings["deadline"].value,
+        environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         handed=request.handed,
     )
     try:
         incident = pipeline.run(group, kit, options)
     finally:
-        console.close()
+        watchers.console.close()
+    return incident, _finish(incident, scene, watchers, request)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watchers:
+    """Who subscribes to a run, and the store behind the recorder."""
+
+    telemetry: "Telemetry"
+    console: "Console"
+    recorder: "Recorder"
+    store: "SqlStore"
+    out: "RichConsole"
+
+
+def _watch(scene: Scene, request: Request) -> _Watchers:
+    from aiops_cli.adapters.store.recorder import Recorder
+    from aiops_cli.adapters.telemetry.spans import Telemetry
+    from aiops_cli.adapters.ui.console import Console, make_console
+
+    store = open_store(None if request.no_record else find_home())
+    if scene.scenario is not None:
+        load_past(scene.scenario, store)
+    out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
+    console = Console(out, err, report=request.output is Output.TEXT, quiet=request.quiet)
+    return _Watchers(Telemetry(__version__), console, Recorder(store), store, out)
+
+
+def _approver(request: Request) -> Approver:
+    return make_approver(
+        approve_simulated=request.approve_simulated,
+        approval_file=request.approval_file,
+        plan_only=request.only_plans,
+        alert_on_stdin=request.alert_on_stdin,
+        timeout_s=request.settings["approval_timeout"].value,
+    )
+
+
+def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Request) -> IncidentDocument:
+    """Put the telemetry into the record, and show it with where the record is."""
+    from aiops_cli.adapters.ui import blocks
+    from aiops_cli.adapters.ui.console import show
+
     simulated_s = (scene.clock.now() - incident.opened_at).total_seconds() if scene.observer.simulated else 0.0
-    summary = telemetry.summary(simulated_s)
+    summary = watchers.telemetry.summary(simulated_s)
+    failure = watchers.recorder.failure
     try:
-        store.save(incident, summary)
-        store.save_spans(incident.id, telemetry.rows())
+        watchers.store.save(incident, summary)
+        watchers.store.save_spans(incident.id, watchers.telemetry.rows())
     except StoreError as error:
-        recorder.failure = recorder.failure or error
-    store.close()
-    recorded = store.keeps and recorder.failure is None
-    data = document(incident, summary).model_copy(update={"recorded": recorded})
+        failure = failure or error
+    watchers.store.close()
+    data = document(incident, summary).model_copy(update={"recorded": watchers.store.keeps and failure is None})
     if request.output is Output.TEXT:
-        why = recorder.failure.message if recorder.failure else "--no-record was given"
-        out.print(blocks.telemetry_block(summary))
-        out.print(blocks.saved_line(data, why))
-    return incident, data
+        show(watchers.out, blocks.telemetry_block(summary))
+        show(watchers.out, blocks.saved_line(data, failure.message if failure else "--no-record was given"))
+    return data
 
 
 def _say_left(groups: Sequence[AlertGroup]) -> None:

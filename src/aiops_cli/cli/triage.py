@@ -81,30 +81,40 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     from aiops_cli.errors import BadInput
 
     if not argument.strip():
-        raise BadInput("the alert is empty", hint="give an alert file, - for standard input, or a sentence in quotes")
+        raise BadInput("the alert is empty", hint=_GIVE)
     if argument == "-":
         return read_alerts(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", sanitize=sanitize)
     if argument.lstrip()[:1] in ("{", "["):
         return read_alerts(argument.encode("utf-8", "surrogateescape"), "the alert", sanitize=sanitize)
     shown = safe(argument, one_line=True, limit=120)
-    try:
-        path = Path(argument)
-        is_file = "\0" not in argument and len(argument) < 4096 and path.exists()
-    except OSError:
-        is_file = False
-    if is_file:
-        if path.is_dir():
-            raise BadInput(f"{shown} is a folder", hint="name the alert file; folders go to --evidence")
-        try:
-            with path.open("rb") as file:
-                return read_alerts(file.read(MAX_BYTES + 1), shown, sanitize=sanitize)
-        except OSError as error:
-            raise BadInput(f"cannot read {shown}: {error.strerror}", hint="check the file and its rights") from error
+    if _exists(argument):
+        return read_alerts(_read_file(Path(argument), shown, MAX_BYTES + 1), shown, sanitize=sanitize)
     if _looks_like_path(argument):
-        raise BadInput(
-            f"no such file: {shown}", hint="give an alert file, - for standard input, or a sentence in quotes"
-        )
+        raise BadInput(f"no such file: {shown}", hint=_GIVE)
     return [read_free_text(argument, "the alert", sanitize=sanitize)]
+
+
+_GIVE = "give an alert file, - for standard input, or a sentence in quotes"
+
+
+def _exists(argument: str) -> bool:
+    try:
+        return "\0" not in argument and Path(argument).exists()
+    except OSError:
+        # A sentence can be longer than any file name may be.
+        return False
+
+
+def _read_file(path: Path, shown: str, limit: int) -> bytes:
+    from aiops_cli.errors import BadInput
+
+    if path.is_dir():
+        raise BadInput(f"{shown} is a folder", hint="name the alert file; folders go to --evidence")
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        raise BadInput(f"cannot read {shown}: {error.strerror}", hint="check the file and its rights") from error
 
 
 def _looks_like_path(text: str) -> bool:

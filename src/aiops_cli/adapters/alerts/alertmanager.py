@@ -15,7 +15,10 @@ NAME = "Alertmanager webhook v4"
 
 def matches(data: Any) -> bool:
     """A list of alerts together with what only a notification has."""
-    return isinstance(data, Mapping) and "alerts" in data and ("groupKey" in data or "receiver" in data)
+    if not isinstance(data, Mapping) or "alerts" not in data:
+        return False
+    # In the groups of the API v2 the receiver is an object, and each alert's status too: another format.
+    return "groupKey" in data or isinstance(data.get("receiver"), str)
 
 
 def parse(data: Any) -> list[AlertGroup]:

@@ -57,7 +57,8 @@ def _alert(item: Any, where: str) -> Alert:
     except ValidationError as error:
         problem = first_problem(error)
         field = safe(problem.field, one_line=True, limit=80)
-        raise BadInput(f"{where}{field}: {problem.message}", hint="see docs/guides/alerts.md") from error
+        message = f"read as aiops JSON, but {where}{field}: {problem.message}"
+        raise BadInput(message, hint="docs/guides/alerts.md names the formats that are known") from error
     labels = read_map(read.labels, "labels")
     return Alert(
         name=safe(read.name, one_line=True),

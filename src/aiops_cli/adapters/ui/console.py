@@ -49,6 +49,17 @@ def make_console(*, stderr: bool, no_color: bool) -> RichConsole:
     return console
 
 
+def show(console: RichConsole, block: RenderableType) -> None:
+    """Print a block and an empty line; where nobody sees columns, without the spaces that fill them."""
+    if console.is_terminal:
+        console.print(block, "", sep="\n")
+        return
+    with console.capture() as taken:
+        console.print(block, "", sep="\n")
+    for line in taken.get().splitlines():
+        console.file.write(line.rstrip() + "\n")
+
+
 class Console:
     """Shows a run. `report` is off when stdout carries JSON; `quiet` silences everything but the report and panels."""
 
@@ -126,7 +137,7 @@ class Console:
 
     def _print(self, block: RenderableType) -> None:
         if self._report:
-            self._pause(lambda: self._out.print(block))
+            self._pause(lambda: show(self._out, block))
 
     def _say_stage(self, stage: str, text: str) -> None:
         self._say(stage, text, time.monotonic() - self._stage_began)

@@ -290,8 +290,8 @@ class World:
 
     def _log_state(self, state: ServiceState, dropped: float) -> None:
         name = state.spec.name
-        if dropped > 0:
-            self._write(name, "log", "WARN", f"queue is full, rejecting {dropped:.0%} of requests")
+        if dropped > 0.001:
+            self._write(name, "log", "WARN", f"queue is full, rejecting {dropped:.1%} of requests")
         elif state.wait_s > 1.0:
             self._write(name, "log", "WARN", f"request waited {state.wait_s:.1f} s for a free worker")
         worst = max((self._pressure(state.spec, r) for r in state.replicas if r.up_from <= self.t), default=0.0)

@@ -1,0 +1,103 @@
+"""Spans, tokens, prices, and the small chart."""
+
+import pytest
+
+from aiops_cli.adapters.telemetry.prices import price_calls
+from aiops_cli.adapters.telemetry.spans import Telemetry
+from aiops_cli.adapters.ui.chart import draw_chart
+from aiops_cli.adapters.ui.words import duration, figure, money
+from aiops_cli.events import EventBus, OperationKind
+
+CALL = {
+    "gen_ai.provider.name": "gcp.gemini",
+    "gen_ai.response.model": "gemini-3.5-flash-lite",
+    "gen_ai.usage.input_tokens": 1_000_000,
+    "gen_ai.usage.cache_read.input_tokens": 0,
+    "gen_ai.usage.output_tokens": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("calls", "usd", "note"),
+    [
+        ([], None, "no model was called"),
+        ([CALL], 0.30, ""),
+        ([CALL, CALL], 0.60, ""),
+        ([{**CALL, "gen_ai.usage.cache_read.input_tokens": 1_000_000}], 0.03, ""),
+        ([{**CALL, "gen_ai.response.model": "gemini-99"}], None, "the price of gemini-99 is not known"),
+        ([{"gen_ai.request.model": "gemini-3.5-flash-lite"}], None, "no call was answered with a count of tokens"),
+        ([CALL, {"error.type": "deadline"}], 0.30, "1 of 2 calls gave no count of tokens"),
+    ],
+)
+def test_prices(calls: list[dict[str, object]], usd: float | None, note: str) -> None:
+    cost = price_calls(calls)
+    assert cost.usd == (pytest.approx(usd) if usd is not None else None)
+    assert cost.note == note
+
+
+def test_operations_become_a_tree_of_spans_with_errors_and_totals() -> None:
+    telemetry = Telemetry("1")
+    bus = EventBus([telemetry])
+    with bus.operation(OperationKind.WORKFLOW, "triage"):
+        with (
+            bus.operation(OperationKind.STAGE, "diagnose"),
+            bus.operation(OperationKind.MODEL, "generate_content x") as call,
+        ):
+            call.attributes |= {**CALL, "gen_ai.usage.output_tokens": 80, "gen_ai.usage.reasoning.output_tokens": 30}
+        with bus.operation(OperationKind.PERSON, "approval"):
+            pass
+        with pytest.raises(ValueError), bus.operation(OperationKind.TOOL, "execute_tool restart_service"):
+            raise ValueError("x")
+    summary = telemetry.summary(60.0)
+    names = {span.id: span.name for span in summary.spans}
+    assert [(span.name, names.get(span.parent or "")) for span in summary.spans] == [
+        ("triage", None),
+        ("diagnose", "triage"),
+        ("generate_content x", "diagnose"),
+        ("approval", "triage"),
+        ("execute_tool restart_service", "triage"),
+    ]
+    assert summary.spans[-1].error == "ValueError"
+    assert summary.spans[1].attributes["gen_ai.operation.name"] == "invoke_agent"
+    assert summary.spans[1].attributes["gen_ai.agent.name"] == "diagnose"
+    assert summary.tokens.model_dump() == {"input": 1_000_000, "cached": 0, "output": 50, "thinking": 30}
+    assert summary.model_calls == 1 and summary.cost_usd is not None
+    assert all(span.parent is None or span.parent in names for span in summary.spans)
+    assert summary.slowest is not None and not summary.slowest.startswith(("approval", "triage"))
+    assert {row["span_id"] for row in telemetry.rows()} == set(names)
+
+
+def test_a_chart_shows_threshold_top_and_the_action() -> None:
+    points = [(float(t), 1.0 if t < 600 or t > 900 else 7.0) for t in range(0, 1500, 15)]
+    lines = draw_chart(points, 5.0, "s", [900.0], 40)
+    assert len(lines) == 8
+    assert "5 s ┤" in lines[1] or "5 s ┤" in lines[2]
+    assert "▲" in lines[-2] and "00:00" in lines[-1] and "00:24" in lines[-1]
+    assert "█" in lines[3]
+    assert draw_chart(points[:1], 5.0, "s", [], 40) == []
+    assert max(len(line) for line in lines) <= 60
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.42, "0.4 s"),
+        (23, "23 s"),
+        (60, "1 min"),
+        (250, "4 min 10 s"),
+        (3600, "1 h"),
+        (3700, "1 h 1 min"),
+        (200_000, "2 d"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_figures_and_money() -> None:
+    assert figure(None, "s") == "nothing"
+    assert figure(6.21, "s") == "6.2 s"
+    assert figure(0.973, "ratio") == "97.3 %"
+    assert money(None, "no model was called") == "no model call, no cost"
+    assert money(None, "the price of x is not known") == "cost unknown: the price of x is not known"
+    assert money(0.00098, "") == "$0.00098"
