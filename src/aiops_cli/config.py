@@ -47,7 +47,10 @@ def _choice(*choices: str) -> Callable[[Any], str]:
 
 def _seconds(low: float, high: float) -> Callable[[Any], float]:
     def parse(value: Any) -> float:
-        number = float(str(value).removesuffix("s"))
+        try:
+            number = float(str(value).removesuffix("s"))
+        except ValueError:
+            raise ValueError("must be a number of seconds, such as 30s") from None
         if not low <= number <= high:
             raise ValueError(f"must be between {low:g} and {high:g} seconds")
         return number
@@ -124,7 +127,9 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     except NotADirectoryError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConfig(f"cannot read {path}: {error}", hint="see docs/reference/settings.md") from error
+        raise BadConfig(
+            f"cannot read {path}: {error}", hint="see docs/reference/settings.md in the repository"
+        ) from error
     unknown = sorted(set(data) - set(SETTINGS))
     if unknown:
         raise BadConfig(f"{path}: unknown setting {unknown[0]!r}", hint=f"known: {', '.join(SETTINGS)}")

@@ -19,18 +19,19 @@ Path = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2 booleans and without timestamps or sexagesimal numbers."""
+    """SafeLoader with the plain words of YAML 1.2's core schema, less what surprises: `010`, `22:30`, `no`, dates."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, regexp) for tag, regexp in rows if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
-    ]
-    for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
+_TAG = "tag:yaml.org,2002:"
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _form, _firsts in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"null|Null|NULL|~|", "nN~\0"),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?", "-+0123456789."),
+):
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(f"(?:{_form})$"), [c.strip("\0") for c in _firsts])
+_KNOWN_TAGS = frozenset(_TAG + kind for kind in ("bool", "null", "int", "float", "str", "map", "seq"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> Non
     lines[path] = line
     if len(path) > _MAX_DEPTH:
         raise BadConfig(f"{name}:{line}: nested more than {_MAX_DEPTH} deep")
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag not in _KNOWN_TAGS:
         raise BadConfig(f"{name}:{line}: tag {node.tag} is not allowed")
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

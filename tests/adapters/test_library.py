@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
         ("a: &x 1\nb: *x\n", "x.yaml:1: anchors and aliases"),
         ("a: !!python/object/apply:os.system [id]\n", "x.yaml:1"),
         ("a: !custom 1\n", "x.yaml:1"),
+        ("a: !!binary aGk=\n", "x.yaml:1"),
+        ("a: !!set {b}\n", "x.yaml:1"),
         ("a: [1, 2\n", "x.yaml:2"),
         ("a:\n\t- 1\n", "x.yaml:2"),
         ("? [1]\n: 2\n", "x.yaml:1: a key must be a plain word"),
@@ -33,9 +35,11 @@ def test_yaml_traps_are_errors_with_their_line(text: str, words: str) -> None:
 
 
 def test_yaml_words_stay_words() -> None:
-    data = read_yaml("a: no\nb: on\nc: true\nd: 2026-01-05\ne: 22:30\nf: 1.5\n", "x").data
-    assert data == {"a": "no", "b": "on", "c": True, "d": "2026-01-05", "e": 1350, "f": 1.5} or data["e"] == "22:30"
-    assert data["a"] == "no" and data["d"] == "2026-01-05"
+    words = "a: no\nb: on\nc: true\nd: 2026-01-05\ne: 22:30\nf: 1.5\ng: 010\nh: 1e3\ni: -7\nj:\nk: 0\nl: .5\nm: 1.0.0\n"
+    assert read_yaml(words, "x").data == {
+        "a": "no", "b": "on", "c": True, "d": "2026-01-05", "e": "22:30", "f": 1.5, "g": "010", "h": 1000.0, "i": -7,
+        "j": None, "k": 0, "l": 0.5, "m": "1.0.0",
+    }  # fmt: skip
 
 
 def test_a_value_knows_its_line() -> None:

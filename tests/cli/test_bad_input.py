@@ -116,14 +116,12 @@ def test_an_unwritable_home_says_so_before_work_begins(aiops: Aiops, home: Path)
 
 
 def test_markup_and_hidden_characters_of_an_alert_are_shown_as_they_are(aiops: Aiops) -> None:
-    alert = {
-        "name": "[bold red]Alarm[/] :warning: [link=http://x]y[/link]",
-        "summary": "rtl\u202eexe",
-        "service": "web-1",
-    }
+    name = "[bold red]Alarm[/] :warning: [link=http://x]y[/link]"
+    alert = {"name": name, "summary": "rtl\u202eexe", "service": "web[/]1"}
     result = aiops("triage", "-", stdin=json.dumps(alert).encode())
     assert result.code == 5
-    assert "[bold red]Alarm[/] :warning: [link=http://x]y[/link]" in result.out
+    assert name in result.out
+    assert "page the owner of web[/]1" in result.out
     assert "\u202e" not in result.out + result.err and "\x1b" not in result.out + result.err
 
 
@@ -140,10 +138,26 @@ def test_a_closed_standard_input_or_output_is_no_traceback(home: Path) -> None:
     closed = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, env=environment)
     assert closed.returncode == 3
     assert "Traceback" not in closed.stderr
+    for arguments, code in ((["triage", "-"], 2), (["doctor"], 0)):
+        command = [sys.executable, "-m", "aiops_cli", *arguments]
+        closed = subprocess.run(
+            ["sh", "-c", '"$@" <&-', "sh", *command], capture_output=True, text=True, env=environment
+        )
+        assert (closed.returncode, "Traceback" in closed.stderr) == (code, False)
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run(home: Path) -> None:
+    environment = {**os.environ, "AIOPS_HOME": str(home)}
+    command = [sys.executable, "-m", "aiops_cli", "replay", "payments-evening", "--approve-simulated"]
     piped = subprocess.run(
         ["sh", "-c", '"$@" | head -1', "sh", *command], capture_output=True, text=True, env=environment
     )
-    assert "Traceback" not in piped.stderr
+    assert "Traceback" not in piped.stderr and "Exception" not in piped.stderr
+    from aiops_cli.bootstrap import open_history
+
+    history = open_history(home)
+    assert history.incidents(1)[0].status == "recovered"
+    history.close()
 
 
 def test_an_interruption_is_recorded_and_says_so(home: Path) -> None:

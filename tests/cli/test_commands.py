@@ -115,6 +115,7 @@ def test_an_approval_file_serves_once(aiops: Aiops, tmp_path: Path, text: str) -
         ('{"digest": "{digest}", "expires_at": "2020-01-01T00:00:00Z"}', "expired"),
         ('{"digest": "{digest}", "expires_at": "soon"}', "isoformat"),
         ("[1]", "needs a digest"),
+        ("[" * 60_000, "recursion"),
         ('{"digest"', "delimiter"),
     ],
 )
@@ -186,6 +187,9 @@ def test_history_list_show_and_search(aiops: Aiops) -> None:
     assert len(ids) == 3
     shown = aiops("history", "show", ids[0], "-o", "json")
     jsonschema.validate(json.loads(shown.out), SCHEMA)
+    past = json.loads(aiops("history", "show", ids[-1], "-o", "json").out)
+    jsonschema.validate(past, SCHEMA)
+    assert past["incident"]["id"] == ids[-1]
     assert "WHAT WAS TRIED" in aiops("history", "show", ids[0]).out
     assert "scale_service" in aiops("history", "show", ids[-1]).out
     found = json.loads(aiops("history", "search", "latency", "spikes", "-o", "json").out)
@@ -269,3 +273,43 @@ def test_asking_for_gemini_without_a_key_says_so_and_answers_offline(aiops: Aiop
 def test_version_and_help(aiops: Aiops) -> None:
     assert aiops("--version").out.startswith("aiops 0.")
     assert "triage" in aiops("--help").out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_SAMPLER", "always_off"), ("OTEL_ATTRIBUTE_COUNT_LIMIT", "1")],
+)
+def test_the_summary_does_not_depend_on_exporter_settings(
+    aiops: Aiops, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    data = json.loads(aiops("replay", "search-morning", "-o", "json").out)
+    assert [span["name"] for span in data["telemetry"]["spans"]][:2] == ["triage", "monitor"]
+
+
+def test_a_terminal_without_unicode_gets_escapes(home: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    environment = {**os.environ, "AIOPS_HOME": str(home), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "aiops_cli", "replay", "payments-evening"]
+    run = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert run.returncode == 3 and b"Traceback" not in run.stderr and b"DIAGNOSIS" in run.stdout
+
+
+def test_a_model_sees_what_was_handed_over() -> None:
+    from datetime import UTC, datetime
+
+    from aiops_cli.domain.alert import Alert, AlertGroup
+    from aiops_cli.domain.diagnosis import ask, diagnose
+    from aiops_cli.domain.evidence import Evidence, EvidenceSet, TextLines
+    from aiops_cli.domain.findings import Case
+    from aiops_cli.domain.memory import Recall
+
+    now = datetime(2026, 1, 5, tzinfo=UTC)
+    lines = (*(f"fine {n}" for n in range(500)), "the valve is refused by plant 9")
+    item = Evidence("", "file:x", "", None, "x: 501 lines", TextLines(lines))
+    case = Case(AlertGroup("text", "k", (Alert(name="a"),)), None, EvidenceSet.collect([item], [], now), now)
+    prompt = ask(case, diagnose(case, Recall()), Recall(), [], []).user
+    assert "E1: the valve is refused by plant 9" in prompt and "fine 0" in prompt and "fine 400" not in prompt

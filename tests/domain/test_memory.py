@@ -16,6 +16,7 @@ from aiops_cli.domain.memory import Recall, SimilarIncident, impacts, rank_texts
         ("the latency is spiking", ["latency", "spik"]),
         ("KubePodCrashLooping", ["kubepodcrashlooping", "kube", "pod", "crash", "loop"]),
         ("a b", []),
+        ("p95 over 5 s, 95 of 100", ["p95", "100"]),
         ("", []),
         ("queries retried", ["query", "retry"]),
     ],

@@ -92,7 +92,8 @@ def parse_runbook(text: str, name: str) -> Runbook:
     parts = _FRONT_MATTER.match(text)
     if not parts:
         raise BadConfig(
-            f"{name}: no front matter", hint="begin the file with --- and the fields of docs/guides/runbooks.md"
+            f"{name}: no front matter",
+            hint="begin the file with --- and the fields of docs/guides/runbooks.md in the repository",
         )
     document = read_yaml(parts[1], name)
     try:
@@ -100,7 +101,7 @@ def parse_runbook(text: str, name: str) -> Runbook:
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
-        raise BadConfig(message, hint="see docs/guides/runbooks.md") from error
+        raise BadConfig(message, hint="see docs/guides/runbooks.md in the repository") from error
     unknown = [entry.action for entry in front.actions if entry.action not in CATALOGUE]
     if unknown:
         raise BadConfig(f"{name}: action {unknown[0]!r} is not in the catalogue", hint="see `aiops actions list`")

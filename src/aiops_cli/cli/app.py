@@ -1,5 +1,6 @@
 """The Typer app, and the one place where an error becomes a line and an exit code."""
 
+import io
 import os
 import signal
 import sys
@@ -65,6 +66,11 @@ def main() -> NoReturn:
     """Run the command line and exit with a documented code."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, _raise_interrupt)
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its escape, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(prog_name="aiops", standalone_mode=False)
     except AiopsError as error:
@@ -73,11 +79,22 @@ def main() -> NoReturn:
         code = _report("interrupted", None, ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.FAILED
     except Exception as error:
         code = _report_usage(error)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again on its way out, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(int(code or 0))
+
+
+def _open_closed_streams() -> None:
+    """Python has no stream where the caller closed one (`<&-`); an empty one is as good, and needs no special case."""
+    sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,9 +13,16 @@ if TYPE_CHECKING:
 def print_json(data: "BaseModel | dict[str, Any]") -> None:
     """One JSON document on stdout, ASCII only, so that no byte of foreign text can act on a terminal."""
     plain = data if isinstance(data, dict) else data.model_dump(mode="json")
-    json.dump(plain, sys.stdout, ensure_ascii=True, indent=2, allow_nan=False, default=str)
+    json.dump(plain, sys.stdout, ensure_ascii=True, indent=2, allow_nan=False, default=_plain)
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+def _plain(value: Any) -> str:
+    """Times as RFC 3339; nothing else is left over."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:

@@ -1,5 +1,7 @@
 """Running incidents: what `triage` and `replay` have in common."""
 
+import contextlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +65,9 @@ class Request:
 
 def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene], request: Request) -> ExitCode:
     """Run one incident after the other, worst first; in JSON the first is the document and holds the others."""
+    if request.no_color:
+        # The one way that the report, the panel and the prompt all know.
+        os.environ["NO_COLOR"] = "1"
     documents: list[IncidentDocument] = []
     for group in groups[:MAX_INCIDENTS]:
         incident, data = run_one(group, scene_of(group), request)
@@ -161,8 +166,9 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
     watchers.store.close()
     data = document(incident, summary).model_copy(update={"recorded": watchers.store.keeps and failure is None})
     if request.output is Output.TEXT:
-        show(watchers.out, blocks.telemetry_block(summary))
-        show(watchers.out, blocks.saved_line(data, failure.message if failure else "--no-record was given"))
+        with contextlib.suppress(OSError):
+            show(watchers.out, blocks.telemetry_block(summary))
+            show(watchers.out, blocks.saved_line(data, failure.message if failure else "--no-record was given"))
     return data
 
 

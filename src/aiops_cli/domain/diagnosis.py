@@ -6,6 +6,7 @@ way to the same `Diagnosis`: `read` trusts nothing in the answer, and what it ca
 
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE, Proposal
-from aiops_cli.domain.evidence import Coverage, CoverageStatus, EvidenceSet
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, TextLines
 from aiops_cli.domain.findings import Case, Exclusion, Finding, all_exclusions, all_findings
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall
@@ -380,6 +381,8 @@ class Prompt:
 
 _MAX_ITEMS = 80
 _MAX_ITEM_CHARS = 1_500
+_MAX_TEXT_LINES = 40
+_TROUBLE = re.compile(r"(?i)error|fail|exception|fatal|panic|refus|denied|timed? ?out|oom|kill|unavail|warn|not found")
 
 
 def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str], tried: Sequence[str]) -> Prompt:
@@ -427,9 +430,19 @@ def _evidence_lines(case: Case, offline: Diagnosis) -> list[str]:
         for i in [*cited, *others][:_MAX_ITEMS]
     ]
     left = len(case.evidence.items) - _MAX_ITEMS
+    lines += [f"{item.id}: {line}" for item in [*cited, *others][:_MAX_ITEMS] for line in _excerpt(item)]
     # Look-alike fences in foreign text must not close ours.
     lines = [line[:_MAX_ITEM_CHARS].replace("<", "‹").replace(">", "›") for line in lines]
     return [*lines, f"({left} more items not shown)"] if left > 0 else lines
+
+
+def _excerpt(item: Evidence) -> list[str]:
+    """Of text that was handed over: the first lines, and those that look like trouble."""
+    if not isinstance(item.payload, TextLines):
+        return []
+    lines = [line for line in item.payload.lines if line.strip()]
+    trouble = [line for line in lines[10:] if _TROUBLE.search(line)]
+    return list(dict.fromkeys([*lines[:10], *trouble]))[:_MAX_TEXT_LINES]
 
 
 def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Collection[str]) -> Diagnosis:

@@ -84,7 +84,12 @@ def terms(text: str) -> list[str]:
         if len(parts) > 1:
             found.append(joined)
         found += parts
-    return [term for term in found if len(term) > 1 and term not in _STOP_WORDS]
+    return [term for term in found if len(term) > 1 and term not in _STOP_WORDS and not _is_small_number(term)]
+
+
+def _is_small_number(term: str) -> bool:
+    """`95` or `5` is in every alert; `502` says something."""
+    return term.isdigit() and len(term) < 3
 
 
 def _strip_suffix(word: str) -> str:

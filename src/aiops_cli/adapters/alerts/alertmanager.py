@@ -38,7 +38,7 @@ def _alert(item: Any, where: str) -> Alert:
         raise BadInput(f"{where} has no labels", hint="each alert of a webhook carries its labels")
     status = item.get("status", "firing")
     if status not in ("firing", "resolved"):
-        raise BadInput(f"{where}.status must be firing or resolved", hint="see docs/guides/alerts.md")
+        raise BadInput(f"{where}.status must be firing or resolved", hint="see docs/guides/alerts.md in the repository")
     annotations = read_map(item.get("annotations"), f"{where}.annotations")
     return alert_of(
         labels,

@@ -17,7 +17,7 @@ def read_map(value: Any, what: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise BadInput(f"{what} must be an object of strings", hint="see docs/guides/alerts.md")
+        raise BadInput(f"{what} must be an object of strings", hint="see docs/guides/alerts.md in the repository")
     return {
         safe(str(key), one_line=True, limit=200): safe(
             inner if isinstance(inner, str) else str(inner), limit=_MAX_VALUE
@@ -31,14 +31,14 @@ def read_text(value: Any, what: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadInput(f"{what} must be a string", hint="see docs/guides/alerts.md")
+        raise BadInput(f"{what} must be a string", hint="see docs/guides/alerts.md in the repository")
     return safe(value, limit=_MAX_VALUE)
 
 
 def read_list(value: Any, what: str) -> list[Any]:
     """A bounded list. Raises BadInput."""
     if not isinstance(value, list):
-        raise BadInput(f"{what} must be a list", hint="see docs/guides/alerts.md")
+        raise BadInput(f"{what} must be a list", hint="see docs/guides/alerts.md in the repository")
     if len(value) > _MAX_ALERTS:
         raise BadInput(f"{what} holds {len(value)} alerts, more than {_MAX_ALERTS}", hint="split the file")
     return value
@@ -47,7 +47,7 @@ def read_list(value: Any, what: str) -> list[Any]:
 def read_object(value: Any, what: str) -> Mapping[str, Any]:
     """An object. Raises BadInput."""
     if not isinstance(value, Mapping):
-        raise BadInput(f"{what} must be an object", hint="see docs/guides/alerts.md")
+        raise BadInput(f"{what} must be an object", hint="see docs/guides/alerts.md in the repository")
     return value
 
 
@@ -56,7 +56,9 @@ def read_time(value: Any, what: str) -> datetime | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadInput(f"{what} must be a time such as 2026-11-20T03:08:00Z", hint="see docs/guides/alerts.md")
+        raise BadInput(
+            f"{what} must be a time such as 2026-11-20T03:08:00Z", hint="see docs/guides/alerts.md in the repository"
+        )
     try:
         at = datetime.fromisoformat(value)
     except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from aiops_cli.adapters.alerts.fields import read_map
+from aiops_cli.adapters.alerts.fields import read_list, read_map
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, find_service, read_severity
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.validation import first_problem
@@ -42,9 +42,7 @@ def matches(data: Any) -> bool:
 
 def parse(data: Any) -> list[AlertGroup]:
     """One group with all alerts. Raises BadInput naming the field."""
-    items = data.get("alerts", [data])
-    if not isinstance(items, list):
-        raise BadInput("alerts must be a list", hint="see docs/guides/alerts.md")
+    items = read_list(data.get("alerts", [data]), "alerts")
     alerts = [_alert(item, f"alerts[{index}]." if "alerts" in data else "") for index, item in enumerate(items)]
     if not alerts:
         return []
@@ -58,7 +56,7 @@ def _alert(item: Any, where: str) -> Alert:
         problem = first_problem(error)
         field = safe(problem.field, one_line=True, limit=80)
         message = f"read as aiops JSON, but {where}{field}: {problem.message}"
-        raise BadInput(message, hint="docs/guides/alerts.md names the formats that are known") from error
+        raise BadInput(message, hint="see docs/guides/alerts.md in the repository for the formats") from error
     labels = read_map(read.labels, "labels")
     return Alert(
         name=safe(read.name, one_line=True),

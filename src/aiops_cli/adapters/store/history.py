@@ -114,8 +114,6 @@ class History:
                 last = connection.scalar(select(func.max(tables.incident.c.number)))
                 raise UnknownName("incident", incident_id, [name_of(last)] if last else [])
             data = json.loads(row.document)
-            if "incident" not in data:
-                data = _imported(row, data)
             return _listed(row), data
 
     def open_actions(self, incident_id: str) -> list[str]:
@@ -207,23 +205,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _imported(row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """A document for an incident that was handled elsewhere: only what is known, nothing made up."""
-    return {
-        "schema_version": 1,
-        "incident": {
-            "id": name_of(row.number),
-            "title": row.title,
-            "status": row.status,
-            "service": row.service,
-            "simulated": bool(row.simulated),
-            "origin": row.origin,
-            "times": {"detected": row.opened_at, "closed": row.closed_at},
-        },
-        "alert": data.get("alert"),
-        "diagnosis": {"summary": row.cause, "fault_class": row.fault_class},
-        "fix": row.fix,
-        "fix_verified": bool(row.fix_verified),
-    }

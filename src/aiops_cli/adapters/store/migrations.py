@@ -1,13 +1,14 @@
-"""Versions of the schema, each made from the one before; a store is upgraded when it is opened.
+"""Versions of the schema. A new store is made at the latest one; an older store is brought there, step by step.
 
-A migration only ever sees the tables as they were at its own version, so it names its columns itself where it reads.
+A migration runs on stores of the version before it, with data in them. It is written once and then left as it is: it
+names its columns itself, and does not follow what tables.py says later.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text
 
 from aiops_cli.adapters.store import index, tables
 from aiops_cli.errors import StoreError
@@ -22,34 +23,14 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-def _create(connection: Connection, *made: Table) -> None:
-    tables.metadata.create_all(connection, tables=list(made))
-
-
-def _first(connection: Connection) -> None:
-    _create(
-        connection,
-        tables.schema_version,
-        tables.incident,
-        tables.decision,
-        tables.action,
-        tables.attempt,
-        tables.fact,
-        tables.span,
-    )
-
-
 def _search(connection: Connection) -> None:
     """Add the search index, and index what is there."""
-    _create(connection, tables.term, tables.post)
+    tables.metadata.create_all(connection, tables=[tables.term, tables.post])
     for row in connection.execute(text("SELECT number, title, alert, service, cause, document FROM incident")):
         index.add(connection, row.number, *index.words(row.title, row.alert, row.service, row.cause, row.document))
 
 
-MIGRATIONS = (
-    Migration(1, "incidents, decisions, actions, attempts, facts and spans", _first),
-    Migration(2, "search by words", _search),
-)
+MIGRATIONS = (Migration(2, "search by words", _search),)
 LATEST = MIGRATIONS[-1].version
 
 
@@ -60,17 +41,23 @@ def version_of(connection: Connection) -> int:
     return max(connection.scalars(select(tables.schema_version.c.version)), default=0)
 
 
-def upgrade(connection: Connection, to: int = LATEST) -> list[Migration]:
-    """Bring the store to version `to` and return what was done. Raises StoreError when the store is newer."""
+def upgrade(connection: Connection) -> None:
+    """Make a new store, or bring an older one to the latest version. Raises StoreError when the store is newer."""
     found = version_of(connection)
     if found > LATEST:
         raise StoreError(
             f"the incident store has version {found}, and this aiops knows versions up to {LATEST}",
             hint="upgrade aiops, or point AIOPS_HOME at another folder",
         )
-    done = [migration for migration in MIGRATIONS if found < migration.version <= to]
-    for migration in done:
-        migration.apply(connection)
-        now = datetime.now(UTC).isoformat()
-        connection.execute(tables.schema_version.insert().values(version=migration.version, applied_at=now))
-    return done
+    if found == 0:
+        tables.metadata.create_all(connection)
+        _stamp(connection, LATEST)
+    for migration in MIGRATIONS:
+        if 0 < found < migration.version:
+            migration.apply(connection)
+            _stamp(connection, migration.version)
+
+
+def _stamp(connection: Connection, version: int) -> None:
+    now = datetime.now(UTC).isoformat()
+    connection.execute(tables.schema_version.insert().values(version=version, applied_at=now))

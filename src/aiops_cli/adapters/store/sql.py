@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from aiops_cli.adapters.store import index, tables
 from aiops_cli.adapters.store.engine import iso, name_of, now, number_of
 from aiops_cli.adapters.store.history import History
+from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.document import TelemetryPart, document, fix_of
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
@@ -182,7 +183,7 @@ class SqlStore(History):
             known = select(tables.incident.c.number).where(tables.incident.c.origin == past.origin)
             if connection.scalar(known) is not None:
                 return
-            text = json.dumps({"alert": {"name": past.alert, "summary": past.summary}, "imported": True})
+            text = _document_of(past)
             values = {
                 "fingerprint": past.origin,
                 "title": past.title,
@@ -204,6 +205,9 @@ class SqlStore(History):
                 "document": text,
             }
             number = _new_key(connection.execute(insert(tables.incident).values(**values)))
+            text = text.replace(_NO_ID, name_of(number))
+            same = tables.incident.c.number == number
+            connection.execute(update(tables.incident).where(same).values(document=text))
             index.add(connection, number, *index.words(past.title, past.alert, past.service, past.cause, text))
 
 
@@ -211,3 +215,18 @@ def _new_key(result: CursorResult[Any]) -> int:
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+_NO_ID = "INC-????"
+
+
+def _document_of(past: Remembered) -> str:
+    """The document of an incident that was handled elsewhere: only what is known, nothing made up."""
+    alert = Alert(name=past.alert, service=past.service, summary=past.summary)
+    incident = Incident(
+        AlertGroup("memory", past.origin, (alert,)), past.simulated, "unknown", past.opened_at, id=_NO_ID
+    )
+    incident.origin, incident.closed_at = past.origin, past.closed_at
+    incident.status = Status.RECOVERED if past.fix_verified else Status.NOT_RECOVERED
+    incident.note = f"{past.cause}; fix: {past.fix or 'not known'}"
+    return document(incident).model_dump_json()

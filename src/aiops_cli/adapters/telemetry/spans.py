@@ -3,13 +3,15 @@
 Attribute names are those of the GenAI conventions, written out: the Python package marks its own constants as moved.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id, format_trace_id, set_span_in_context
 
 from aiops_cli.adapters.telemetry.prices import Cost, price_calls
@@ -30,7 +32,18 @@ class Telemetry:
 
     def __init__(self, version: str) -> None:
         resource = Resource({"service.name": "aiops", "service.version": version})
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        # The summary needs its spans whatever OTEL_* variables say; those are for exporters, of which there is none.
+        disabled = os.environ.pop("OTEL_SDK_DISABLED", None)
+        try:
+            self._provider = TracerProvider(
+                ALWAYS_ON,
+                resource,
+                shutdown_on_exit=False,
+                span_limits=SpanLimits(max_span_attributes=SpanLimits.UNSET),
+            )
+        finally:
+            if disabled is not None:
+                os.environ["OTEL_SDK_DISABLED"] = disabled
         self._tracer = self._provider.get_tracer("aiops_cli", version)
         self._open: dict[int, SdkSpan] = {}
         self.spans: list[ReadableSpan] = []

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import stat
 import sys
 import termios
@@ -63,47 +64,77 @@ class TerminalApprover:
 
     def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
         """The person's answer."""
-        interrupted = False
+        answer, interrupted = Answer.DENY, False
         try:
             with _terminal(self._from_tty) as stream:
-                answer = self._ask(stream)
-            reason = "approved at the prompt" if answer is True else "denied at the prompt"
+                typed = self._ask(stream)
+            if typed is not None and typed.strip().lower() in _YES:
+                answer = Answer.APPROVE
+            reason = "approved at the prompt" if answer is Answer.APPROVE else "denied at the prompt"
         except KeyboardInterrupt:
-            answer, reason, interrupted = None, "Ctrl-C at the prompt", True
+            reason, interrupted = "Ctrl-C at the prompt", True
+        except _Signalled as signalled:
+            reason, interrupted = f"{signalled} at the prompt", True
         except EOFError:
-            answer, reason = None, "end of input at the prompt"
+            reason = "end of input at the prompt"
         except TimeoutError:
-            answer, reason = None, f"no answer within {self._timeout_s:.0f} s"
+            reason = f"no answer within {self._timeout_s:.0f} s"
         except (OSError, termios.error, ValueError) as error:
-            answer, reason = None, f"the terminal could not be read: {error}"
-        # `is True`: every other value, None above all, is No.
-        verdict = Answer.APPROVE if answer is True else Answer.DENY
-        return _decision(call, verdict, Method.PROMPT, reason, interrupted=interrupted, lives_s=self._timeout_s)
+            reason = f"the terminal could not be read: {error}"
+        return _decision(call, answer, Method.PROMPT, reason, interrupted=interrupted, lives_s=self._timeout_s)
 
-    def _ask(self, stream: TextIO) -> bool | None:
+    def _ask(self, stream: TextIO) -> str | None:
+        """The whole line that was typed. A yes-or-no widget would let the last `y` of `deny` decide."""
         import questionary
         from prompt_toolkit.input import create_input
         from prompt_toolkit.input.typeahead import clear_typeahead
         from prompt_toolkit.output import create_output
 
         keyboard = create_input(stream)
-        question = questionary.confirm(
-            "Run exactly this? (y, then Enter; anything else is No)",
-            default=False,
-            auto_enter=False,
+        question = questionary.text(
+            "Run exactly this? Type y and Enter; anything else is No:",
             input=keyboard,
             output=create_output(sys.stderr),
         )
         time.sleep(_ARMING_S)
         termios.tcflush(stream.fileno(), termios.TCIFLUSH)
         clear_typeahead(keyboard)
-        return asyncio.run(_within(question, self._timeout_s))
+        handlers = {each: signal.getsignal(each) for each in _SIGNALS}
+        try:
+            return asyncio.run(_within(question, self._timeout_s))
+        finally:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
 
 
-async def _within(question: Any, timeout_s: float) -> bool | None:
-    async with asyncio.timeout(timeout_s):
-        answer: bool | None = await question.unsafe_ask_async()
-        return answer
+_YES = frozenset({"y", "yes"})
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Signalled(Exception):
+    """A signal ended the question; its name is the message."""
+
+
+async def _within(question: Any, timeout_s: float) -> str | None:
+    """Wait for the answer. A signal cancels the question; raised into a running loop it could leave it waiting."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    got: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        got.append(number)
+        if task is not None:
+            task.cancel()
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, stop, each)
+    try:
+        async with asyncio.timeout(timeout_s):
+            answer: str | None = await question.unsafe_ask_async()
+            return answer
+    except asyncio.CancelledError:
+        if got:
+            raise _Signalled(got[0].name) from None
+        raise
 
 
 @contextlib.contextmanager
@@ -127,7 +158,7 @@ class FileApprover:
         try:
             raw = _read_own_file(self._path)
             approvals = _parse_approvals(raw)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return _decision(
                 call, Answer.DENY, Method.FILE, f"approval file {self._path}: {safe(reason, one_line=True)}"

@@ -1,5 +1,6 @@
 """The console: subscribes to a run, shows progress on stderr and the report on stdout, part by part."""
 
+import contextlib
 import time
 
 from rich.console import Console as RichConsole
@@ -41,9 +42,17 @@ _DOING = {
 PLAIN_WIDTH = 100
 
 
+class _Console(RichConsole):
+    """Rich would end the process when a reader goes away; a run has a record to write."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while BrokenPipeError is being handled: let it go on."""
+        raise
+
+
 def make_console(*, stderr: bool, no_color: bool) -> RichConsole:
     """A console on stdout or stderr. Where it is not a terminal, lines are as wide as they need to be readable."""
-    console = RichConsole(stderr=stderr, no_color=no_color or None, highlight=False, markup=False, emoji=False)
+    console = _Console(stderr=stderr, no_color=no_color or None, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
@@ -71,11 +80,21 @@ class Console:
         self._spinner: Spinner | None = None
         self._began: dict[int, float] = {}
         self._stage_began = 0.0
+        self._lost = False
         self._plan: PlanDrafted | None = None
         self._diagnosis: Diagnosis | None = None
 
     def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
-        """Take an event."""
+        """Take an event. A terminal or a reader that went away ends the showing, never the run."""
+        if self._lost:
+            return
+        try:
+            self._take(event)
+        except OSError:
+            self._lost = True
+            self._spinner = None
+
+    def _take(self, event: Event | OperationStarted | OperationEnded) -> None:
         match event:
             case OperationStarted(operation=operation):
                 self._start(operation)
@@ -174,9 +193,10 @@ class Console:
 
     def close(self) -> None:
         """Leave the terminal as it was, whatever happened."""
-        self._stop()
-        if self._err.is_terminal:
-            self._err.show_cursor(True)
+        with contextlib.suppress(OSError):
+            self._stop()
+            if self._err.is_terminal:
+                self._err.show_cursor(True)
 
 
 def _coverage_line(evidence: EvidenceSet) -> str:

@@ -85,7 +85,7 @@ class Service(_Part):
 
 
 class CallEdge(_Part):
-    """`per_request` calls to `to` for each request that `from` handles; a failed call fails `share` of them."""
+    """`per_request` calls to `to` for each request that `from` handles."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     caller: Annotated[Name, Field(alias="from")]
@@ -255,4 +255,4 @@ def parse_scenario(document: YamlDocument) -> Scenario:
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
-        raise BadConfig(message, hint="see docs/guides/scenarios.md for the format") from error
+        raise BadConfig(message, hint="see docs/guides/scenarios.md in the repository") from error
