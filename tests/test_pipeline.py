@@ -60,7 +60,7 @@ def test_memory_finds_that_scaling_fixed_it_before(payments: Stage) -> None:
     assert incident.recall.runbooks[0].id == "capacity-exhausted"
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", [1, 2, 3, 10, 37, 38, 39])
 def test_a_restart_of_a_leaking_service_is_seen_to_mask_and_the_next_attempt_ends_it(seed: int) -> None:
     leak = stage("statements-night", seed)
     answer = model_answer(
@@ -103,6 +103,14 @@ def test_a_denial_after_an_action_that_failed_is_not_a_mere_open_plan(payments: 
     kit = payments.kit(ScriptedApprover(True, False), model=ScriptedModel(wrong))
     incident = run(payments.group, kit, OPTIONS)
     assert incident.status is Status.NOT_RECOVERED
+
+
+def test_the_times_of_an_incident_are_in_order_and_mitigation_is_when_the_signal_came_back(payments: Stage) -> None:
+    incident = run(payments.group, payments.kit(ScriptedApprover(True)), OPTIONS)
+    times = [incident.group.starts_at, incident.opened_at, incident.acknowledged_at, incident.mitigated_at]
+    assert times == sorted(times)  # type: ignore[type-var]
+    assert incident.closed_at is not None and incident.mitigated_at is not None
+    assert (incident.closed_at - incident.mitigated_at).total_seconds() >= 180
 
 
 def test_plan_only_never_asks(payments: Stage) -> None:

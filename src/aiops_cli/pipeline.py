@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.alert import AlertGroup, Reading
@@ -303,8 +304,9 @@ def _verify(attempt: Attempt, incident: Incident, case: Case, before: Reading | 
             result = _look_behind(attempt, incident, case, result, kit)
         attempt.verification = result
         attempt.finished_at = kit.clock.now()
-        if result.outcome is Outcome.RECOVERED:
-            incident.mitigated_at = incident.mitigated_at or kit.clock.now()
+        if result.before is not None and result.recovered_after_s is not None:
+            since = result.before.at + timedelta(seconds=result.recovered_after_s)
+            incident.mitigated_at = since if result.outcome is Outcome.RECOVERED else None
         kit.bus.publish(Verified(incident, attempt, result))
         return result
 

@@ -19,16 +19,15 @@ class Check:
 
 def doctor(output: OutputOption = Output.TEXT) -> int:
     """Say what is there, what is missing, and how to get it. Exit code 1 when something that is needed is broken."""
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, print_lines
 
     checks = [_guarded(name, check) for name, check in _CHECKS.items()]
     if output is Output.JSON:
         print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            print(f"{check.state:<8} {check.name:<12} {check.detail}")
-            if check.hint:
-                print(f"{'':<21} hint: {check.hint}")
+            print_lines([f"{check.state:<8} {check.name:<12} {check.detail}"])
+            print_lines([f"{'':<21} hint: {check.hint}"] if check.hint else [])
     return ExitCode.FAILED if any(check.state == "broken" for check in checks) else ExitCode.DONE
 
 

@@ -49,7 +49,7 @@ def search(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Search incidents by words, best first; each says why it matched."""
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, print_lines
 
     results, corrected = _open().search(" ".join(query), limit)
     if output is Output.JSON:
@@ -60,7 +60,7 @@ def search(
     if not results:
         print("nothing found")
     for found in results:
-        _print_found(found)
+        print_lines(_found_lines(found))
 
 
 @app.command("show")
@@ -69,15 +69,14 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show one incident: what fired, what was found, what was done, and how it ended."""
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, print_lines
 
     history = _open()
     row, data = history.show(incident)
     if output is Output.JSON:
         print_json(data)
         return
-    for line in _page(row, data, history.open_actions(row.id)):
-        print(line)
+    print_lines(_page(row, data, history.open_actions(row.id)))
 
 
 def _status(row: "IncidentRow") -> str:
@@ -101,13 +100,15 @@ def _found_data(found: "SimilarIncident") -> dict[str, Any]:
     return asdict(found)
 
 
-def _print_found(found: "SimilarIncident") -> None:
+def _found_lines(found: "SimilarIncident") -> list[str]:
     when = f"{found.at:%Y-%m-%d}" if found.at else "-"
     worked = "verified" if found.fix_verified else "not verified"
     simulated = "  (simulated)" if found.simulated else ""
-    print(f"{found.id}  {when}  {found.service or '-'}  {found.title}{simulated}")
-    print(f"          {found.fix + f' ({worked})' if found.fix else 'no action'} · {found.status.replace('_', ' ')}")
-    print(f"          matched {'; '.join(found.why)}")
+    return [
+        f"{found.id}  {when}  {found.service or '-'}  {found.title}{simulated}",
+        f"          {found.fix + f' ({worked})' if found.fix else 'no action'} · {found.status.replace('_', ' ')}",
+        f"          matched {'; '.join(found.why)}",
+    ]
 
 
 def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str]) -> list[str]:

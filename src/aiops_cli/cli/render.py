@@ -38,6 +38,19 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
         print(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
 
 
+def print_lines(lines: Sequence[str]) -> None:
+    """Lines of text; on a terminal, long ones go on below their own indentation."""
+    limit = _width()
+    for line in lines:
+        if limit is None or len(line) <= limit:
+            print(line)
+            continue
+        import textwrap
+
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        print(textwrap.fill(line, limit, subsequent_indent=indent, drop_whitespace=True))
+
+
 def _width() -> int | None:
     import shutil
 

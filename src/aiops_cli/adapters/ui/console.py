@@ -1,6 +1,7 @@
 """The console: subscribes to a run, shows progress on stderr and the report on stdout, part by part."""
 
 import contextlib
+import os
 import time
 
 from rich.console import Console as RichConsole
@@ -53,7 +54,7 @@ class _Console(RichConsole):
 def make_console(*, stderr: bool, no_color: bool) -> RichConsole:
     """A console on stdout or stderr. Where it is not a terminal, lines are as wide as they need to be readable."""
     console = _Console(stderr=stderr, no_color=no_color or None, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_WIDTH
     return console
 
