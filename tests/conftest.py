@@ -29,6 +29,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _closed_stores() -> Iterator[None]:
+    """Python 3.13 warns of a database connection that nobody closed, and a warning is an error."""
+    yield
+    from tests.scenes import OPENED
+
+    while OPENED:
+        OPENED.pop().close()
+
+
+@pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches out of this machine fails."""
     connect = socket.socket.connect

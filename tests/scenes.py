@@ -6,12 +6,23 @@ from typing import Any
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_runbooks
+from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.bootstrap import Scene, load_past, open_store, read_scenario, stage_scenario
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.findings import Case
 from aiops_cli.events import EventBus
 from aiops_cli.pipeline import Kit
+
+# Stores in memory that a test's kit opened; conftest.py closes them after the test.
+OPENED: list[SqlStore] = []
+
+
+def memory_store() -> SqlStore:
+    """A store that is gone with the test."""
+    store = open_store(None)
+    OPENED.append(store)
+    return store
 
 
 @dataclass
@@ -33,7 +44,7 @@ class Stage:
         return Case(self.group, self.observer.bind(self.group), evidence, self.scene.clock.now())
 
     def kit(self, approver: Any, *, model: Any = None, store: Any = None) -> Kit:
-        store = store or open_store(None)
+        store = store or memory_store()
         load_past(self.scene.scenario, store)  # type: ignore[arg-type]
         return Kit(
             observer=self.observer,

@@ -11,7 +11,7 @@ from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.events import Acted, Closed, Decided, Diagnosed, OperationEnded, StageEntered
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
-from tests.scenes import Stage, stage
+from tests.scenes import Stage, memory_store, stage
 
 OPTIONS = Options()
 
@@ -164,10 +164,8 @@ class BrokenStore:
 
 @pytest.mark.parametrize("method", ["record_decision", "is_used", "begin_action"])
 def test_no_effect_without_a_record(payments: Stage, method: str) -> None:
-    from aiops_cli.bootstrap import open_store
-
     approver = ScriptedApprover(True, token="x" * 64)
-    kit = payments.kit(approver, store=BrokenStore(open_store(None), method))
+    kit = payments.kit(approver, store=BrokenStore(memory_store(), method))
     incident = run(payments.group, kit, OPTIONS)
     assert incident.status is (Status.FAILED if method == "begin_action" else Status.ACTION_NEEDED)
     assert "disk full" in incident.note
@@ -176,9 +174,7 @@ def test_no_effect_without_a_record(payments: Stage, method: str) -> None:
 
 
 def test_an_unwritable_store_says_so_before_any_work(payments: Stage) -> None:
-    from aiops_cli.bootstrap import open_store
-
-    kit = payments.kit(ScriptedApprover(True), store=BrokenStore(open_store(None), "open_incident"))
+    kit = payments.kit(ScriptedApprover(True), store=BrokenStore(memory_store(), "open_incident"))
     with pytest.raises(StoreError):
         run(payments.group, kit, OPTIONS)
     assert payments.events == []

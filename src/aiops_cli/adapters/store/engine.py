@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from aiops_cli.errors import StoreError, UnknownName
 
@@ -34,7 +34,9 @@ class Database:
             path = home / _FILE
             prepare_home(home)
             _prepare_file(path)
-            self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _LOCK_TIMEOUT_S})
+            # No pool: a run writes a few times, and a file that is only open while it is used is never left open.
+            options = {"timeout": _LOCK_TIMEOUT_S}
+            self._engine = create_engine(f"sqlite:///{path}", connect_args=options, poolclass=NullPool)
             self.place = str(path)
         self.keeps = home is not None
         event.listen(self._engine, "connect", _configure)
