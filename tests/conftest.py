@@ -64,7 +64,7 @@ class Result:
 @pytest.fixture
 def aiops(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
     """Run a command in this process, through `main` with its error handler and signal handlers."""
-    from aiops_cli.cli.app import main
+    from aiops_cli.cli.start import main
 
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 

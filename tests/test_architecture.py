@@ -60,8 +60,32 @@ def test_an_actuator_takes_nothing_but_a_permit() -> None:
 
 
 def test_only_the_pipeline_applies_permits() -> None:
-    callers = {name for name, tree in trees() if calls_of(tree, "apply") and "actuator" in ast.unparse(tree)}
-    assert callers <= {"pipeline.py", "adapters/backends/simulator/backend.py"}
+    callers = {
+        name for name, tree in trees() if any("actuator" in ast.unparse(c.func) for c in calls_of(tree, "apply"))
+    }
+    assert callers == {"pipeline.py"}
+
+
+def test_nobody_renames_the_permit() -> None:
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                assert not [alias for alias in node.names if alias.name == "Permit" and alias.asname], name
+
+
+def test_only_the_actuator_changes_the_simulated_world() -> None:
+    changers = {
+        name
+        for name, tree in trees()
+        for method in ("scale", "restart", "release")
+        for call in calls_of(tree, method)
+        if isinstance(call.func, ast.Attribute) and "world" in ast.unparse(call.func.value)
+    }
+    assert changers == {"adapters/backends/simulator/backend.py"}
+    tree = ast.parse((SRC / "adapters" / "backends" / "simulator" / "backend.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "SimulatedActuator"]
+    for cls in classes:
+        assert not [m for m in ("scale", "restart", "release") if calls_of(ast.Module([cls], []), m)]
 
 
 def test_the_one_broad_except_is_in_the_app() -> None:
@@ -103,7 +127,7 @@ HEAVY = ("sqlalchemy", "google.genai", "pydantic", "questionary", "prompt_toolki
 def modules_after(*arguments: str) -> set[str]:
     code = (
         "import sys; sys.argv = ['aiops', *sys.argv[1:]]\n"
-        "from aiops_cli.cli.app import main\n"
+        "from aiops_cli.cli.start import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print('MODULES', *sys.modules)"
@@ -130,7 +154,18 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
     ours = {name for name in modules if name.startswith("aiops_cli")}
     allowed = {"aiops_cli", "aiops_cli.errors", "aiops_cli.cli"} | {
         f"aiops_cli.cli.{name}"
-        for name in ("app", "options", "actions", "config", "doctor", "history", "replay", "scenarios", "triage")
+        for name in (
+            "app",
+            "options",
+            "actions",
+            "config",
+            "doctor",
+            "history",
+            "replay",
+            "scenarios",
+            "start",
+            "triage",
+        )
     }
     assert ours == allowed
 

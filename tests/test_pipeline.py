@@ -1,5 +1,7 @@
 """The state machine on the shipped worlds: what ends how, and what can never happen."""
 
+from dataclasses import replace
+
 import pytest
 
 from aiops_cli.domain.diagnosis import Verdict
@@ -7,7 +9,7 @@ from aiops_cli.domain.gate import Method
 from aiops_cli.domain.incident import ActionState
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome
-from aiops_cli.errors import ModelError, StoreError
+from aiops_cli.errors import BackendError, ModelError, StoreError
 from aiops_cli.events import Acted, Closed, Decided, Diagnosed, OperationEnded, StageEntered
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
@@ -203,8 +205,6 @@ def test_an_interruption_while_the_backend_works_leaves_the_outcome_unknown(paym
         def apply(self, permit: object) -> str:
             raise KeyboardInterrupt
 
-    from dataclasses import replace
-
     kit = replace(payments.kit(ScriptedApprover(True)), actuator=Slow(payments.scene.actuator))
     incident = run(payments.group, kit, OPTIONS)
     assert incident.status is Status.INTERRUPTED
@@ -279,3 +279,131 @@ def test_the_verdict_of_the_embedded_reasoner_names_entity_and_fault(payments: S
     assert diagnosis.verdict is Verdict.FAULT
     assert diagnosis.summary.startswith("payments-api is out of capacity")
     assert all(payments.case().evidence.get(eid) for eid in diagnosis.evidence)
+
+
+class Flaky:
+    """An observer whose measurements fail when told to."""
+
+    def __init__(self, observer: object, fails: object) -> None:
+        self._observer, self._fails, self.count = observer, fails, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._observer, name)
+
+    def measure(self, signal: object) -> object:
+        self.count += 1
+        if self._fails(self.count):  # type: ignore[operator]
+            raise BackendError("503")
+        return self._observer.measure(signal)  # type: ignore[attr-defined]
+
+
+def test_a_hole_in_the_measurements_is_not_counted_as_good(payments: Stage) -> None:
+    kit = replace(payments.kit(ScriptedApprover(True)), observer=Flaky(payments.observer, lambda n: n > 2 and n % 3))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.attempts[0].outcome in ("not_recovered", "inconclusive")
+
+
+def test_a_reading_that_failed_before_the_action_does_not_spoil_the_verification(payments: Stage) -> None:
+    kit = replace(payments.kit(ScriptedApprover(True)), observer=Flaky(payments.observer, lambda n: n <= 2))
+    assert run(payments.group, kit, OPTIONS).status is Status.RECOVERED
+
+
+def test_a_signal_that_came_back_while_the_person_thought_stops_the_action(payments: Stage) -> None:
+    def relief() -> None:
+        payments.world.scale("ledger-db", 2)
+        payments.world.states["payments-api"].queue = 0.0
+        object.__setattr__(payments.world.scenario.traffic[0], "pulses", [])
+        payments.world.run(600)
+
+    incident = run(payments.group, payments.kit(ScriptedApprover(True, before=relief)), OPTIONS)
+    assert incident.attempts[0].outcome == "not_needed"
+    assert incident.status is not Status.RECOVERED
+    assert not payments.of(Acted)
+
+
+def test_an_action_whose_answer_was_lost_is_unknown_and_is_measured(payments: Stage) -> None:
+    class Lost:
+        def __init__(self, actuator: object) -> None:
+            self._actuator = actuator
+            self.prepare = actuator.prepare  # type: ignore[attr-defined]
+
+        def apply(self, permit: object) -> str:
+            self._actuator.apply(permit)  # type: ignore[attr-defined]
+            raise BackendError("read timed out")
+
+    kit = replace(payments.kit(ScriptedApprover(True)), actuator=Lost(payments.scene.actuator))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.attempts[0].state is ActionState.UNKNOWN
+    assert incident.status is Status.RECOVERED
+
+
+def test_an_interruption_while_the_end_is_told_reaches_everybody_and_is_known(payments: Stage) -> None:
+    kit = payments.kit(ScriptedApprover(True))
+    told: list[object] = []
+
+    def interrupt_once(event: object) -> None:
+        if isinstance(event, Closed) and not told:
+            told.append(event)
+            raise KeyboardInterrupt
+
+    kit.bus.subscribe(interrupt_once)
+    late: list[object] = []
+    kit.bus.subscribe(lambda event: late.append(event) if isinstance(event, Closed) else None)
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is Status.RECOVERED and incident.interrupted
+    assert len(late) == 1
+
+
+def test_an_approval_of_one_night_does_not_serve_the_next() -> None:
+    from datetime import timedelta
+
+    first, second = stage("payments-evening"), stage("payments-evening")
+    calls: list[str] = []
+    for at, shift in ((first, 0), (second, 1)):
+        alert = at.group.alerts[0]
+        later = replace(alert, starts_at=alert.starts_at + timedelta(days=shift))  # type: ignore[operator]
+        approver = ScriptedApprover(False)
+        run(replace(at.group, alerts=(later,)), at.kit(approver), OPTIONS)
+        calls.append(approver.asked[0].digest)
+    assert calls[0] != calls[1]
+
+
+def test_a_resolved_alert_that_nothing_else_is_known_of_is_no_reason_to_act() -> None:
+    from aiops_cli.bootstrap import choose_scene
+    from aiops_cli.config import Resolved
+    from aiops_cli.domain.alert import AlertStatus
+
+    at = stage("payments-evening")
+    over = replace(at.group.alerts[0], status=AlertStatus.RESOLVED)
+    group = replace(at.group, alerts=(over,), source="alertmanager")
+    scene = choose_scene(group, Resolved("simulator", "default"), has_evidence=False)
+    kit = replace(at.kit(ScriptedApprover(True)), observer=scene.observer, actuator=None, clock=scene.clock)
+    incident = run(group, kit, OPTIONS)
+    assert incident.status is Status.HEALTHY
+    assert incident.diagnosis is not None and incident.diagnosis.evidence == ("E1",)
+    assert "reports the alert as resolved" in incident.diagnosis.summary
+
+
+@pytest.mark.parametrize(
+    ("name", "summary", "bound"),
+    [
+        ("HighLatency", "", True),
+        ("PaymentsSlow", "p95 is up", True),
+        ("DiskFull", "/var is 99% full", False),
+        ("KubePodCrashLooping", "restarting", False),
+    ],
+)
+def test_an_alert_is_measured_on_its_own_symptom_or_not_at_all(name: str, summary: str, bound: bool) -> None:
+    at = stage("payments-evening")
+    alert = replace(at.group.alerts[0], name=name, summary=summary)
+    signal = at.observer.bind(replace(at.group, source="alertmanager", alerts=(alert,)))
+    assert (signal is not None) is bound
+
+
+def test_the_panel_names_the_threshold_that_is_applied(payments: Stage) -> None:
+    from aiops_cli.domain.plan import describe_success
+    from aiops_cli.domain.verification import recovery_threshold
+
+    signal = payments.observer.bind(payments.group)
+    assert signal is not None
+    assert f"{recovery_threshold(signal):.3g}" in describe_success(signal)

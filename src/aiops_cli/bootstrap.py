@@ -1,7 +1,7 @@
 """The only file that knows which adapter stands behind which name."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -175,22 +175,31 @@ def choose_scene(group: "AlertGroup", backend: Resolved, has_evidence: bool) -> 
         return Scene(NothingObserver("no backend: the setting says none"), None, clock)
     if has_evidence and backend.source == "default":
         return Scene(NothingObserver("not asked: evidence was handed over instead"), None, clock)
+    if not group.firing:
+        return Scene(NothingObserver("not asked: the alert is over, and the simulator plays firing ones"), None, clock)
     scenario = _scenario_for(group)
     if scenario is None:
-        known = f"the simulator knows no service {group.service!r}" if group.service else "the alert names no service"
-        return Scene(NothingObserver(f"no monitoring is configured, and {known}"), None, clock)
+        about = f"no such alert on a service {group.service!r}" if group.service else "no service that the alert names"
+        return Scene(NothingObserver(f"no monitoring is configured, and the simulator knows {about}"), None, clock)
     at = group.starts_at or datetime.now(UTC) - timedelta(seconds=scenario.meta.respond_after)
     return stage_scenario(scenario, None, at)[0]
 
 
 def _scenario_for(group: "AlertGroup") -> "Scenario | None":
-    """The shipped scenario with an alert rule on the alert's service; a rule of the alert's name is preferred."""
+    """The shipped scenario that has the alert's rule; one of the alert's own name is preferred."""
+    from aiops_cli.adapters import library
+    from aiops_cli.adapters.backends.simulator.backend import find_rule
+
+    names = {alert.name for alert in group.alerts}
+    found = [(s, rule) for s in map(read_scenario, library.scenario_names()) if (rule := find_rule(s, group))]
+    return min(found, key=lambda pair: pair[1].name not in names)[0] if found else None
+
+
+def known_services() -> list[str]:
+    """Services that a backend knows: names that a sentence may be about."""
     from aiops_cli.adapters import library
 
-    scenarios = [read_scenario(name) for name in library.scenario_names()]
-    mine = [s for s in scenarios if any(rule.service == group.service for rule in s.alerts)]
-    names = {alert.name for alert in group.alerts}
-    return next((s for s in mine if any(rule.name in names for rule in s.alerts)), mine[0] if mine else None)
+    return sorted({service.name for name in library.scenario_names() for service in read_scenario(name).services})
 
 
 def load_past(scenario: "Scenario", store: "SqlStore") -> None:
@@ -229,9 +238,18 @@ def read_evidence(paths: Sequence[Path]) -> "Gathered":
 
 
 def make_approver(
-    *, approve_simulated: bool, approval_file: Path | None, plan_only: bool, alert_on_stdin: bool, timeout_s: float
+    *,
+    approve_simulated: bool,
+    approval_file: Path | None,
+    plan_only: bool,
+    alert_on_stdin: bool,
+    timeout_s: float,
+    shown: Callable[[], str | None],
 ) -> "Approver":
-    """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order."""
+    """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order.
+
+    `shown` gives the digest of the call that the terminal shows.
+    """
     from aiops_cli.adapters.ui.ask import FileApprover, NobodyToAsk, SimulatedApprover, TerminalApprover
 
     if plan_only:
@@ -241,5 +259,5 @@ def make_approver(
     if approve_simulated:
         return SimulatedApprover()
     if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
-        return TerminalApprover(timeout_s, from_tty=alert_on_stdin)
+        return TerminalApprover(timeout_s, shown, from_tty=alert_on_stdin)
     return NobodyToAsk("nobody to ask: this is not a terminal")

@@ -64,6 +64,18 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _url(value: Any) -> str:
+    """An address of an API, or nothing. Plain http is for this machine and for gateways of one's own."""
+    from urllib.parse import urlsplit
+
+    if value == "":
+        return ""
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must begin with http:// or https:// and name a host")
+    return _text(value)
+
+
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -71,7 +83,7 @@ SETTINGS: Mapping[str, Setting] = {
                 "Who diagnoses. `auto` takes Gemini when a key is found, else the embedded reasoner.",
                 "auto, offline, gemini"),
         Setting("model", "gemini:gemini-3.5-flash-lite", _text, "The model, as PROVIDER:ID.", "gemini:ID"),
-        Setting("model_url", "", str, "Another address of the model's API: a proxy or a gateway.", "URL"),
+        Setting("model_url", "", _url, "Another address of the model's API: a proxy or a gateway.", "URL"),
         Setting("backend", "simulator", _choice("simulator", "none"),
                 "Where evidence comes from. `simulator` is the embedded world, for alerts on a service it knows.",
                 "simulator, none"),
@@ -90,7 +102,10 @@ def find_home() -> Path:
     """The data folder: AIOPS_HOME, else the user's data folder of the operating system."""
     given = os.environ.get("AIOPS_HOME", "").strip()
     if given:
-        return Path(given).expanduser()
+        try:
+            return Path(given).expanduser()
+        except RuntimeError as error:
+            raise BadConfig(f"AIOPS_HOME: {error}", hint="set it to a folder of yours") from error
     from platformdirs import user_data_path
 
     return user_data_path("aiops", appauthor=False)

@@ -3,15 +3,15 @@
 `run` is the whole of it. It prints nothing: what happens is published on the bus, and whoever wants to know subscribes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from aiops_cli.domain.action import CATALOGUE
-from aiops_cli.domain.alert import AlertGroup, Reading
+from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
+from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, ask, diagnose, read
-from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
@@ -20,7 +20,16 @@ from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft
 from aiops_cli.domain.runbook import Runbook, match_runbooks
 from aiops_cli.domain.status import Stage, Status
-from aiops_cli.domain.verification import LIMIT_S, STEP_S, Outcome, Verification, conclude, has_held, not_measurable
+from aiops_cli.domain.verification import (
+    LIMIT_S,
+    STEP_S,
+    Outcome,
+    Verification,
+    conclude,
+    has_held,
+    is_good,
+    not_measurable,
+)
 from aiops_cli.errors import ActionRefused, AiopsError, BackendError, ModelError, StoreError
 from aiops_cli.events import (
     Acted,
@@ -85,11 +94,18 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
             _work(incident, kit, options)
             _enter(incident, Stage.REPORT, kit)
     except KeyboardInterrupt:
+        incident.interrupted = True
         if incident.closed_at is None:
             incident.close(Status.INTERRUPTED, kit.clock.now(), f"interrupted during {incident.stage}")
     except AiopsError as error:
-        incident.close(Status.FAILED, kit.clock.now(), error.message + (f" ({error.hint})" if error.hint else ""))
-    kit.bus.publish(Closed(incident))
+        if incident.closed_at is None:
+            incident.close(Status.FAILED, kit.clock.now(), error.message + (f" ({error.hint})" if error.hint else ""))
+    try:
+        kit.bus.publish(Closed(incident))
+    except KeyboardInterrupt:
+        # The end has to be recorded: whoever was not told yet is told now, and whoever was is told again.
+        incident.interrupted = True
+        kit.bus.publish(Closed(incident))
     return incident
 
 
@@ -99,25 +115,16 @@ def _work(incident: Incident, kit: Kit, options: Options) -> None:
     for number in range(1, MAX_ATTEMPTS + 1):
         if diagnosis.verdict is not Verdict.FAULT:
             return _close_without_fault(incident, diagnosis, kit)
-        with _stage(incident, Stage.REMEDIATE, kit):
-            plan = _draft(incident, case, diagnosis, kit)
-            if incident.planned_call is None or kit.actuator is None:
-                return _hand_over(incident, plan, kit, "no action of the catalogue is left to try")
-            if options.plan_only:
-                return incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")
-            attempt = Attempt(number, plan.steps[0], kit.clock.now(), incident.planned_call)
-            incident.attempts.append(attempt)
-            before = _measure(incident, kit)
-            if not _decide(attempt, incident, plan, kit):
-                return incident.close(_unapproved(incident), kit.clock.now(), attempt.explanation)
-            _act(attempt, incident, kit)
-        outcome = _verify(attempt, incident, case, before, kit).outcome if attempt.ran else None
+        attempt = _remediate(number, incident, case, diagnosis, kit, options)
+        if attempt is None:
+            return
+        outcome = _verify(attempt, incident, case, kit).outcome if attempt.ran else None
         if outcome is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), attempt.explanation)
         # A masked cause is a known one: the signal is back and would talk a fresh look out of it.
         if outcome is not Outcome.MASKED and number < MAX_ATTEMPTS:
             case, diagnosis = _assess(incident, kit, options)
-    _hand_over(incident, incident.plan, kit, f"{MAX_ATTEMPTS} attempts did not bring the signal back")
+    _hand_over(incident, incident.plan, kit, f"none of {MAX_ATTEMPTS} attempts ended it")
 
 
 def _assess(incident: Incident, kit: Kit, options: Options) -> tuple[Case, Diagnosis]:
@@ -145,8 +152,23 @@ def _look(incident: Incident, kit: Kit, options: Options) -> EvidenceSet:
     with kit.bus.operation(OperationKind.OBSERVE, f"observe {kit.observer.name}") as operation:
         gathered = kit.observer.observe(incident.group, now)
         operation.attributes["aiops.evidence.items"] = len(gathered.items)
-    items = (*options.handed.items, *gathered.items)
-    return EvidenceSet.collect(items, (*options.handed.coverage, *gathered.coverage), now)
+    own = _own_word(incident.group)
+    items = (*own.items, *options.handed.items, *gathered.items)
+    return EvidenceSet.collect(items, (*own.coverage, *options.handed.coverage, *gathered.coverage), now)
+
+
+def _own_word(group: AlertGroup) -> Gathered:
+    """What the alert's source itself says that is more than the alert: that it is over, or that it left some out."""
+    items: list[Evidence] = []
+    ledger: list[Coverage] = []
+    if group.status is AlertStatus.RESOLVED:
+        said = f"{group.source} reports it resolved"
+        items.append(Evidence("", group.source, group.service or "", None, said, Resolved()))
+        ledger.append(Coverage(group.source, CoverageStatus.CHECKED, "says that it is resolved", 1))
+    if group.left_out:
+        detail = f"it left out {group.left_out} alerts of the group"
+        ledger.append(Coverage(group.source, CoverageStatus.FAILED, detail, cannot="what those alerts are about"))
+    return Gathered(tuple(items), tuple(ledger))
 
 
 # --- diagnose --------------------------------------------------------------------------------------------------------
@@ -218,7 +240,7 @@ def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit) -> Pl
     incident.planned_call = None
     while plan.steps and kit.actuator is not None and incident.planned_call is None:
         try:
-            incident.planned_call = kit.actuator.prepare(plan.steps[0])
+            incident.planned_call = _prepare(plan.steps[0], incident, kit)
         except BackendError as error:
             refused = f"{plan.steps[0].action} {plan.steps[0].target}: {error.message}"
             plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
@@ -227,9 +249,36 @@ def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit) -> Pl
     return plan
 
 
+def _remediate(
+    number: int, incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options
+) -> Attempt | None:
+    """One attempt: draft, ask, act. None when it ended the incident: nothing to propose, or no approval."""
+    with _stage(incident, Stage.REMEDIATE, kit):
+        plan = _draft(incident, case, diagnosis, kit)
+        if incident.planned_call is None or kit.actuator is None:
+            _hand_over(incident, plan, kit, "no action of the catalogue is left to try")
+            return None
+        if options.plan_only:
+            incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")
+            return None
+        attempt = Attempt(number, plan.steps[0], kit.clock.now(), incident.planned_call)
+        incident.attempts.append(attempt)
+        looked = _measure(incident, kit)
+        if not _decide(attempt, incident, plan, kit):
+            incident.close(_unapproved(incident), kit.clock.now(), attempt.explanation)
+            return None
+        attempt.before = _before(incident, kit)
+        if _came_back(incident.signal, looked, attempt.before):
+            attempt.detail = "not run: the signal came back by itself while you were asked"
+            attempt.finished_at = kit.clock.now()
+        else:
+            _act(attempt, incident, kit)
+        return attempt
+
+
 def _decide(attempt: Attempt, incident: Incident, plan: Plan, kit: Kit) -> bool:
     """Ask, record the answer, and let the gate judge the call as it would run now."""
-    assert attempt.call is not None and incident.diagnosis is not None and kit.actuator is not None
+    assert attempt.call is not None and incident.diagnosis is not None
     kit.bus.publish(ApprovalAsked(incident, attempt, attempt.call))
     with kit.bus.operation(OperationKind.PERSON, "approval"):
         decision = kit.approver.decide(attempt.call, attempt, plan, incident.diagnosis.confidence)
@@ -245,18 +294,26 @@ def _decide(attempt: Attempt, incident: Incident, plan: Plan, kit: Kit) -> bool:
 
 
 def _judge(attempt: Attempt, incident: Incident, decision: Decision, kit: Kit) -> Ruling:
-    assert attempt.call is not None and kit.actuator is not None
+    """Record the decision, read the target again, and hand both to the gate."""
+    assert attempt.call is not None
+    used, unrecorded, changed = False, None, None
     try:
         kit.store.record_decision(incident, attempt, decision)
         used = decision.token is not None and kit.store.is_used(decision.token)
     except StoreError as error:
-        return Ruling(False, f"the decision could not be recorded: {error.message}", "record-first")
+        unrecorded = error.message
     if decision.answer is Answer.APPROVE:
         try:
-            attempt.call = kit.actuator.prepare(attempt.proposal)
+            attempt.call = _prepare(attempt.proposal, incident, kit)
         except BackendError as error:
-            return Ruling(False, f"the target changed: {error.message}", "exact-call")
-    return judge(attempt.call, decision, recorded=True, used=used, now=kit.clock.wall())
+            changed = error.message
+    return judge(attempt.call, decision, unrecorded=unrecorded, changed=changed, used=used, now=kit.clock.wall())
+
+
+def _prepare(proposal: Proposal, incident: Incident, kit: Kit) -> EffectiveCall:
+    """The exact call on the target's present state, for this firing of this alert and no other."""
+    assert kit.actuator is not None
+    return replace(kit.actuator.prepare(proposal), occasion=incident.group.occasion)
 
 
 def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:
@@ -270,15 +327,17 @@ def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:
         raise
     attributes = {"gen_ai.tool.name": permit.call.action, "gen_ai.tool.type": "function"}
     attempt.acted_at = kit.clock.now()
-    # Until the backend has answered nobody knows; an interruption leaves it so.
+    # Until the backend has answered nobody knows; an interruption or a timeout leaves it so.
     attempt.state = ActionState.UNKNOWN
     try:
         with kit.bus.operation(OperationKind.TOOL, f"execute_tool {permit.call.action}", **attributes):
             attempt.detail = kit.actuator.apply(permit)
         attempt.state = ActionState.DONE
-    except (ActionRefused, BackendError) as error:
+    except ActionRefused as error:
         attempt.state, attempt.detail = ActionState.FAILED, error.message
         attempt.finished_at = kit.clock.now()
+    except BackendError as error:
+        attempt.detail = f"nobody knows whether it took effect: {error.message}"
     finally:
         kit.store.end_action(row, attempt)
     kit.bus.publish(Acted(incident, attempt))
@@ -288,57 +347,72 @@ def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:
 
 
 def _measure(incident: Incident, kit: Kit) -> Reading | None:
+    """The signal now; without a value when the source does not answer. None when no signal is bound."""
     if incident.signal is None:
         return None
     try:
         return kit.observer.measure(incident.signal)
     except BackendError:
-        return None
+        return Reading(kit.clock.now(), None, None, 0, 0)
 
 
-def _verify(attempt: Attempt, incident: Incident, case: Case, before: Reading | None, kit: Kit) -> Verification:
+def _before(incident: Incident, kit: Kit) -> Reading | None:
+    """The reading that an attempt is compared with; after a masked one, the one before it: the signal is back since."""
+    masked = [a for a in incident.attempts if a.verification and a.verification.outcome is Outcome.MASKED]
+    return masked[-1].before if masked else _measure(incident, kit)
+
+
+def _came_back(signal: Signal | None, looked: Reading | None, before: Reading | None) -> bool:
+    """Whether the signal was bad when the plan was made and is good now, so that acting could only hurt."""
+    if signal is None or looked is None or before is None or looked.value is None:
+        return False
+    return signal.breached(looked.value) and is_good(signal, before, before) is None
+
+
+def _verify(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verification:
     """Measure the signal until it has held, or the time is up; then look whether the cause is still there."""
     with _stage(incident, Stage.VERIFY, kit):
-        result = _sample(incident, before, kit)
-        if result.outcome is Outcome.RECOVERED:
-            result = _look_behind(attempt, incident, case, result, kit)
+        result = _observe_result(attempt, incident, case, kit)
         attempt.verification = result
         attempt.finished_at = kit.clock.now()
-        if result.before is not None and result.recovered_after_s is not None:
-            since = result.before.at + timedelta(seconds=result.recovered_after_s)
-            incident.mitigated_at = since if result.outcome is Outcome.RECOVERED else None
+        if result.outcome is Outcome.RECOVERED and result.before is not None and result.recovered_after_s is not None:
+            incident.mitigated_at = result.before.at + timedelta(seconds=result.recovered_after_s)
         kit.bus.publish(Verified(incident, attempt, result))
         return result
 
 
-def _sample(incident: Incident, before: Reading | None, kit: Kit) -> Verification:
-    signal = incident.signal
+def _observe_result(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verification:
+    signal, before = incident.signal, attempt.before
     if signal is None or before is None:
         return not_measurable("no signal is bound to this alert")
-    samples: list[Reading] = []
-    with kit.bus.operation(OperationKind.WORLD, "wait for the signal"):
-        for _ in range(int(LIMIT_S / STEP_S)):
-            kit.clock.wait(STEP_S)
-            try:
-                samples.append(kit.observer.measure(signal))
-            except BackendError:
-                continue
-            kit.bus.publish(Measured(incident, signal, samples[-1]))
-            if has_held(signal, before, samples):
-                break
-    return conclude(signal, before, samples)
-
-
-def _look_behind(attempt: Attempt, incident: Incident, case: Case, result: Verification, kit: Kit) -> Verification:
-    """Whether the cause is still there although the signal is back; asked only of classes that have such a sign."""
+    samples = _sample(incident, signal, "wait for the signal", LIMIT_S, kit, lambda s: has_held(signal, before, s))
     lead = incident.diagnosis.leading if incident.diagnosis else None
-    if lead is None or attempt.acted_at is None or lead.fault not in WATCH_S:
-        return result
-    with kit.bus.operation(OperationKind.WORLD, "watch the cause"):
-        kit.clock.wait(WATCH_S[lead.fault])
+    watched = WATCH_S.get(lead.fault) if lead else None
+    if lead is None or watched is None or attempt.acted_at is None or not has_held(signal, before, samples):
+        return conclude(signal, before, samples)
+    # The signal goes on being measured while the cause is watched: what is closed as recovered is so at the end.
+    samples += _sample(incident, signal, "watch the cause", watched, kit, lambda _: False)
     after = _look(incident, kit, Options())
     reason = find_persisting_cause(lead.entity, lead.fault, case.evidence, after, attempt.acted_at)
+    result = conclude(signal, before, samples)
     return result.masked_by(f"the signal is back, but {reason}") if reason else result
+
+
+def _sample(
+    incident: Incident, signal: Signal, name: str, limit_s: float, kit: Kit, enough: Callable[[list[Reading]], bool]
+) -> list[Reading]:
+    """Readings every STEP_S until `enough`, or for `limit_s`; one that failed is there, without a value."""
+    samples: list[Reading] = []
+    with kit.bus.operation(OperationKind.WORLD, name):
+        for _ in range(int(limit_s / STEP_S)):
+            kit.clock.wait(STEP_S)
+            reading = _measure(incident, kit)
+            assert reading is not None
+            samples.append(reading)
+            kit.bus.publish(Measured(incident, signal, reading))
+            if enough(samples):
+                break
+    return samples
 
 
 # --- report ----------------------------------------------------------------------------------------------------------
@@ -364,8 +438,7 @@ def _hand_over(incident: Incident, plan: Plan | None, kit: Kit, error: str) -> N
 
 
 def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
-    done = [a for a in incident.attempts if a.state is ActionState.DONE and a.call]
-    for attempt in reversed(done):
+    for attempt in reversed([a for a in incident.attempts if a.ran]):
         if attempt.call and attempt.call.undo.action and CATALOGUE[attempt.call.action].reversible:
             yield f"take back {attempt.call.action} {attempt.call.target}: {attempt.call.undo.text}"
             break

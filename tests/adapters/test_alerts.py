@@ -124,6 +124,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("bad time", json.dumps(webhook({**fired(), "startsAt": "soon"})).encode(), r"alerts\[0\].startsAt"),
     ("time is a number", json.dumps(webhook({**fired(), "startsAt": 17})).encode(), r"alerts\[0\].startsAt"),
     ("two thousand alerts", json.dumps(webhook(*[fired()] * 2000)).encode(), "more than 1000"),
+    ("endless number", b'{"name": ' + b"9" * 5000 + b"}", "too long"),
     ("our own, unknown field", b'{"name": "A", "colour": "red"}', "colour"),
     ("our own, no zone", b'{"name": "A", "starts_at": "2026-11-20T03:08:00"}', "starts_at"),
     ("our own, empty name", b'{"name": ""}', "name"),
@@ -193,3 +194,26 @@ def test_mutated_payloads_are_read_or_refused_and_nothing_else() -> None:
         assert all(group.alerts and group.fingerprint for group in groups)
     # A generator whose payloads were all refused would prove nothing.
     assert read_count > 100
+
+
+def test_line_breaks_in_labels_cannot_forge_lines_of_the_report() -> None:
+    (group,) = read(webhook(fired(alertname="X\nRECOVERED  all fine", service="a\n\nHEALTHY")))
+    assert "\n" not in group.lead.name + str(group.service)
+
+
+def test_alerts_that_alertmanager_left_out_are_counted() -> None:
+    assert read(webhook(fired(), truncatedAlerts=57))[0].left_out == 57
+    assert read(webhook(fired(), truncatedAlerts="many"))[0].left_out == 0
+
+
+def test_a_time_that_no_clock_shows_is_none() -> None:
+    late = {**fired(), "startsAt": "9999-12-31T23:59:59-14:00"}
+    assert read(webhook(late))[0].starts_at is None
+
+
+@pytest.mark.parametrize(
+    "text", ["high-latency on payments-api", "p95-latency of payments-api is up", "error-rate up for payments-api"]
+)
+def test_a_known_service_is_meant_before_any_other_word(text: str) -> None:
+    assert read_free_text(text, "x", known=lambda: ["payments-api"]).service == "payments-api"
+    assert read_free_text(text, "x").service == "payments-api"

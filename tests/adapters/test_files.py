@@ -63,3 +63,37 @@ def test_a_fifo_in_a_folder_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "a.log").write_text("x\n")
     assert len(read_handed_over([tmp_path]).items) == 1
+
+
+def test_names_tell_files_apart_and_what_is_hidden_is_passed_over(tmp_path: Path) -> None:
+    for folder in ("a", "b", ".git"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "app.log").write_text("x\n")
+    assert [item.source for item in read_handed_over([tmp_path]).items] == ["file:a/app.log", "file:b/app.log"]
+    (tmp_path / "empty").mkdir()
+    (row,) = read_handed_over([tmp_path / "empty"]).coverage
+    assert row.status == "empty"
+
+
+def test_what_was_not_read_is_in_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "big.log").write_text("\n".join(f"line {number} fine" for number in range(10_000)))
+    (row,) = read_handed_over([tmp_path]).coverage
+    assert row.detail == "handed over, 4000 of 10000 lines read"
+    assert row.cannot == "what the other 6000 lines say"
+    (item,) = read_handed_over([tmp_path]).items
+    assert isinstance(item.payload, TextLines) and item.payload.left_out == 6000
+
+
+def test_the_needle_in_one_endless_line_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text("x" * 30_000 + '"reason": "OOMKilled"' + "y" * 30_000)
+    (item,) = read_handed_over([tmp_path]).items
+    assert isinstance(item.payload, TextLines)
+    assert any("OOMKilled" in line for line in item.payload.lines)
+
+
+def test_a_named_pipe_and_a_name_that_is_too_long_do_not_hang_or_crash(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (row,) = read_handed_over([tmp_path / "pipe"]).coverage
+    assert row.status == "failed" and row.detail == "not a file"
+    with pytest.raises(BadInput):
+        read_handed_over([Path("x" * 300)])

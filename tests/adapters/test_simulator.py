@@ -78,7 +78,7 @@ def act(at: Stage, action: str, target: str, **arguments: object) -> None:
     call = actuator.prepare(Proposal(action, target, arguments, ""))
     now = at.scene.clock.wall()
     decision = Decision(digest=call.digest, answer=Answer.APPROVE, by="t", method=Method.PROMPT, reason="", at=now)
-    permit = judge(call, decision, recorded=True, used=False, now=now).permit
+    permit = judge(call, decision, now=now).permit
     assert permit is not None
     actuator.apply(permit)
 
@@ -135,7 +135,7 @@ def test_a_permit_for_a_state_that_has_passed_is_refused() -> None:
         decision = Decision(
             digest=call.digest, answer=Answer.APPROVE, by="t", method=Method.PROMPT, reason="", at=at.scene.clock.wall()
         )
-        permit = judge(call, decision, recorded=True, used=False, now=at.scene.clock.wall()).permit
+        permit = judge(call, decision, now=at.scene.clock.wall()).permit
         at.world.restart("payments-api")
         at.scene.actuator.apply(permit)  # type: ignore[union-attr, arg-type]
 

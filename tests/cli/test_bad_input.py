@@ -84,6 +84,8 @@ def test_fifty_megabytes_are_refused_without_reading_them_all(aiops: Aiops, home
         ["config", "set-key", "--provider", "acme"],
         ["nonsense"],
         ["history", "list", "--limit", "0"],
+        ["history", "list", "--status", "bogus"],
+        ["triage", "x y", "--evidence", "x" * 300],
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_a_hint(aiops: Aiops, home: Path, arguments: list[str]) -> None:
@@ -189,3 +191,57 @@ def test_an_interruption_is_recorded_and_says_so(home: Path) -> None:
     history = open_history(home)
     assert history.incidents(1)[0].status == "interrupted"
     history.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("AIOPS_HOME", "~nobody-of-that-name/x", "AIOPS_HOME"),
+        ("AIOPS_MODEL_URL", "http://[x", "AIOPS_MODEL_URL"),
+        ("AIOPS_MODEL_URL", "ftp://x", "http"),
+        ("AIOPS_DEADLINE", "abc", "number of seconds"),
+    ],
+)
+def test_a_bad_environment_is_one_line(
+    aiops: Aiops, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = aiops("replay", "search-morning")
+    assert result.code == 2 and words in result.err and "Traceback" not in result.err
+
+
+def test_a_keyring_that_cannot_be_loaded_is_said(aiops: Aiops, home: Path) -> None:
+    environment = {**os.environ, "AIOPS_HOME": str(home), "PYTHON_KEYRING_BACKEND": "nope.Foo"}
+    for arguments, code in ((["doctor"], 0), (["replay", "search-morning", "--reasoner", "gemini"], 0)):
+        command = [sys.executable, "-m", "aiops_cli", *arguments]
+        run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert (run.returncode, "Traceback" in run.stderr) == (code, False)
+
+
+@pytest.mark.parametrize("arguments", [["history", "list"], ["replay", "search-morning", "-o", "json"], ["--version"]])
+def test_a_full_disk_behind_the_output_is_one_line(home: Path, arguments: list[str]) -> None:
+    environment = {**os.environ, "AIOPS_HOME": str(home)}
+    command = [sys.executable, "-m", "aiops_cli", *arguments]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert "Traceback" not in run.stderr and "Exception" not in run.stderr
+
+
+def test_too_many_groups_are_named_and_are_not_called_done(aiops: Aiops) -> None:
+    alerts = [
+        {"state": "firing", "labels": {"alertname": f"A{n}", "service": f"s{n}"}, "activeAt": "2026-11-20T03:08:00Z"}
+        for n in range(12)
+    ]
+    payload = json.dumps({"status": "success", "data": {"alerts": alerts}}).encode()
+    result = aiops("triage", "-", "-o", "json", stdin=payload)
+    data = json.loads(result.out)
+    assert result.code == 5
+    assert len(data["others"]) == 9 and len(data["not_looked_at"]) == 2
+    assert "not looked at: 2" in result.err
+
+
+def test_an_alert_about_something_else_is_not_measured_on_the_simulators_rule(aiops: Aiops) -> None:
+    alert = json.dumps({"name": "DiskFull", "service": "payments-api", "summary": "/var is 99% full"}).encode()
+    result = aiops("triage", "-", "--approve-simulated", "-o", "json", stdin=alert)
+    data = json.loads(result.out)
+    assert result.code == 5 and data["actions"] == [] and data["alert"]["condition"] is None

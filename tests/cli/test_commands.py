@@ -52,6 +52,7 @@ def test_json_is_alone_on_stdout_and_plain_ascii(aiops: Aiops) -> None:
 
 
 def test_the_story_of_the_payments_in_words(aiops: Aiops) -> None:
+    aiops("replay", "payments-evening")
     result = aiops("triage", "payments-api experiencing latency spikes", "--approve-simulated", "-o", "json")
     data = json.loads(result.out)
     assert result.code == 0
@@ -102,6 +103,10 @@ def test_an_approval_file_serves_once(aiops: Aiops, tmp_path: Path, text: str) -
     again = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
     assert again.code == 3
     assert json.loads(again.out)["decisions"][0]["rule"] == "once"
+    if not text.startswith('{"'):
+        path.write_text(path.read_text() + "# again\nsha256:" + "0" * 64 + "\n")
+        edited = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+        assert json.loads(edited.out)["decisions"][0]["rule"] == "once"
 
 
 @pytest.mark.parametrize(

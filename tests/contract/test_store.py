@@ -239,3 +239,54 @@ def test_eight_processes_write_and_search_one_store(home: Path) -> None:
 def test_a_closed_incident_reads_as_it_was_closed(store: SqlStore) -> None:
     incident = finished(store, approve=False)
     assert store.show(incident.id)[0].status == Status.ACTION_NEEDED
+
+
+@pytest.mark.parametrize("name", ["wh?at", "a%20b", "with space", "ünï#x"])
+def test_any_folder_name_is_that_folder(tmp_path: Path, name: str) -> None:
+    store = open_store(tmp_path / name)
+    finished(store)
+    store.close()
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == [name]
+    assert (tmp_path / name / "incidents.db").stat().st_size > 10_000
+
+
+def test_a_store_that_others_could_read_is_closed_to_them(home: Path) -> None:
+    open_store(home).close()
+    (home / "incidents.db").chmod(0o644)
+    open_store(home).close()
+    assert stat.S_IMODE((home / "incidents.db").stat().st_mode) == 0o600
+
+
+def test_practice_does_not_crowd_out_what_really_happened(home: Path) -> None:
+    from dataclasses import replace
+
+    from aiops_cli.adapters.store.sql import Remembered
+
+    store = open_store(home)
+    at = stage("payments-evening")
+    now = at.scene.clock.now()
+    real = Remembered("real#1", "HighLatency payments-api", "HighLatency", "payments-api", "slow", "capacity",
+                      "capacity-exhausted", "scale_service", True, now, None, False)  # fmt: skip
+    store.learn(real)
+    for number in range(120):
+        store.learn(replace(real, origin=f"practice#{number}", simulated=True))
+    found = store.similar(at.group, simulated=False, exclude=(), limit=3)
+    assert [incident.simulated for incident in found] == [False]
+    store.close()
+
+
+def test_an_action_that_is_running_elsewhere_is_not_called_unknown(home: Path) -> None:
+    store = open_store(home)
+    incident = Incident(stage("payments-evening").group, True, "simulator", stage("payments-evening").scene.clock.now())
+    store.open_incident(incident)
+    with store._database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO action (incident, attempt, digest, name, target, arguments, state, detail, started_at)"
+            " VALUES (1, 1, 'd', 'restart_service', 'web', '{}', 'executing', '', '2026-01-01T00:00:00+00:00')"
+        )
+    assert store.open_actions(incident.id) == []
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE incident SET pid = 999999999")
+    assert store.open_actions(incident.id) == ["restart_service web"]
+    assert store.show(incident.id)[1]["incident"]["status"] == "unfinished"
+    store.close()

@@ -200,3 +200,24 @@ def test_evidence_cannot_close_its_fence(payments: Stage) -> None:
 def test_the_answer_schema_names_every_class_and_verdict() -> None:
     hypothesis = ANSWER_SCHEMA["properties"]["hypotheses"]["items"]["properties"]
     assert hypothesis["fault_class"]["enum"] == [fault.value for fault in FaultClass]
+
+
+def test_calming_words_of_a_model_do_not_take_a_measured_fault_away(payments: Stage) -> None:
+    for confidence in (0.05, 0.99):
+        found = answer(payments, model_answer("healthy", fault="recovered", confidence=confidence, evidence=["E15"]))
+        assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_the_leading_hypothesis_carries_the_verdict_and_none_is_surer_than_the_whole(payments: Stage) -> None:
+    data = model_answer(fault="dns", confidence=0.9, evidence=["E15"])
+    data["hypotheses"].insert(0, {**data["hypotheses"][0], "fault_class": "recovered", "confidence": 0.99})
+    found = answer(payments, data)
+    assert found.leading.fault == "dns"
+    assert all(h.confidence <= found.confidence for h in found.hypotheses)
+
+
+def test_good_news_without_much_to_go_by_is_inconclusive(payments: Stage) -> None:
+    calm = Evidence("", "file:x", "", None, "x", TextLines(("Status: Running",)))
+    evidence = EvidenceSet.collect([calm], [CHECKED], payments.case().now)
+    firing = Case(replace(payments.group, source="alertmanager"), None, evidence, payments.case().now)
+    assert diagnose(firing, Recall()).verdict is Verdict.INCONCLUSIVE

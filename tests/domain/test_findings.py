@@ -15,6 +15,7 @@ from aiops_cli.domain.evidence import (
     EvidenceSet,
     LogLine,
     Payload,
+    Resolved,
     Series,
     TextLines,
 )
@@ -23,6 +24,7 @@ from aiops_cli.domain.findings.baseline import departure, trend, usual
 from aiops_cli.domain.findings.memory_growth import find_ramp, still_grows
 from aiops_cli.domain.findings.recovery import episodes, suggest_rule
 from aiops_cli.domain.findings.signatures import SIGNATURES
+from aiops_cli.domain.trouble import TROUBLE
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 T0 = START.timestamp()
@@ -219,7 +221,8 @@ def test_a_crossing_on_a_schedule_is_a_rule_too_tight_unless_errors_rise() -> No
 
 
 def test_a_resolved_alert_counts_as_recovered() -> None:
-    assert [f.fault for f in found(case(status=AlertStatus.RESOLVED), "recovery")] == ["recovered"]
+    (finding,) = found(case(Resolved()), "recovery")
+    assert finding.fault == "recovered" and finding.evidence == ("E1",)
 
 
 def test_a_short_gap_does_not_split_an_episode() -> None:
@@ -246,6 +249,22 @@ def test_quiet_text_of_a_running_workload_shows_no_fault() -> None:
     assert [f.fault for f in found(well, "logs")] == ["no-fault-seen"]
     assert found(case(TextLines(("Status: Running", "Warning BackOff"))), "logs") == []
     assert found(case(TextLines(("listening on 8080",))), "logs") == []
+    assert found(case(TextLines(("web-1 0/1 Running 14 (2m ago)",))), "logs") == []
+    assert found(case(TextLines(("Status: Running", "WARN backlog growing"))), "logs") == []
+    assert found(case(TextLines(("Status: Running",), left_out=3)), "logs") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['level=error msg="payment refused"', '{"level": "error", "msg": "x"}', "2026-01-05 ERROR x", "ValueError: bad",
+     "Traceback (most recent call last):", "severity: fatal"],
+)  # fmt: skip
+def test_error_lines_are_known_in_the_usual_formats(line: str) -> None:
+    assert [f.fault for f in found(case(TextLines((line,))), "logs")] == ["application-error"]
+
+
+def test_no_line_that_names_a_cause_is_ever_the_one_left_out() -> None:
+    assert [row for row in LINES if not TROUBLE.search(row[1])] == []
 
 
 def test_robust_figures() -> None:

@@ -46,7 +46,9 @@ def decision(**changed: Any) -> Decision:
         (CALL, decision(), {}, "approved"),
         (CALL, None, {}, "approval-required"),
         (CALL, decision(answer=Answer.DENY), {}, "approval-required"),
-        (CALL, decision(), {"recorded": False}, "record-first"),
+        (CALL, decision(), {"unrecorded": "disk full"}, "record-first"),
+        (CALL, decision(), {"changed": "gone"}, "exact-call"),
+        (replace(CALL, occasion="another night"), decision(), {}, "exact-call"),
         (CALL, decision(digest="sha256:" + "0" * 64), {}, "exact-call"),
         (replace(CALL, arguments={"replicas": 7}), decision(), {}, "exact-call"),
         (replace(CALL, target="ledger-db"), decision(), {}, "exact-call"),
@@ -60,8 +62,8 @@ def decision(**changed: Any) -> Decision:
         (CALL, decision(), {"used": True}, "once"),
     ],
 )
-def test_what_passes_the_gate(call: EffectiveCall, given: Decision | None, state: dict[str, bool], rule: str) -> None:
-    ruling = judge(call, given, **{"recorded": True, "used": False, **state}, now=NOW)
+def test_what_passes_the_gate(call: EffectiveCall, given: Decision | None, state: dict[str, Any], rule: str) -> None:
+    ruling = judge(call, given, **state, now=NOW)
     assert ruling.rule == rule
     assert ruling.allowed is (rule == "approved")
     assert (ruling.permit is not None) is ruling.allowed
@@ -69,7 +71,7 @@ def test_what_passes_the_gate(call: EffectiveCall, given: Decision | None, state
 
 
 def test_a_permit_holds_the_call_that_was_judged() -> None:
-    ruling = judge(CALL, decision(), recorded=True, used=False, now=NOW)
+    ruling = judge(CALL, decision(), now=NOW)
     assert ruling.permit is not None and ruling.permit.call is CALL
 
 

@@ -69,3 +69,10 @@ def test_a_masked_recovery_keeps_its_measurement() -> None:
 
 def test_without_a_signal_nothing_can_be_said() -> None:
     assert not_measurable("no signal").outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_signal_that_was_good_before_says_nothing_about_the_action() -> None:
+    good = Reading(START, 0.3, 400.0, 3, 3)
+    result = conclude(SIGNAL, good, readings(*[0.3] * LONG))
+    assert result.outcome is Outcome.INCONCLUSIVE
+    assert "good before" in result.reason

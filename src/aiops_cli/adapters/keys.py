@@ -10,6 +10,10 @@ SERVICE = "aiops-cli"
 GEMINI_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 
+# What keyring raises while it looks for the backend that PYTHON_KEYRING_BACKEND or its configuration names.
+_BROKEN = (ImportError, AttributeError, RuntimeError, TypeError)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key and where it was found; `repr` and messages never hold the key itself."""
@@ -32,10 +36,13 @@ def find_key(provider: str, *, ask_keyring: bool = True) -> Key | None:
 
 def keyring_problem() -> str | None:
     """Why the keyring cannot be used here, or None when it can."""
-    import keyring
-    from keyring.backends.fail import Keyring as NoKeyring
+    try:
+        import keyring
+        from keyring.backends.fail import Keyring as NoKeyring
 
-    backend = keyring.get_keyring()
+        backend = keyring.get_keyring()
+    except _BROKEN as error:
+        return f"the keyring that is configured cannot be loaded: {error}"
     return "no keyring service is running on this machine" if isinstance(backend, NoKeyring) else None
 
 
@@ -70,11 +77,14 @@ def delete_key(provider: str) -> bool:
 
 
 def _from_keyring(provider: str) -> Key | None:
-    import keyring
-    from keyring.errors import KeyringError
-
     try:
-        value = keyring.get_password(SERVICE, provider)
-    except KeyringError:
+        import keyring
+        from keyring.errors import KeyringError
+
+        try:
+            value = keyring.get_password(SERVICE, provider)
+        except KeyringError:
+            return None
+    except _BROKEN:
         return None
     return Key(value, "keyring") if value else None

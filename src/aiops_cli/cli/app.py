@@ -1,10 +1,9 @@
 """The Typer app, and the one place where an error becomes a line and an exit code."""
 
+import errno
 import io
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -55,17 +54,8 @@ def _register() -> None:
 _register()
 
 
-def _raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """The first interruption ends the run in order; the record is then written without being disturbed again."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def main() -> NoReturn:
     """Run the command line and exit with a documented code."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, _raise_interrupt)
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, not a traceback.
@@ -80,6 +70,10 @@ def main() -> NoReturn:
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; nobody is left to tell.
         code = ExitCode.FAILED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT):
+            raise
+        code = _report(f"cannot write the output: {error.strerror}", None, ExitCode.FAILED)
     except Exception as error:
         code = _report_usage(error)
     try:

@@ -30,7 +30,12 @@ def list_incidents(
 ) -> None:
     """List incidents, the newest first."""
     from aiops_cli.cli.render import print_json, print_rows
+    from aiops_cli.domain.status import UNFINISHED, Status
+    from aiops_cli.errors import UnknownName
 
+    known = [*Status, UNFINISHED]
+    if status is not None and status not in known:
+        raise UnknownName("status", status, known)
     rows = _open().incidents(limit, status=status, service=service)
     if output is Output.JSON:
         print_json({"schema_version": 1, "incidents": [_row_data(row) for row in rows]})
@@ -38,7 +43,9 @@ def list_incidents(
     print_rows(
         ("id", "recorded", "status", "service", "what, and the fix"),
         [(r.id, f"{r.recorded_at:%Y-%m-%d %H:%M}", _status(r), r.service or "-", _what(r)) for r in rows],
-        empty="no incidents yet; `aiops replay payments-evening` makes one",
+        empty="no such incidents"
+        if status or service
+        else "no incidents yet; `aiops replay payments-evening` makes one",
     )
 
 
@@ -76,7 +83,7 @@ def show(
     if output is Output.JSON:
         print_json(data)
         return
-    print_lines(_page(row, data, history.open_actions(row.id)))
+    print_lines(_page(row, data, history.open_actions(row.id), history.facts(row.id)))
 
 
 def _status(row: "IncidentRow") -> str:
@@ -111,7 +118,7 @@ def _found_lines(found: "SimilarIncident") -> list[str]:
     ]
 
 
-def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str]) -> list[str]:
+def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str], facts: list[tuple[str, str]]) -> list[str]:
     """The incident as lines of plain text."""
     lines = [f"{row.id}  {row.title}", f"  {_status(row)} · {row.severity} · recorded {row.recorded_at:%Y-%m-%d %H:%M}"]
     if row.simulated:
@@ -120,6 +127,7 @@ def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str]) -> 
     lines += ["", "CAUSE", f"  {row.cause or 'not known'}"]
     diagnosis = data.get("diagnosis") or {}
     lines += [f"  {e['id']:<4} {e['entity']} {e['text']} ({e['source']})" for e in diagnosis.get("evidence", [])[:8]]
+    lines += [f"  {key:<9} {value}" for key, value in facts]
     log = data.get("self_healing_log") or []
     if log:
         lines += ["", "WHAT WAS TRIED"]

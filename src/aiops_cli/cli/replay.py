@@ -58,6 +58,7 @@ def replay(
         approve_simulated=approve_simulated,
         approval_file=approval_file,
         no_record=no_record,
+        with_past=True,
     )
     scene, observer = stage_scenario(world, seed)
     return run_all([observer.alert_group()], lambda _: scene, request)

@@ -1,7 +1,7 @@
 """Running incidents: what `triage` and `replay` have in common."""
 
-import contextlib
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +11,15 @@ from aiops_cli import __version__
 from aiops_cli.bootstrap import Scene, Settings, load_past, make_approver, make_model, open_store
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
+from aiops_cli.cli.start import signals_held
 from aiops_cli.config import find_home
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
 from aiops_cli.domain.incident import Incident
-from aiops_cli.errors import ExitCode, StoreError, UsageError
+from aiops_cli.errors import AiopsError, ExitCode, StoreError, UsageError
 from aiops_cli.ports import Approver, Gathered
 
 if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
-
     from aiops_cli.adapters.store.recorder import Recorder
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.telemetry.spans import Telemetry
@@ -51,6 +50,7 @@ class Request:
     approval_file: Path | None = None
     no_record: bool = False
     alert_on_stdin: bool = False
+    with_past: bool = False
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
     @property
@@ -69,17 +69,27 @@ def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene
         # The one way that the report, the panel and the prompt all know.
         os.environ["NO_COLOR"] = "1"
     documents: list[IncidentDocument] = []
+    failure: AiopsError | None = None
+    codes: set[ExitCode] = set()
     for group in groups[:MAX_INCIDENTS]:
-        incident, data = run_one(group, scene_of(group), request)
-        documents.append(data)
-        if incident.exit_code is ExitCode.INTERRUPTED:
+        try:
+            incident, data = run_one(group, scene_of(group), request)
+        except AiopsError as error:
+            # What was done before has to be told first.
+            failure = error
             break
-    if request.output is Output.JSON:
-        print_json(documents[0].model_copy(update={"others": documents[1:]}))
-    left = len(groups) - len(documents)
+        documents.append(data)
+        codes.add(ExitCode.INTERRUPTED if incident.interrupted else incident.exit_code)
+        if incident.interrupted:
+            break
+    left = [group.lead.name for group in groups[len(documents) :]]
+    if request.output is Output.JSON and documents:
+        print_json(documents[0].model_copy(update={"others": documents[1:], "not_looked_at": left}))
+    if failure is not None:
+        raise failure
     if left:
-        _say_left(groups[len(documents) :])
-    codes = {ExitCode(data.incident.exit_code) for data in documents}
+        _say_left(left)
+        codes.add(ExitCode.INCONCLUSIVE)
     return next(code for code in _WORST_FIRST if code in codes)
 
 
@@ -96,10 +106,10 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         actuator=scene.actuator,
         model=model,
         store=watchers.store,
-        approver=_approver(request),
+        approver=_approver(request, watchers),
         clock=scene.clock,
-        # Telemetry first, so that its times hold nobody else's; then the person, then the record.
-        bus=EventBus([watchers.telemetry, watchers.console, watchers.recorder]),
+        # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
+        bus=EventBus([watchers.telemetry, watchers.recorder, watchers.console]),
         runbooks=read_runbooks(),
     )
     options = pipeline.Options(
@@ -113,7 +123,8 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         incident = pipeline.run(group, kit, options)
     finally:
         watchers.console.close()
-    return incident, _finish(incident, scene, watchers, request)
+    with signals_held():
+        return incident, _finish(incident, scene, watchers, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,6 @@ class _Watchers:
     console: "Console"
     recorder: "Recorder"
     store: "SqlStore"
-    out: "RichConsole"
 
 
 def _watch(scene: Scene, request: Request) -> _Watchers:
@@ -133,50 +143,45 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
     from aiops_cli.adapters.ui.console import Console, make_console
 
     store = open_store(None if request.no_record else find_home())
-    if scene.scenario is not None:
+    if request.with_past and scene.scenario is not None:
         load_past(scene.scenario, store)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
     console = Console(out, err, report=request.output is Output.TEXT, quiet=request.quiet)
-    return _Watchers(Telemetry(__version__), console, Recorder(store), store, out)
+    return _Watchers(Telemetry(__version__), console, Recorder(store), store)
 
 
-def _approver(request: Request) -> Approver:
+def _approver(request: Request, watchers: _Watchers) -> Approver:
     return make_approver(
         approve_simulated=request.approve_simulated,
         approval_file=request.approval_file,
         plan_only=request.only_plans,
         alert_on_stdin=request.alert_on_stdin,
         timeout_s=request.settings["approval_timeout"].value,
+        shown=lambda: watchers.console.shown,
     )
 
 
 def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Request) -> IncidentDocument:
     """Put the telemetry into the record, and show it with where the record is."""
-    from aiops_cli.adapters.ui import blocks
-    from aiops_cli.adapters.ui.console import show
-
     simulated_s = (scene.clock.now() - incident.opened_at).total_seconds() if scene.observer.simulated else 0.0
     summary = watchers.telemetry.summary(simulated_s)
-    failure = watchers.recorder.failure
+    problem = "--no-record was given" if not watchers.store.keeps else None
     try:
         watchers.store.save(incident, summary)
         watchers.store.save_spans(incident.id, watchers.telemetry.rows())
     except StoreError as error:
-        failure = failure or error
+        # An earlier failure does not matter any more when the whole record could be written now.
+        problem = error.message
     watchers.store.close()
-    data = document(incident, summary).model_copy(update={"recorded": watchers.store.keeps and failure is None})
+    data = document(incident, summary).model_copy(update={"recorded": problem is None})
     if request.output is Output.TEXT:
-        with contextlib.suppress(OSError):
-            show(watchers.out, blocks.telemetry_block(summary))
-            show(watchers.out, blocks.saved_line(data, failure.message if failure else "--no-record was given"))
+        watchers.console.end(data, problem)
     return data
 
 
-def _say_left(groups: Sequence[AlertGroup]) -> None:
-    import sys
-
-    names = ", ".join(group.lead.name for group in groups[:5])
+def _say_left(names: Sequence[str]) -> None:
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
     print(
-        f"not looked at: {len(groups)} more alert groups ({names}); hand them over in a file of their own",
+        f"not looked at: {len(names)} more alert groups ({shown}); hand them over in a file of their own",
         file=sys.stderr,
     )

@@ -77,21 +77,26 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     import sys
 
     from aiops_cli.adapters.alerts import MAX_BYTES, read_alerts, read_free_text
+    from aiops_cli.bootstrap import known_services
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import BadInput
 
     if not argument.strip():
         raise BadInput("the alert is empty", hint=_GIVE)
     if argument == "-":
-        return read_alerts(sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", sanitize=sanitize)
+        return read_alerts(
+            sys.stdin.buffer.read(MAX_BYTES + 1), "standard input", sanitize=sanitize, known=known_services
+        )
     if argument.lstrip()[:1] in ("{", "["):
         return read_alerts(argument.encode("utf-8", "surrogateescape"), "the alert", sanitize=sanitize)
     shown = safe(argument, one_line=True, limit=120)
     if _exists(argument):
-        return read_alerts(_read_file(Path(argument), shown, MAX_BYTES + 1), shown, sanitize=sanitize)
+        return read_alerts(
+            _read_file(Path(argument), shown, MAX_BYTES + 1), shown, sanitize=sanitize, known=known_services
+        )
     if _looks_like_path(argument):
         raise BadInput(f"no such file: {shown}", hint=_GIVE)
-    return [read_free_text(argument, "the alert", sanitize=sanitize)]
+    return [read_free_text(argument, "the alert", sanitize=sanitize, known=known_services)]
 
 
 _GIVE = "give an alert file, - for standard input, or a sentence in quotes"

@@ -141,7 +141,7 @@ class Undo:
 class EffectiveCall:
     """The exact call: absolute arguments, the state it was computed on, and what a person has to know of it.
 
-    Only the first seven fields are what runs, and only they go into the digest; the rest is for reading.
+    What runs, on which state and for which firing of which alert goes into the digest; the rest is for reading.
     """
 
     action: str
@@ -156,6 +156,7 @@ class EffectiveCall:
     undo: Undo
     risk: Risk
     simulated: bool
+    occasion: str = ""
 
     @property
     def canonical(self) -> bytes:
@@ -169,6 +170,7 @@ class EffectiveCall:
             "arguments": dict(self.arguments),
             "preconditions": dict(self.preconditions),
             "command": self.command,
+            "occasion": self.occasion,
         }
         return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 

@@ -94,11 +94,12 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertGroup:
-    """Alerts that were notified together and are one incident."""
+    """Alerts that were notified together and are one incident; `left_out` more were in it and not sent."""
 
     source: str
     key: str
     alerts: tuple[Alert, ...]
+    left_out: int = 0
 
     def __post_init__(self) -> None:
         if not self.alerts:
@@ -147,6 +148,11 @@ class AlertGroup:
             "service": self.service,
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def occasion(self) -> str:
+        """This firing of this alert: an approval is for one, and not for the next one that looks alike."""
+        return f"{self.fingerprint}@{self.starts_at.isoformat() if self.starts_at else 'unknown'}"
 
     @property
     def text(self) -> str:

@@ -6,7 +6,6 @@ way to the same `Diagnosis`: `read` trusts nothing in the answer, and what it ca
 
 import json
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,6 +19,7 @@ from aiops_cli.domain.findings import Case, Exclusion, Finding, all_exclusions, 
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.trouble import TROUBLE
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 from aiops_cli.errors import ModelError
@@ -227,6 +227,9 @@ def _healthy(
     lead = benign[0]
     statements = tuple(dict.fromkeys(s for h in benign for s in h.statements))
     confidence = min(coverage_cap(case.evidence), 1 - math.exp(-sum(h.weight for h in benign) / 2))
+    if confidence < ASSUMED:
+        # Row B7 holds for good news too.
+        return _inconclusive(case, faults, exclusions)
     return Diagnosis(
         verdict=Verdict.HEALTHY,
         summary=f"{lead.phrase}; no failure that needs fixing: {'; '.join(statements[:3])}.",
@@ -382,7 +385,6 @@ class Prompt:
 _MAX_ITEMS = 80
 _MAX_ITEM_CHARS = 1_500
 _MAX_TEXT_LINES = 40
-_TROUBLE = re.compile(r"(?i)error|fail|exception|fatal|panic|refus|denied|timed? ?out|oom|kill|unavail|warn|not found")
 
 
 def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str], tried: Sequence[str]) -> Prompt:
@@ -441,7 +443,7 @@ def _excerpt(item: Evidence) -> list[str]:
     if not isinstance(item.payload, TextLines):
         return []
     lines = [line for line in item.payload.lines if line.strip()]
-    trouble = [line for line in lines[10:] if _TROUBLE.search(line)]
+    trouble = [line for line in lines[10:] if TROUBLE.search(line)]
     return list(dict.fromkeys([*lines[:10], *trouble]))[:_MAX_TEXT_LINES]
 
 
@@ -453,14 +455,24 @@ def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Co
     0.75 when the embedded reasoner blames something else.
     """
     answer = _parse_answer(text)
-    hypotheses, struck = _supported(answer, case.evidence, offline)
     verdict = answer.verdict
-    if verdict is Verdict.FAULT and not any(not h.fault.benign for h in hypotheses):
-        raise ModelError("the model blames a fault without citing any evidence", reason="unsupported")
     confidence = min(answer.confidence, coverage_cap(case.evidence))
+    hypotheses, struck = _supported(answer, case.evidence, offline)
     opinion = _compare(verdict, hypotheses, offline)
     if opinion.startswith("disagrees"):
         confidence = min(confidence, 0.75)
+    if verdict is Verdict.HEALTHY and (offline.verdict is Verdict.FAULT or confidence < ASSUMED):
+        # Calming words are what a planted log line would ask for: they do not take a measured fault away.
+        verdict = Verdict.INCONCLUSIVE
+    # Those that carry the verdict come first, and none is surer than the whole.
+    hypotheses = tuple(
+        replace(h, confidence=min(h.confidence, round(confidence, 3)))
+        for h in sorted(hypotheses, key=lambda h: h.fault.benign is (verdict is Verdict.FAULT))
+    )
+    if verdict is not Verdict.INCONCLUSIVE and not any(
+        h.fault.benign is not (verdict is Verdict.FAULT) for h in hypotheses
+    ):
+        raise ModelError(f"the model says {verdict} without citing any evidence for it", reason="unsupported")
     summary = safe(answer.summary, one_line=True)
     if verdict is Verdict.FAULT and confidence < ASSUMED:
         verdict, summary = Verdict.INCONCLUSIVE, f"cannot tell: the best guess is that {summary}"

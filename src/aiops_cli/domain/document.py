@@ -68,10 +68,14 @@ class AlertItem(_Part):
     labels: dict[str, str]
     starts_at: datetime | None
     ends_at: datetime | None
+    links: list[str]
 
 
 class AlertPart(_Part):
-    """The alert group as it was read; `condition` is what recovery is measured on, null when it is not known."""
+    """The alert group as it was read; `condition` is what recovery is measured on, null when it is not known.
+
+    `left_out` counts alerts of the group that its source did not send.
+    """
 
     source: str
     key: str
@@ -80,6 +84,7 @@ class AlertPart(_Part):
     summary: str
     annotations: dict[str, str]
     condition: str | None
+    left_out: int
     alerts: list[AlertItem]
 
 
@@ -362,6 +367,7 @@ class IncidentDocument(_Part):
     telemetry: TelemetryPart | None
     recorded: bool = True
     others: list["IncidentDocument"] = []
+    not_looked_at: list[str] = []
 
 
 def document(incident: Incident, telemetry: TelemetryPart | None = None) -> IncidentDocument:
@@ -417,6 +423,7 @@ def _alert(incident: Incident) -> AlertPart:
         status=group.status.value,
         summary=group.lead.summary,
         annotations=dict(group.lead.annotations),
+        left_out=group.left_out,
         condition=incident.signal.expression if incident.signal else group.lead.expression,
         alerts=[_alert_item(alert) for alert in group.alerts],
     )
@@ -428,6 +435,7 @@ def _alert_item(alert: Alert) -> AlertItem:
         status=alert.status.value,
         severity=alert.severity.value,
         labels=dict(alert.labels),
+        links=list(alert.links),
     )
 
 

@@ -62,14 +62,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class TextLines:
-    """Lines that a person handed over, as they are; `first_line` is 1 for the start of the file."""
+    """Lines that a person handed over, as they are; `left_out` more were not read or not kept."""
 
     lines: tuple[str, ...]
-    first_line: int = 1
+    left_out: int = 0
 
 
-Payload = Series | LogLine | ClusterEvent | Change | Call | TextLines
-P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, TextLines)
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The alert's own source says that it is over."""
+
+
+Payload = Series | LogLine | ClusterEvent | Change | Call | TextLines | Resolved
+P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, TextLines, Resolved)
 
 
 @dataclass(frozen=True, slots=True)

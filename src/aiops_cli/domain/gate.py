@@ -59,16 +59,27 @@ class Ruling:
     permit: Permit | None = None
 
 
-def judge(call: EffectiveCall, decision: Decision | None, *, recorded: bool, used: bool, now: datetime) -> Ruling:
-    """Decide on `call` as it would run now, given the recorded decision about it.
+def judge(
+    call: EffectiveCall,
+    decision: Decision | None,
+    *,
+    now: datetime,
+    used: bool = False,
+    unrecorded: str | None = None,
+    changed: str | None = None,
+) -> Ruling:
+    """Decide on `call` as it would run now, given the decision about it.
 
-    `recorded` says that the decision is in the store, `used` that an approval with this token has already run. The call
-    is the one computed just before execution: if the world moved since the person looked, its digest differs.
+    The call is the one computed just before execution: if the world moved since the person looked, its digest differs;
+    `changed` says why no call can be computed any more. `unrecorded` says why the decision is not in the store, `used`
+    that an approval with this token has already run.
     """
     if decision is None or decision.answer is not Answer.APPROVE:
         return Ruling(False, decision.reason if decision else "nobody decided", "approval-required")
-    if not recorded:
-        return Ruling(False, "the decision could not be recorded", "record-first")
+    if unrecorded is not None:
+        return Ruling(False, f"the decision could not be recorded: {unrecorded}", "record-first")
+    if changed is not None:
+        return Ruling(False, f"the target changed: {changed}", "exact-call")
     if decision.digest != call.digest:
         return Ruling(False, f"approved was {decision.digest[:19]}…, it would now be {call.digest[:19]}…", "exact-call")
     if decision.method is Method.SIMULATED and not call.simulated:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from aiops_cli.domain.action import EffectiveCall, Proposal
-from aiops_cli.domain.alert import AlertGroup, Signal
+from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.gate import Decision, Ruling
@@ -40,6 +40,7 @@ class Attempt:
     state: ActionState = ActionState.NOT_RUN
     detail: str = ""
     acted_at: datetime | None = None
+    before: Reading | None = None
     verification: Verification | None = None
     finished_at: datetime | None = None
 
@@ -55,6 +56,8 @@ class Attempt:
             return self.verification.outcome.value
         if self.state is not ActionState.NOT_RUN:
             return f"action_{self.state.value}"
+        if self.ruling is not None and self.ruling.allowed and self.detail:
+            return "not_needed"
         if self.decision is None:
             return "not_decided"
         return "denied" if self.ruling is not None and not self.ruling.allowed else "approved"
@@ -105,6 +108,7 @@ class Incident:
     mitigated_at: datetime | None = None
     closed_at: datetime | None = None
     note: str = ""
+    interrupted: bool = False
 
     def advance(self, to: Stage) -> None:
         """Move to the next stage. A step out of order is our bug: RuntimeError."""

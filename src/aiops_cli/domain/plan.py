@@ -12,7 +12,7 @@ from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.baseline import latest, usual
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
-from aiops_cli.domain.verification import HOLD_S
+from aiops_cli.domain.verification import HOLD_S, recovery_threshold
 from aiops_cli.domain.vocabulary import METRICS, Metric
 from aiops_cli.errors import ActionRefused
 
@@ -73,7 +73,8 @@ def describe_success(signal: Signal | None) -> str:
     if signal is None:
         return "cannot be measured: no signal is bound to this alert"
     back = "<" if signal.comparison == ">" else ">"
-    return f"{signal.metric} {back} {signal.threshold:g} {signal.unit} for {HOLD_S / 60:.0f} min, with traffic"
+    limit = f"{recovery_threshold(signal):.3g} {signal.unit}".strip()
+    return f"{signal.metric} {back} {limit} for {HOLD_S / 60:.0f} min, with traffic and all replicas up"
 
 
 def _name(proposal: Proposal) -> str:

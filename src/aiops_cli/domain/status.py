@@ -29,6 +29,10 @@ NEXT: Mapping[Stage, frozenset[Stage]] = {
 }
 
 
+# How the history shows a run whose process is gone: it neither ended nor goes on.
+UNFINISHED = "unfinished"
+
+
 class Status(StrEnum):
     """How an incident stands. A rejected or failed action can never be `RECOVERED`: only a measurement is."""
 

@@ -42,14 +42,18 @@ class Verification:
         return replace(self, outcome=Outcome.MASKED, reason=reason)
 
 
+def recovery_threshold(signal: Signal) -> float:
+    """What the signal has to be better than to count as back: a tenth beyond the alert's own threshold."""
+    return signal.threshold * _MARGIN if signal.comparison == ">" else signal.threshold / _MARGIN
+
+
 def is_good(signal: Signal, before: Reading, reading: Reading) -> str | None:
     """None when the reading counts as healthy, else the reason why it does not."""
     if reading.value is None:
         return "the signal vanished"
     if reading.up < reading.expected:
         return f"only {reading.up} of {reading.expected} replicas are up"
-    margin = signal.threshold * _MARGIN if signal.comparison == ">" else signal.threshold / _MARGIN
-    if replace(signal, threshold=margin).breached(reading.value):
+    if replace(signal, threshold=recovery_threshold(signal)).breached(reading.value):
         return f"{signal.metric} is {reading.value:.3g} {signal.unit}".rstrip()
     if before.traffic_rps and (reading.traffic_rps or 0.0) < before.traffic_rps * _LEAST_TRAFFIC_SHARE:
         return f"traffic is {reading.traffic_rps or 0:.0f}/s of {before.traffic_rps:.0f}/s before"
@@ -72,12 +76,18 @@ def has_held(signal: Signal, before: Reading, samples: Sequence[Reading]) -> boo
 
 
 def conclude(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Verification:
-    """Turn readings taken after an action into an outcome; no readings, or only vanished ones, are inconclusive."""
+    """Turn readings taken after an action into an outcome.
+
+    No readings or only vanished ones are inconclusive, and so is a signal that was already good `before`.
+    """
     if not samples or all(reading.value is None for reading in samples):
         return Verification(
             Outcome.INCONCLUSIVE, "the signal could not be measured", signal, before, None, tuple(samples)
         )
     last = samples[-1]
+    if before.value is not None and is_good(signal, before, before) is None:
+        reason = "the signal was good before the action too, so it cannot say whether the action helped"
+        return Verification(Outcome.INCONCLUSIVE, reason, signal, before, last, tuple(samples))
     first = held_since(signal, before, samples)
     if first is not None and has_held(signal, before, samples):
         took = (first.at - before.at).total_seconds()

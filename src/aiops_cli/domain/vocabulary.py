@@ -45,6 +45,21 @@ METRICS = {
 }
 
 
+# Words by which an alert speaks of a metric (search terms of domain/memory.py): the alert of a monitoring system is
+# measured on a rule of another name only when both speak of the same symptom.
+SYMPTOM_WORDS = {
+    Metric.LATENCY_P95: frozenset(
+        ["latency", "slow", "slowness", "slowly", "respon", "response", "p95", "p99", "duration", "timeout", "delay"]
+    ),
+    Metric.ERRORS: frozenset(
+        ["error", "errors", "5xx", "500", "502", "503", "504", "fail", "failure", "failur", "exception"]
+    ),
+    Metric.TRAFFIC: frozenset(["traffic", "request", "throughput", "rps"]),
+    Metric.MEMORY: frozenset(["memory", "oom", "heap", "rss"]),
+    Metric.UTILIZATION: frozenset(["utilization", "saturation", "capacity", "worker"]),
+}
+
+
 class FaultClass(StrEnum):
     """What kind of thing is wrong. The benign ones say that nothing needs fixing."""
 

@@ -28,12 +28,15 @@ def parse(data: Any) -> list[AlertGroup]:
         return []
     key = data.get("groupKey")
     # Alertmanager before 0.6 sent a number.
-    return [AlertGroup("alertmanager", str(key) if isinstance(key, int) else read_text(key, "groupKey"), tuple(alerts))]
+    name = str(key) if isinstance(key, int) else read_text(key, "groupKey")
+    truncated = data.get("truncatedAlerts")
+    left_out = truncated if isinstance(truncated, int) and 0 < truncated < 1_000_000 else 0
+    return [AlertGroup("alertmanager", name, tuple(alerts), left_out)]
 
 
 def _alert(item: Any, where: str) -> Alert:
     item = read_object(item, where)
-    labels = read_map(item.get("labels"), f"{where}.labels")
+    labels = read_map(item.get("labels"), f"{where}.labels", one_line=True)
     if not labels:
         raise BadInput(f"{where} has no labels", hint="each alert of a webhook carries its labels")
     status = item.get("status", "firing")

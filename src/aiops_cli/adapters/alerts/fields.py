@@ -12,16 +12,17 @@ _MAX_VALUE = 4_000
 _MAX_ALERTS = 1_000
 
 
-def read_map(value: Any, what: str) -> dict[str, str]:
-    """A map of strings, safe to show. Raises BadInput when it is anything else."""
+def read_map(value: Any, what: str, *, one_line: bool = False) -> dict[str, str]:
+    """A map of strings, safe to show. Raises BadInput when it is anything else.
+
+    `one_line` is for labels: a line break in a name could pass for a line of the report.
+    """
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise BadInput(f"{what} must be an object of strings", hint="see docs/guides/alerts.md in the repository")
     return {
-        safe(str(key), one_line=True, limit=200): safe(
-            inner if isinstance(inner, str) else str(inner), limit=_MAX_VALUE
-        )
+        safe(str(key), one_line=True, limit=200): safe(str(inner), one_line=one_line, limit=_MAX_VALUE)
         for key, inner in value.items()
     }
 
@@ -65,9 +66,12 @@ def read_time(value: Any, what: str) -> datetime | None:
         shown = safe(value, one_line=True, limit=40)
         raise BadInput(f"{what} is not a time: {shown!r}", hint="expected is 2026-11-20T03:08:00Z") from error
     # Go prints its zero time where there is no end yet.
-    if at.year < 1970:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return bounded_time(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def bounded_time(at: datetime | None) -> datetime | None:
+    """The time, or None for one that no clock shows: before 1970, or so late that a zone would carry it too far."""
+    return at if at is not None and 1970 <= at.year <= 9000 else None
 
 
 def alert_of(

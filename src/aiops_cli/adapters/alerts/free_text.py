@@ -1,6 +1,7 @@
 """An alert in a person's words: the first name that looks like a workload's is taken for the service."""
 
 import re
+from collections.abc import Collection
 
 from aiops_cli.domain.alert import Alert, AlertGroup, Severity
 
@@ -47,17 +48,22 @@ _NOT_NAMES = frozenset(
         "issue",
     ]
 )
+_PROSE = re.compile(r"(?:high|low|p\d+|error|latency|non|re|pre|multi|slow|long|short|half|self|well)-", re.I)
 _SEVERE = re.compile(r"\b(critical|outage|down|sev ?1|p1)\b", re.I)
 
 
-def parse(text: str) -> AlertGroup:
-    """One alert whose name is the first line. Severity is critical only when the text says so, else unknown."""
+def parse(text: str, known: Collection[str] = ()) -> AlertGroup:
+    """One alert whose name is the first line. Severity is critical only when the text says so, else unknown.
+
+    A service that is `known` and named in the text is meant; else the first word that looks like a workload's name.
+    """
     first = " ".join(text.splitlines()[0].split())
     name = first if len(first) <= _TITLE_CHARS else first[: _TITLE_CHARS - 1] + "…"
     alert = Alert(
         name=name,
         severity=Severity.CRITICAL if _SEVERE.search(text) else Severity.UNKNOWN,
-        service=find_name(text),
+        service=next((name for name in known if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)), None)
+        or find_name(text),
         summary=" ".join(text.split()),
     )
     return AlertGroup("text", name, (alert,))
@@ -67,6 +73,6 @@ def find_name(text: str) -> str | None:
     """The workload that a sentence is about, or None."""
     for pattern in (_KEBAB, _AFTER_KIND):
         for match in pattern.finditer(text):
-            if match[1].lower() not in _NOT_NAMES:
+            if match[1].lower() not in _NOT_NAMES and not _PROSE.match(match[1]):
                 return match[1].rstrip(".")
     return None

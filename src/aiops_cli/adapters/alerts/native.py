@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from aiops_cli.adapters.alerts.fields import read_list, read_map
+from aiops_cli.adapters.alerts.fields import bounded_time, read_list, read_map
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, find_service, read_severity
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.validation import first_problem
@@ -57,7 +57,7 @@ def _alert(item: Any, where: str) -> Alert:
         field = safe(problem.field, one_line=True, limit=80)
         message = f"read as aiops JSON, but {where}{field}: {problem.message}"
         raise BadInput(message, hint="see docs/guides/alerts.md in the repository for the formats") from error
-    labels = read_map(read.labels, "labels")
+    labels = read_map(read.labels, "labels", one_line=True)
     return Alert(
         name=safe(read.name, one_line=True),
         status=AlertStatus(read.status),
@@ -67,8 +67,8 @@ def _alert(item: Any, where: str) -> Alert:
         summary=safe(read.summary, one_line=True),
         labels=labels,
         annotations=read_map(read.annotations, "annotations"),
-        starts_at=read.starts_at,
-        ends_at=read.ends_at,
+        starts_at=bounded_time(read.starts_at),
+        ends_at=bounded_time(read.ends_at),
         expression=safe(read.expression, one_line=True) if read.expression else None,
         links=tuple(safe(link, one_line=True) for link in read.links),
     )

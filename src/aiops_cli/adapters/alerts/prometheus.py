@@ -36,7 +36,7 @@ def _alert(item: Any, where: str) -> Alert | None:
     item = read_object(item, where)
     if item.get("state") == "pending":
         return None
-    labels = read_map(item.get("labels"), f"{where}.labels")
+    labels = read_map(item.get("labels"), f"{where}.labels", one_line=True)
     annotations = read_map(item.get("annotations"), f"{where}.annotations")
     at = read_time(item.get("activeAt"), f"{where}.activeAt")
     return alert_of(labels, annotations, AlertStatus.FIRING, at, None, (annotations.get("runbook_url", ""),))

@@ -1,6 +1,7 @@
 """From bytes to alert groups: decoding, bounds, and which parser takes it."""
 
 import json
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from aiops_cli.adapters.alerts import alertmanager, free_text, native, prometheus
@@ -25,15 +26,19 @@ class _Parser(Protocol):
 _PARSERS: tuple[_Parser, ...] = (alertmanager, prometheus, native)
 
 
-def read_alerts(raw: bytes, name: str, *, sanitize: bool = False) -> list[AlertGroup]:
+def read_alerts(
+    raw: bytes, name: str, *, sanitize: bool = False, known: Callable[[], Collection[str]] = tuple
+) -> list[AlertGroup]:
     """Read whatever `raw` is, worst group first. `name` is the file's name for messages.
+
+    `known` gives names of services that a sentence may be about; it is asked for only when there is a sentence.
 
     Raises BadInput with one line and a hint when it is empty, too large, not UTF-8, cut off, nested too deep, of an
     unknown shape, or when it holds terminal control characters and `sanitize` is not set.
     """
     text = _decode(raw, name)
     if text.lstrip()[:1] not in ("{", "["):
-        return [read_free_text(text, name, sanitize=sanitize)]
+        return [read_free_text(text, name, sanitize=sanitize, known=known)]
     data = _parse_json(text, name)
     _check_strings(data, name, sanitize)
     parser = next((parser for parser in _PARSERS if parser.matches(data)), None)
@@ -45,12 +50,14 @@ def read_alerts(raw: bytes, name: str, *, sanitize: bool = False) -> list[AlertG
     return worst_first(groups)
 
 
-def read_free_text(text: str, name: str, *, sanitize: bool = False) -> AlertGroup:
+def read_free_text(
+    text: str, name: str, *, sanitize: bool = False, known: Callable[[], Collection[str]] = tuple
+) -> AlertGroup:
     """An alert in a person's words. Raises BadInput when there are none."""
     if not text.strip():
         raise BadInput(f"{name} is empty", hint="give an alert file, - for standard input, or a sentence in quotes")
     _check_text(text, name, sanitize)
-    return free_text.parse(safe(text.strip(), limit=free_text.MAX_CHARS))
+    return free_text.parse(safe(text.strip(), limit=free_text.MAX_CHARS), known())
 
 
 def _decode(raw: bytes, name: str) -> str:
@@ -77,6 +84,8 @@ def _parse_json(text: str, name: str) -> Any:
         cut_off = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
         hint = f"is it the whole file? It ends after {len(text.encode())} bytes" if cut_off else "is it the right file?"
         raise BadInput(f"cannot read {name}: line {error.lineno}, column {error.colno}: {reason}", hint=hint) from error
+    except ValueError as error:
+        raise BadInput(f"cannot read {name}: a number in it is too long", hint="is it the right file?") from error
     except RecursionError as error:
         raise BadInput(f"cannot read {name}: it is nested too deep", hint="an alert is a few levels deep") from error
 

@@ -1,13 +1,16 @@
 """Evidence that a person hands over: files and folders of kubectl text, logs, YAML and JSON, read within bounds."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.trouble import TROUBLE_BYTES
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
 
@@ -18,58 +21,101 @@ _MAX_LINE_CHARS = 2_000
 _HEAD_LINES = 2_000
 _TAIL_LINES = 2_000
 _MAX_TROUBLE_LINES = 2_000
-_TROUBLE = re.compile(rb"(?i)error|fail|exception|fatal|panic|refus|denied|timed? ?out|oom|killed|unavailable|warn")
+# Of all files together: what the lanes read in two seconds.
+_MAX_LINES = 100_000
 _NAMED = re.compile(r"^\s{0,4}\"?[Nn]ame\"?:\s+\"?([a-z0-9][a-z0-9.-]{1,80})\"?,?\s*$")
 _NUL_PROBE = 8_000
 
 
 def read_handed_over(paths: Sequence[Path]) -> Gathered:
-    """Read every file below `paths`. What cannot be read is in the ledger as failed, with the reason.
+    """Read every file below `paths`. What cannot be read, or not whole, is in the ledger with the reason.
 
     Raises BadInput when a path that was named does not exist, or when there are too many files.
     """
-    files = list(_files(paths))
-    if len(files) > _MAX_FILES:
-        raise BadInput(f"--evidence names {len(files)} files, more than {_MAX_FILES}", hint="name a smaller folder")
     items: list[Evidence] = []
     ledger: list[Coverage] = []
-    for path in files:
-        name = f"file:{safe(path.name, one_line=True, limit=80)}"
+    room = _MAX_LINES
+    files = list(islice(_files(paths), _MAX_FILES + 1))
+    if len(files) > _MAX_FILES:
+        raise BadInput(f"--evidence names more than {_MAX_FILES} files", hint="name a smaller folder")
+    for path, shown in files:
+        name = f"file:{safe(shown, one_line=True, limit=120)}"
         try:
-            lines = _read_lines(path)
+            lines, whole = _read_lines(path, room)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             ledger.append(Coverage(name, CoverageStatus.FAILED, reason or "unreadable", cannot="what it says"))
             continue
-        status = CoverageStatus.CHECKED if lines else CoverageStatus.EMPTY
-        ledger.append(Coverage(name, status, "handed over", len(lines)))
+        room -= len(lines)
+        ledger.append(_row(name, lines, whole))
         if lines:
-            items.append(Evidence("", name, _entity(lines), None, _describe(path, lines), TextLines(tuple(lines))))
+            text = TextLines(tuple(lines), whole - len(lines))
+            items.append(Evidence("", name, _entity(lines), None, f"{name[5:]}: {len(lines)} lines", text))
+    ledger += [_nothing_in(path) for path in paths if path.is_dir() and not any(path in p.parents for p, _ in files)]
     return Gathered(tuple(items), tuple(ledger))
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def _row(name: str, lines: Sequence[str], whole: int) -> Coverage:
+    if not lines:
+        return Coverage(name, CoverageStatus.EMPTY, "handed over")
+    left = whole - len(lines)
+    detail = f"handed over, {len(lines)} of {whole} lines read" if left else "handed over"
+    return Coverage(
+        name, CoverageStatus.CHECKED, detail, len(lines), f"what the other {left} lines say" if left else ""
+    )
+
+
+def _nothing_in(path: Path) -> Coverage:
+    name = f"file:{safe(path.name, one_line=True, limit=120)}/"
+    return Coverage(name, CoverageStatus.EMPTY, "no file in it that is not hidden")
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Files with the name to show: below a folder its relative path. Hidden files and folders are passed over."""
     for path in paths:
-        if not path.exists():
-            raise BadInput(f"--evidence: no file or folder {safe(str(path), one_line=True)!r}", hint="check the path")
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-        else:
-            yield path
+        if not _exists(path):
+            shown = safe(str(path), one_line=True, limit=120)
+            raise BadInput(f"--evidence: no file or folder {shown!r}", hint="check the path")
+        if not path.is_dir():
+            yield path, path.name
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(name for name in names if not name.startswith(".")):
+                found = Path(folder) / name
+                if found.is_file():
+                    yield found, str(found.relative_to(path))
 
 
-def _read_lines(path: Path) -> list[str]:
-    """Lines of a text file, bounded. Raises ValueError for what is not text, OSError for what cannot be read."""
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _read_lines(path: Path, room: int) -> tuple[list[str], int]:
+    """Lines of a text file, bounded, and how many there are. Raises ValueError for what is not text, or OSError."""
+    if not path.is_file() and not str(path).startswith("/dev/fd/"):
+        raise ValueError("not a file")
     with path.open("rb") as file:
         raw = file.read(_MAX_FILE_BYTES + 1)
     if b"\0" in raw[:_NUL_PROBE]:
         raise ValueError("binary, not text")
     lines = raw[:_MAX_FILE_BYTES].splitlines()
+    whole = len(lines) + (len(raw) > _MAX_FILE_BYTES)
     if len(lines) > _HEAD_LINES + _TAIL_LINES:
-        middle = [line for line in lines[_HEAD_LINES:-_TAIL_LINES] if _TROUBLE.search(line[:_MAX_LINE_CHARS])]
+        middle = [line for line in lines[_HEAD_LINES:-_TAIL_LINES] if TROUBLE_BYTES.search(line[:_MAX_LINE_CHARS])]
         lines = [*lines[:_HEAD_LINES], *middle[:_MAX_TROUBLE_LINES], *lines[-_TAIL_LINES:]]
-    shown = [safe(line[:_MAX_LINE_CHARS].decode("utf-8", "replace")).rstrip() for line in lines]
-    return shown if any(shown) else []
+    shown = [part for line in lines for part in _parts(line)][: max(0, room)]
+    return (shown, max(whole, len(shown))) if any(shown) else ([], 0)
+
+
+def _parts(line: bytes) -> Iterator[str]:
+    """A line, and one that is too long in pieces that overlap a little, so that no word is lost at a cut."""
+    for start in range(0, max(1, min(len(line), _MAX_LINE_CHARS * 50)), _MAX_LINE_CHARS - 100):
+        if start == 0 or TROUBLE_BYTES.search(line[start : start + _MAX_LINE_CHARS]):
+            yield safe(line[start : start + _MAX_LINE_CHARS].decode("utf-8", "replace")).rstrip()
 
 
 def _entity(lines: Sequence[str]) -> str:
@@ -79,10 +125,6 @@ def _entity(lines: Sequence[str]) -> str:
         if match:
             return match[1]
     return ""
-
-
-def _describe(path: Path, lines: Sequence[str]) -> str:
-    return f"{safe(path.name, one_line=True, limit=80)}: {len(lines)} lines"
 
 
 class NothingObserver:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
@@ -36,7 +36,9 @@ class Database:
             _prepare_file(path)
             # No pool: a run writes a few times, and a file that is only open while it is used is never left open.
             options = {"timeout": _LOCK_TIMEOUT_S}
-            self._engine = create_engine(f"sqlite:///{path}", connect_args=options, poolclass=NullPool)
+            self._engine = create_engine(
+                URL.create("sqlite", database=str(path)), connect_args=options, poolclass=NullPool
+            )
             self.place = str(path)
         self.keeps = home is not None
         event.listen(self._engine, "connect", _configure)
@@ -79,9 +81,15 @@ _HOME_HINT = "set AIOPS_HOME to a folder that you own, or use --no-record to dia
 
 
 def _prepare_file(path: Path) -> None:
-    """Make the file 0600 before SQLite would make it with the umask's mode."""
+    """Make the file 0600 before SQLite would make it with the umask's mode, and bring an older one to it."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(descriptor).st_uid != os.geteuid():
+                raise StoreError(f"the incident store {path} belongs to another user", hint=_HOME_HINT)
+            os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StoreError(f"cannot open the incident store {path}: {error.strerror}", hint=_HOME_HINT) from error
 

@@ -13,7 +13,7 @@ from aiops_cli.adapters.store import index, migrations, tables
 from aiops_cli.adapters.store.engine import Database, find_number, name_of, parse_time
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.memory import SimilarIncident
-from aiops_cli.domain.status import Status
+from aiops_cli.domain.status import UNFINISHED, Status
 from aiops_cli.errors import UnknownName
 
 # One word in common is chance; three are a likeness.
@@ -70,21 +70,20 @@ class History:
         self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int
     ) -> list[SimilarIncident]:
         """Past incidents like this one: the same fingerprint or alert on the same service first, then by words."""
+        table = tables.incident.c
+        ended = (table.simulated == simulated) & (table.status != Status.RUNNING)
+        alike = (table.fingerprint == group.fingerprint) | (
+            (table.alert == group.lead.name) & (table.service == group.service)
+        )
         with self._database.read() as connection:
-            hits, _ = index.search(connection, group.text, limit=50)
+            hits, _ = index.search(connection, group.text, 50, among=select(table.number).where(ended))
             by_words = {hit.number: hit for hit in hits}
-            exact = select(tables.incident.c.number).where(
-                (tables.incident.c.fingerprint == group.fingerprint)
-                | ((tables.incident.c.alert == group.lead.name) & (tables.incident.c.service == group.service))
-            )
-            numbers = {*by_words, *connection.scalars(exact.order_by(tables.incident.c.number.desc()).limit(50))}
-            rows = connection.execute(select(tables.incident).where(tables.incident.c.number.in_(numbers)))
-            past = [row for row in rows if bool(row.simulated) == simulated and row.status != Status.RUNNING]
-            found = [
-                _similar(row, group, by_words.get(row.number)) for row in past if name_of(row.number) not in exclude
-            ]
-        alike = [s for s in found if s.exact or (s.service and s.service == group.service) or s.words >= _LEAST_WORDS]
-        return _distinct(sorted(alike, key=lambda s: (not s.exact, -s.score, s.id)))[:limit]
+            exact = select(table.number).where(ended, alike).order_by(table.number.desc()).limit(50)
+            numbers = {*by_words, *connection.scalars(exact)}
+            rows = list(connection.execute(select(tables.incident).where(table.number.in_(numbers))))
+        found = [_similar(row, group, by_words.get(row.number)) for row in rows if name_of(row.number) not in exclude]
+        alike_enough = [s for s in found if s.exact or s.service == group.service or s.words >= _LEAST_WORDS]
+        return _distinct(sorted(alike_enough, key=lambda s: (not s.exact, -s.score, s.id)))[:limit]
 
     def search(self, query: str, limit: int) -> tuple[list[SimilarIncident], dict[str, str]]:
         """Incidents by words, best first, and the spelling corrections that were made."""
@@ -114,15 +113,24 @@ class History:
                 last = connection.scalar(select(func.max(tables.incident.c.number)))
                 raise UnknownName("incident", incident_id, [name_of(last)] if last else [])
             data = json.loads(row.document)
+            data["incident"]["status"] = _honest_status(row)
             return _listed(row), data
 
     def open_actions(self, incident_id: str) -> list[str]:
-        """Actions that were begun and never settled: nobody knows whether they took effect."""
+        """Actions that were begun by a run that is gone and never settled: nobody knows whether they took effect."""
+        if self.show(incident_id)[0].status == Status.RUNNING:
+            return []
         query = select(tables.action.c.name, tables.action.c.target).where(
             tables.action.c.incident == find_number(incident_id), tables.action.c.state == "executing"
         )
         with self._database.read() as connection:
             return [f"{row.name} {row.target}" for row in connection.execute(query)]
+
+    def facts(self, incident_id: str) -> list[tuple[str, str]]:
+        """The short-term facts that a run noted, in their order."""
+        query = select(tables.fact.c.key, tables.fact.c.value).where(tables.fact.c.incident == find_number(incident_id))
+        with self._database.read() as connection:
+            return [(row.key, row.value) for row in connection.execute(query.order_by(tables.fact.c.id))]
 
     def count(self) -> int:
         """How many incidents there are."""
@@ -193,7 +201,7 @@ def _listed(row: Row[Any]) -> IncidentRow:
 def _honest_status(row: Row[Any]) -> str:
     """A run whose process is gone did not end: say so instead of `running`."""
     if row.status == Status.RUNNING and row.pid is not None and not _alive(row.pid):
-        return "unfinished"
+        return UNFINISHED
     return str(row.status)
 
 

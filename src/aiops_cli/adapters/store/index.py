@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from aiops_cli.adapters.store.tables import incident, post, term
 from aiops_cli.domain.memory import impacts, inverse_document_frequency, terms
@@ -75,8 +75,13 @@ class Hit:
     matched: tuple[str, ...]
 
 
-def search(connection: Connection, query: str, limit: int) -> tuple[list[Hit], dict[str, str]]:
-    """Rank incidents by the query's words; returns the best `limit`, and the spelling corrections that were made."""
+def search(
+    connection: Connection, query: str, limit: int, among: Select[tuple[int]] | None = None
+) -> tuple[list[Hit], dict[str, str]]:
+    """Rank incidents by the query's words; returns the best `limit`, and the spelling corrections that were made.
+
+    `among` selects the numbers of the incidents that may be found; all of them when it is None.
+    """
     wanted = list(dict.fromkeys(terms(query)))[:_MAX_QUERY_TERMS]
     if not wanted:
         return [], {}
@@ -89,10 +94,16 @@ def search(connection: Connection, query: str, limit: int) -> tuple[list[Hit], d
     for taken in corrected.values():
         row = connection.execute(select(term).where(term.c.text == taken)).one()
         found.setdefault(taken, (row.id, row.documents))
-    return _rank(connection, found, total, limit), corrected
+    return _rank(connection, found, total, limit, among), corrected
 
 
-def _rank(connection: Connection, found: Mapping[str, tuple[int, int]], total: int, limit: int) -> list[Hit]:
+def _rank(
+    connection: Connection,
+    found: Mapping[str, tuple[int, int]],
+    total: int,
+    limit: int,
+    among: Select[tuple[int]] | None,
+) -> list[Hit]:
     scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
     read = 0
     for text, (term_id, documents) in sorted(found.items(), key=lambda row: row[1][1]):
@@ -100,6 +111,8 @@ def _rank(connection: Connection, found: Mapping[str, tuple[int, int]], total: i
             break
         idf = inverse_document_frequency(total, documents)
         rows = select(post.c.incident, post.c.impact).where(post.c.term == term_id).order_by(post.c.incident.desc())
+        if among is not None:
+            rows = rows.where(post.c.incident.in_(among))
         for row in connection.execute(rows.limit(_POSTINGS_READ - read)):
             scores[row.incident][text] = idf * row.impact
             read += 1

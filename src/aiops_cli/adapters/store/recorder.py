@@ -18,11 +18,12 @@ from aiops_cli.events import (
 
 
 class Recorder:
-    """Writes the incident at every turn. `failure` is the first error, after which no action is possible anyway."""
+    """Writes the incident at every turn. An error here is passed over: the next turn writes all of it again, the end
+    of the run says whether the last one succeeded, and the gate records decisions and actions for itself.
+    """
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
-        self.failure: StoreError | None = None
 
     def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
         """Take an event."""
@@ -40,8 +41,8 @@ class Recorder:
                     self._save(incident)
                 case _:
                     pass
-        except StoreError as error:
-            self.failure = self.failure or error
+        except StoreError:
+            return
 
     def _save(self, incident: Incident) -> None:
         self._store.save(incident)

@@ -44,5 +44,6 @@ def _price(model: str, call: Mapping[str, Any]) -> float | None:
     provider = _PROVIDERS.get(str(call.get("gen_ai.provider.name")))
     try:
         return float(calc_price(usage, model, provider_id=provider).total_price)
-    except LookupError:
+    except (LookupError, ValueError):
+        # An unknown model, or counts of tokens that cannot be: either way there is no price to tell.
         return None

@@ -15,7 +15,7 @@ import stat
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,15 +56,21 @@ class SimulatedApprover:
 
 
 class TerminalApprover:
-    """Asks on the terminal with questionary; default No. `timeout_s` without an answer is No."""
+    """Asks on the terminal with questionary; default No. `timeout_s` without an answer is No.
 
-    def __init__(self, timeout_s: float, *, from_tty: bool = False) -> None:
+    `shown` gives the digest of the call whose panel was drawn last: without the panel nobody is asked.
+    """
+
+    def __init__(self, timeout_s: float, shown: Callable[[], str | None], *, from_tty: bool = False) -> None:
         self._timeout_s = timeout_s
+        self._shown = shown
         self._from_tty = from_tty
 
     def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
         """The person's answer."""
         answer, interrupted = Answer.DENY, False
+        if self._shown() != call.digest:
+            return _decision(call, answer, Method.PROMPT, "the call could not be shown, so nobody was asked")
         try:
             with _terminal(self._from_tty) as stream:
                 typed = self._ask(stream)
@@ -170,7 +176,8 @@ class FileApprover:
                 call, Answer.DENY, Method.FILE, f"the approval file names {named}, and this call is {call.digest}"
             )
         decision = _decision(call, Answer.APPROVE, Method.FILE, f"named in {self._path.name}", by=found["by"])
-        token = hashlib.sha256(raw + call.digest.encode()).hexdigest()
+        # What makes it this approval and no other: the call, who, and until when; not what else is in the file.
+        token = hashlib.sha256(f"{call.digest}|{found['by']}|{found['expires_at']}".encode()).hexdigest()
         return Decision(
             digest=decision.digest,
             answer=decision.answer,

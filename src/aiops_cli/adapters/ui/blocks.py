@@ -61,7 +61,8 @@ def header(incident: Incident, now: datetime) -> RenderableType:
         if incident.group.starts_at
         else ""
     )
-    more = f"+{len(incident.group.alerts) - 1} more alerts" if len(incident.group.alerts) > 1 else ""
+    others = len(incident.group.alerts) - 1 + incident.group.left_out
+    more = f"+{others} more alerts" if others else ""
     severity = lead.severity.value + (
         f" ({lead.native_severity})" if lead.native_severity not in (None, lead.severity) else ""
     )
@@ -73,7 +74,7 @@ def header(incident: Incident, now: datetime) -> RenderableType:
             indented(Text(f"SIMULATED WORLD ({where}): figures and actions are not from your systems", "yellow"))
         )
     if incident.repeat_of:
-        lines.append(indented(Text(f"repeat: the same alert is still firing since {incident.repeat_of}")))
+        lines.append(indented(Text(f"repeat of {incident.repeat_of}: the same alert with the same start")))
     elif incident.occurrences > 1:
         lines.append(indented(Text(f"seen before: this is number {incident.occurrences} of the same alert")))
     return Group(*lines)

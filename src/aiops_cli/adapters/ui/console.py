@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+from collections.abc import Callable
 
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
@@ -12,6 +13,7 @@ from rich.text import Text
 from aiops_cli.adapters.ui import blocks
 from aiops_cli.adapters.ui.words import duration, figure
 from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Recall
@@ -81,21 +83,13 @@ class Console:
         self._spinner: Spinner | None = None
         self._began: dict[int, float] = {}
         self._stage_began = 0.0
-        self._lost = False
+        self._lost: set[RichConsole] = set()
+        self.shown: str | None = None
         self._plan: PlanDrafted | None = None
         self._diagnosis: Diagnosis | None = None
 
     def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
-        """Take an event. A terminal or a reader that went away ends the showing, never the run."""
-        if self._lost:
-            return
-        try:
-            self._take(event)
-        except OSError:
-            self._lost = True
-            self._spinner = None
-
-    def _take(self, event: Event | OperationStarted | OperationEnded) -> None:
+        """Take an event. A terminal or a reader that went away ends the showing there, never the run."""
         match event:
             case OperationStarted(operation=operation):
                 self._start(operation)
@@ -137,7 +131,9 @@ class Console:
         self._stop()
         assert self._plan is not None and self._diagnosis is not None
         panel = blocks.approval_panel(event.call, event.attempt, self._plan.plan, self._diagnosis, self._err.width)
-        self._err.print(panel)
+        self.shown = None
+        if self._try(self._err, lambda: self._err.print(panel)):
+            self.shown = event.call.digest
 
     def _start(self, operation: Operation) -> None:
         self._began[operation.id] = time.monotonic()
@@ -157,7 +153,7 @@ class Console:
 
     def _print(self, block: RenderableType) -> None:
         if self._report:
-            self._pause(lambda: show(self._out, block))
+            self._pause(self._out, lambda: show(self._out, block))
 
     def _say_stage(self, stage: str, text: str) -> None:
         self._say(stage, text, time.monotonic() - self._stage_began)
@@ -166,31 +162,49 @@ class Console:
         if self._quiet:
             return
         tail = f"  {duration(took_s)}" if took_s is not None else ""
-        self._pause(lambda: self._err.print(Text(f"  {stage:<10} {text}{tail}", "dim"), soft_wrap=True))
+        line = Text(f"  {stage:<10} {text}{tail}", "dim")
+        self._pause(self._err, lambda: self._err.print(line, soft_wrap=True))
 
-    def _pause(self, show: object) -> None:
-        """Print with the spinner out of the way."""
-        assert callable(show)
-        if self._spinner is None:
-            show()
-            return
-        self._spinner.stop()
-        show()
-        self._spinner.start()
+    def _pause(self, console: RichConsole, draw: Callable[[], None]) -> None:
+        """Draw with the spinner out of the way."""
+        spinner = self._spinner
+        if spinner is not None:
+            self._try(self._err, spinner.stop)
+        self._try(console, draw)
+        if spinner is not None:
+            self._try(self._err, spinner.start)
+
+    def _try(self, console: RichConsole, draw: Callable[[], None]) -> bool:
+        """Draw on a console that is still there; False when it is not."""
+        if console in self._lost:
+            return False
+        try:
+            draw()
+        except OSError:
+            self._lost.add(console)
+            return False
+        return True
 
     def _spin(self, text: str) -> None:
         if not self._quiet and self._err.is_terminal and not self._err.is_dumb_terminal:
-            self._spinner = self._err.status(Text(f"{text} …"))
-            self._spinner.start()
+            spinner = self._err.status(Text(f"{text} …"))
+            self._spinner = spinner if self._try(self._err, spinner.start) else None
 
     def _update(self, text: str) -> None:
-        if self._spinner is not None:
-            self._spinner.update(Text(f"{text} …"))
+        spinner = self._spinner
+        if spinner is not None:
+            self._try(self._err, lambda: spinner.update(Text(f"{text} …")))
 
     def _stop(self) -> None:
-        if self._spinner is not None:
-            self._spinner.stop()
-            self._spinner = None
+        spinner, self._spinner = self._spinner, None
+        if spinner is not None:
+            self._try(self._err, spinner.stop)
+
+    def end(self, data: IncidentDocument, problem: str | None) -> None:
+        """The last part of the report: telemetry, and where the record is or why there is none."""
+        if data.telemetry is not None:
+            self._print(blocks.telemetry_block(data.telemetry))
+        self._print(blocks.saved_line(data, problem or ""))
 
     def close(self) -> None:
         """Leave the terminal as it was, whatever happened."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from aiops_cli.domain.alert import AlertStatus, Signal
-from aiops_cli.domain.evidence import Series
+from aiops_cli.domain.alert import Signal
+from aiops_cli.domain.evidence import Resolved, Series
 from aiops_cli.domain.findings.baseline import clock, latest
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import FaultClass, Metric
@@ -37,8 +37,8 @@ def episodes(signal: Signal, points: Sequence[tuple[float, float]]) -> list[Epis
 
 def find(case: Case) -> Iterator[Finding]:
     """The signal is back under its threshold and stayed there, or the alert's source reports it resolved."""
-    if case.group.status is AlertStatus.RESOLVED:
-        yield _resolved(case)
+    for item, _ in case.evidence.of(Resolved):
+        yield _resolved(case, item.id)
     if case.signal is None:
         return
     for item, series in case.evidence.series(case.signal.metric, case.signal.entity):
@@ -68,7 +68,7 @@ def suggest_rule(case: Case) -> str | None:
     return None
 
 
-def _resolved(case: Case) -> Finding:
+def _resolved(case: Case, evidence_id: str) -> Finding:
     ends = [alert.ends_at for alert in case.group.alerts if alert.ends_at]
     at = f" since {max(ends):%H:%M}" if ends else ""
     return Finding(
@@ -77,7 +77,7 @@ def _resolved(case: Case) -> Finding:
         fault=FaultClass.RECOVERED,
         weight=3.0,
         statement=f"{case.group.source} reports the alert as resolved{at}",
-        evidence=(),
+        evidence=(evidence_id,),
         basis="the alert's own source",
     )
 

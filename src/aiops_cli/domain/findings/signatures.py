@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.evidence import ClusterEvent, Evidence, LogLine, TextLines
 from aiops_cli.domain.findings.finding import Case, Finding
+from aiops_cli.domain.trouble import TROUBLE
 from aiops_cli.domain.vocabulary import FaultClass as F
 
 _QUOTED_CHARS = 220
@@ -38,7 +39,7 @@ SIGNATURES = (
     _row("I02", r"pull access denied|(pull|registry).{0,120}(unauthori[sz]ed|forbidden|401|403)", F.IMAGE_PULL, 4),
     _row("I05", r"InvalidImageName|ErrImageNeverPull", F.IMAGE_PULL, 4),
     _row("C01", r"(secret|configmap)\b.{0,80}\bnot found|couldn't find key", F.CONFIGURATION_ERROR, 4),
-    _row("S01", r"\d+ Insufficient (cpu|memory|ephemeral-storage)", F.SCHEDULING, 4),
+    _row("S01", r"\b\d{1,6} Insufficient (cpu|memory|ephemeral-storage)", F.SCHEDULING, 4),
     _row("S02", r"Insufficient [\w./-]*gpu", F.SCHEDULING, 4),
     _row("S03", r"untolerated taint", F.SCHEDULING, 3),
     _row("S04", r"didn't match Pod's node (affinity|selector)", F.SCHEDULING, 4),
@@ -84,7 +85,8 @@ def find(case: Case) -> Iterator[Finding]:
 def _matches(lines: Iterable[str]) -> Iterator[tuple[Signature, str]]:
     for line in lines:
         line = line[:_MAX_LINE]
-        if _NEGATED.search(line):
+        # One cheap look spares most lines the two dozen expressions behind it.
+        if not TROUBLE.search(line) or _NEGATED.search(line):
             continue
         for signature in SIGNATURES:
             if signature.pattern.search(line):

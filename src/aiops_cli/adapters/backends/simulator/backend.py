@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aiops_cli.adapters.backends.simulator.scenario import Rule
+from aiops_cli.adapters.backends.simulator.scenario import Rule, Scenario
 from aiops_cli.adapters.backends.simulator.world import Entry, ServiceState, World
 from aiops_cli.domain.action import EffectiveCall, Proposal, Undo, check_proposal
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Reading, Signal, read_severity
 from aiops_cli.domain.evidence import Call, Change, ClusterEvent, Coverage, CoverageStatus, Evidence, LogLine, Series
 from aiops_cli.domain.findings.baseline import describe
 from aiops_cli.domain.gate import Permit
-from aiops_cli.domain.vocabulary import METRICS, Metric
+from aiops_cli.domain.memory import terms
+from aiops_cli.domain.vocabulary import METRICS, SYMPTOM_WORDS, Metric
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.ports import Gathered
 
 _WINDOW_S = 3 * 3600.0
 _LOG_BUCKET_S = 3600.0
-_MAX_LOGS = 40
 _CANNOT = {
     "metrics": "anything that shows in figures only",
     "logs": "a fault that only logs show",
@@ -88,12 +88,8 @@ class SimulatedObserver:
         )
 
     def bind(self, group: AlertGroup) -> Signal | None:
-        """The rule with the alert's name, else the first rule on the alert's service."""
-        names = {alert.name for alert in group.alerts}
-        rules = self._world.scenario.alerts
-        rule = next((r for r in rules if r.name in names), None) or next(
-            (r for r in rules if r.service == group.service), None
-        )
+        """The rule that the alert is about, or None: another alert on the same service is not measured on it."""
+        rule = find_rule(self._world.scenario, group)
         if rule is None:
             return None
         unit = METRICS[rule.metric].unit
@@ -116,7 +112,7 @@ class SimulatedObserver:
                 continue
             found = gather()
             status = CoverageStatus.CHECKED if found else CoverageStatus.EMPTY
-            ledger.append(Coverage(source, status, "simulated", len(found), _CANNOT[source]))
+            ledger.append(Coverage(source, status, "simulated", len(found)))
             items += found
         return Gathered((*items, *self._calls()), tuple(ledger))
 
@@ -148,7 +144,8 @@ class SimulatedObserver:
             key = (entry.entity, template, int(entry.t // _LOG_BUCKET_S))
             first, count = folded.get(key, (entry, 0))
             folded[key] = (first, count + 1)
-        rows = sorted(folded.values(), key=lambda row: row[0].t)[-_MAX_LOGS:]
+        # Folded per hour there are few: templates times services times three.
+        rows = sorted(folded.values(), key=lambda row: row[0].t)
         return [
             self._item(
                 "logs", entry, f"{entry.level} {entry.text} ({count} times)", LogLine(entry.level, entry.text, count)
@@ -280,6 +277,19 @@ class SimulatedActuator:
     def _callers(self, name: str) -> str:
         callers = [edge.caller for edge in self._world.scenario.calls if edge.to == name]
         return f"callers: {', '.join(callers) or 'none'}"
+
+
+def find_rule(scenario: Scenario, group: AlertGroup) -> Rule | None:
+    """The rule on the alert's service that has its name or speaks of the same symptom.
+
+    Words of a person (`source` text) name a service and no rule: then the first rule on the service is meant.
+    """
+    rules = [rule for rule in scenario.alerts if rule.service == group.service]
+    names = {alert.name for alert in group.alerts}
+    said = set(terms(" ".join((*names, *(alert.summary for alert in group.alerts)))))
+    named = next((rule for rule in rules if rule.name in names), None)
+    alike = next((rule for rule in rules if said & SYMPTOM_WORDS.get(rule.metric, frozenset())), None)
+    return named or alike or (rules[0] if rules and group.source == "text" else None)
 
 
 def _expression(rule: Rule) -> str:

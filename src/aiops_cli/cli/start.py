@@ -1,0 +1,52 @@
+"""Where the command begins: signals first, then everything that takes time to load."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTED = 130
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Nothing was begun yet: go."""
+    os._exit(_INTERRUPTED)
+
+
+def _raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """The first interruption ends the run in order; what is recorded then is not disturbed again."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def handle_signals(handler: signal.Handlers | object) -> None:
+    """Install a handler, except where the caller has the signal ignored, as `nohup` does with the hang-up."""
+    for each in _SIGNALS:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, handler)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """While the end of a run is written down, an interruption has to wait; it is short."""
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with a documented code."""
+    handle_signals(_leave)
+    from aiops_cli.cli import app
+
+    handle_signals(_raise_interrupt)
+    app.main()
