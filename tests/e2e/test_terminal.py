@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .program import Program
 from .terminal import PROMPT, Terminal
 
@@ -261,3 +263,15 @@ def test_without_colour_the_prompt_has_none_either(terminal: Terminal) -> None:
 
     assert terminal.exit_code() == 3
     assert [line for line in screen.splitlines() if _COLOUR.search(line)] == []
+
+
+@pytest.mark.parametrize("outlet", ["| head -1", "> /dev/full"])
+def test_the_panel_is_seen_wherever_the_report_goes(terminal: Terminal, outlet: str) -> None:
+    terminal.run(f"aiops replay payments-evening {outlet}")
+    terminal.wait_for_prompt()
+    screen = terminal.screen()
+    terminal.press("n", "Enter")
+
+    terminal.exit_code()
+    assert "scale_service payments-api replicas=6" in screen
+    assert "sha256:" in screen
