@@ -75,6 +75,14 @@ def test_names_tell_files_apart_and_what_is_hidden_is_passed_over(tmp_path: Path
     assert row.status == "empty"
 
 
+def test_files_beyond_the_bound_are_said_to_be_unread(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number:02d}.log").write_text("fine\n" * 4_000)
+    rows = read_handed_over([tmp_path]).coverage
+    assert [row.status for row in rows] == ["checked"] * 25 + ["failed"] * 5
+    assert "not read" in rows[-1].detail
+
+
 def test_what_was_not_read_is_in_the_ledger(tmp_path: Path) -> None:
     (tmp_path / "big.log").write_text("\n".join(f"line {number} fine" for number in range(10_000)))
     (row,) = read_handed_over([tmp_path]).coverage

@@ -54,7 +54,12 @@ def triage(
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve
 
+    import sys
+
     groups = read_alert(alert, sanitize=sanitize)
+    if evidence and not quiet:
+        # A large folder takes seconds, before there is an incident to show progress of.
+        print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
     flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend}
     settings = resolve(flags)
     request = Request(

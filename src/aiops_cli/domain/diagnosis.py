@@ -19,7 +19,7 @@ from aiops_cli.domain.findings import Case, Exclusion, Finding, all_exclusions, 
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.trouble import TROUBLE
+from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 from aiops_cli.errors import ModelError
@@ -194,10 +194,16 @@ def not_seen(evidence: EvidenceSet) -> tuple[str, ...]:
     for gap in evidence.gaps:
         alike.setdefault((gap.status.value.replace("_", " "), gap.detail), []).append(gap)
     return tuple(
-        f"{', '.join(row.source for row in rows)} ({status}{': ' + detail if detail else ''})"
-        f": cannot rule out {'; '.join(row.cannot for row in rows if row.cannot) or 'what it would show'}"
+        f"{_some([row.source for row in rows])} ({status}{': ' + detail if detail else ''})"
+        f": cannot rule out {_some(list(dict.fromkeys(row.cannot for row in rows if row.cannot)), '; ')}"
         for (status, detail), rows in alike.items()
     )
+
+
+def _some(names: Sequence[str], between: str = ", ") -> str:
+    """The first few of many names."""
+    more = f"{between}and {len(names) - 6} more" if len(names) > 6 else ""
+    return between.join(names[:6]) + more if names else "what it would show"
 
 
 def _fault(case: Case, faults: tuple[Hypothesis, ...], exclusions: Sequence[Exclusion]) -> Diagnosis:
@@ -443,7 +449,7 @@ def _excerpt(item: Evidence) -> list[str]:
     if not isinstance(item.payload, TextLines):
         return []
     lines = [line for line in item.payload.lines if line.strip()]
-    trouble = [line for line in lines[10:] if TROUBLE.search(line)]
+    trouble = [line for line in lines[10:] if has_trouble(line)]
     return list(dict.fromkeys([*lines[:10], *trouble]))[:_MAX_TEXT_LINES]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.trouble import TROUBLE_BYTES
+from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
 
@@ -98,6 +98,8 @@ def _read_lines(path: Path, room: int) -> tuple[list[str], int]:
     """Lines of a text file, bounded, and how many there are. Raises ValueError for what is not text, or OSError."""
     if not path.is_file() and not str(path).startswith("/dev/fd/"):
         raise ValueError("not a file")
+    if room <= 0:
+        raise ValueError(f"not read: more than {_MAX_LINES} lines were handed over")
     with path.open("rb") as file:
         raw = file.read(_MAX_FILE_BYTES + 1)
     if b"\0" in raw[:_NUL_PROBE]:
@@ -105,7 +107,7 @@ def _read_lines(path: Path, room: int) -> tuple[list[str], int]:
     lines = raw[:_MAX_FILE_BYTES].splitlines()
     whole = len(lines) + (len(raw) > _MAX_FILE_BYTES)
     if len(lines) > _HEAD_LINES + _TAIL_LINES:
-        middle = [line for line in lines[_HEAD_LINES:-_TAIL_LINES] if TROUBLE_BYTES.search(line[:_MAX_LINE_CHARS])]
+        middle = [line for line in lines[_HEAD_LINES:-_TAIL_LINES] if has_trouble_bytes(line[:_MAX_LINE_CHARS])]
         lines = [*lines[:_HEAD_LINES], *middle[:_MAX_TROUBLE_LINES], *lines[-_TAIL_LINES:]]
     shown = [part for line in lines for part in _parts(line)][: max(0, room)]
     return (shown, max(whole, len(shown))) if any(shown) else ([], 0)
@@ -114,7 +116,7 @@ def _read_lines(path: Path, room: int) -> tuple[list[str], int]:
 def _parts(line: bytes) -> Iterator[str]:
     """A line, and one that is too long in pieces that overlap a little, so that no word is lost at a cut."""
     for start in range(0, max(1, min(len(line), _MAX_LINE_CHARS * 50)), _MAX_LINE_CHARS - 100):
-        if start == 0 or TROUBLE_BYTES.search(line[start : start + _MAX_LINE_CHARS]):
+        if start == 0 or has_trouble_bytes(line[start : start + _MAX_LINE_CHARS]):
             yield safe(line[start : start + _MAX_LINE_CHARS].decode("utf-8", "replace")).rstrip()
 
 

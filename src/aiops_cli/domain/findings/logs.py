@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from aiops_cli.domain.evidence import LogLine, TextLines
 from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
-from aiops_cli.domain.trouble import TROUBLE
+from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.vocabulary import FaultClass
 
 # Levels as frameworks print them, in logfmt and in JSON, and exceptions by their form.
@@ -90,7 +90,7 @@ def _all_well(texts: Sequence[TextLines]) -> bool:
     return (
         not any(text.left_out for text in texts)
         and any(_HEALTHY.search(line) for line in lines)
-        and not any(TROUBLE.search(line) for line in lines)
+        and not any(has_trouble(line) for line in lines)
         and not any(ready[1] != ready[2] for line in lines for ready in _NOT_READY.finditer(line))
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.evidence import ClusterEvent, Evidence, LogLine, TextLines
 from aiops_cli.domain.findings.finding import Case, Finding
-from aiops_cli.domain.trouble import TROUBLE
+from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.vocabulary import FaultClass as F
 
 _QUOTED_CHARS = 220
@@ -86,7 +86,7 @@ def _matches(lines: Iterable[str]) -> Iterator[tuple[Signature, str]]:
     for line in lines:
         line = line[:_MAX_LINE]
         # One cheap look spares most lines the two dozen expressions behind it.
-        if not TROUBLE.search(line) or _NEGATED.search(line):
+        if not has_trouble(line) or _NEGATED.search(line):
             continue
         for signature in SIGNATURES:
             if signature.pattern.search(line):
