@@ -50,14 +50,14 @@ def triage(
 
     The alert's format is recognised: Alertmanager webhook, Prometheus alerts, aiops JSON, or plain words.
     """
+    import sys
+
     from aiops_cli.bootstrap import choose_scene, read_evidence
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve
 
-    import sys
-
     groups = read_alert(alert, sanitize=sanitize)
-    if evidence and not quiet:
+    if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
     flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend}
