@@ -9,22 +9,26 @@ exit code is 1 when there are any.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer.main
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import BeforeValidatorFunctionSchema
 
 from aiops_cli.adapters.alerts.native import NativeAlert
 from aiops_cli.adapters.backends.simulator import scenario
 from aiops_cli.adapters.keys import GEMINI_VARIABLES
+from aiops_cli.adapters.store.history import IncidentRow
 from aiops_cli.cli.app import app
+from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
 from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain.action import CATALOGUE, ActionSpec
 from aiops_cli.domain.document import IncidentDocument
+from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.status import Status
 from aiops_cli.errors import ExitCode
 
@@ -249,6 +253,54 @@ def make_scenario_schema() -> str:
     return _dump(scenario.Scenario, _with_durations(schema))
 
 
+class _SettingValue(BaseModel):
+    """A setting's value and where it came from."""
+
+    value: Any
+    source: str
+
+
+class _Action(BaseModel):
+    """A row of the catalogue; `arguments` is a JSON Schema itself."""
+
+    name: str
+    summary: str
+    risk: str
+    blast_radius: str
+    undo: str
+    reversible: bool
+    arguments: dict[str, Any]
+
+
+class _ScenarioRow(BaseModel):
+    """A scenario in a list."""
+
+    name: str
+    title: str
+    family: str
+
+
+# What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
+DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "history-list": {"incidents": list[IncidentRow]},
+    "history-search": {"results": list[SimilarIncident], "corrected": dict[str, str]},
+    "scenarios-list": {"scenarios": list[_ScenarioRow]},
+    "scenarios-show": {"scenario": dict[str, Any]},
+    "actions-list": {"actions": list[_Action]},
+    "actions-show": {"action": _Action},
+    "config-show": {"home": str, "settings": dict[str, _SettingValue]},
+    "doctor": {"checks": list[Check]},
+}
+
+
+def make_document_schema(name: str) -> str:
+    """The JSON document of a command."""
+    title = "".join(word.capitalize() for word in name.split("-")) + "Document"
+    fields: dict[str, Any] = {key: (kind, ...) for key, kind in DOCUMENTS[name].items()}
+    model = create_model(title, __config__=ConfigDict(extra="forbid"), schema_version=(Literal[1], ...), **fields)
+    return _dump(model, model.model_json_schema(mode="serialization", schema_generator=_Schema))
+
+
 def _with_durations(node: Any) -> Any:
     """Turn a duration's limits and default, which are numbers of seconds, into what a text can be held to."""
     if isinstance(node, list):
@@ -284,6 +336,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "triage.schema.json": make_triage_schema,
     "alert.schema.json": make_alert_schema,
     "scenario.schema.json": make_scenario_schema,
+    **{f"{name}.schema.json": partial(make_document_schema, name) for name in DOCUMENTS},
 }
 
 

@@ -23,7 +23,7 @@ _KEPT_POINTS = 240
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class Times(_Part):

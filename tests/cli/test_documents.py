@@ -1,0 +1,38 @@
+"""Every JSON document is what its schema in docs/reference/ says."""
+
+import json
+from collections.abc import Callable
+
+import jsonschema
+import pytest
+
+from tests.conftest import ROOT, Result
+
+REFERENCE = ROOT / "docs" / "reference"
+COMMANDS = {
+    "history-list": ["history", "list"],
+    "history-search": ["history", "search", "latency", "slwo"],
+    "scenarios-list": ["scenarios", "list"],
+    "scenarios-show": ["scenarios", "show", "payments-evening"],
+    "actions-list": ["actions", "list"],
+    "actions-show": ["actions", "show", "scale_service"],
+    "config-show": ["config", "show"],
+    "doctor": ["doctor"],
+    "triage": ["triage", "payments-api is slow", "--approve-simulated"],
+}
+
+
+def test_every_command_with_json_output_has_a_schema() -> None:
+    shared = {"alert", "scenario"}
+    assert {path.name.removesuffix(".schema.json") for path in REFERENCE.glob("*.schema.json")} == {*COMMANDS, *shared}
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_a_document_is_what_its_schema_says(aiops: Callable[..., Result], name: str) -> None:
+    aiops("replay", "payments-evening", "--approve-simulated")
+    schema = json.loads((REFERENCE / f"{name}.schema.json").read_text())
+    data = json.loads(aiops(*COMMANDS[name], "--output", "json").out)
+    jsonschema.Draft202012Validator(schema).validate(data)
+    assert data["schema_version"] == 1
+    del data["schema_version"]
+    assert not jsonschema.Draft202012Validator(schema).is_valid(data)
