@@ -174,7 +174,7 @@ def test_a_search_of_the_history_loads_the_store_and_no_more() -> None:
     modules = modules_after("history", "search", "x")
     assert heavy_of(modules) <= {"sqlalchemy", "asyncio"} | TYPER
     ours = {name.removeprefix("aiops_cli.") for name in modules if name.startswith("aiops_cli.domain.")}
-    assert ours == {"domain.alert", "domain.memory", "domain.status"}
+    assert ours == {"domain.memory", "domain.status"}
 
 
 def test_an_offline_replay_loads_no_model_keyring_or_prompt() -> None:

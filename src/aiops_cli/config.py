@@ -1,7 +1,6 @@
 """Settings: one table, and where each value came from: flag, environment, config.toml, or default."""
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +134,8 @@ def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str,
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:
+    import tomllib
+
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

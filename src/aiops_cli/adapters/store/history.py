@@ -5,16 +5,18 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, func, select
 
 from aiops_cli.adapters.store import index, migrations, tables
 from aiops_cli.adapters.store.engine import Database, find_number, name_of, parse_time
-from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.status import UNFINISHED, Status
 from aiops_cli.errors import UnknownName
+
+if TYPE_CHECKING:
+    from aiops_cli.domain.alert import AlertGroup
 
 # One word in common is chance; three are a likeness.
 _LEAST_WORDS = 3
@@ -67,7 +69,7 @@ class History:
         self._database.close()
 
     def similar(
-        self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int
+        self, group: "AlertGroup", *, simulated: bool, exclude: Collection[str], limit: int
     ) -> list[SimilarIncident]:
         """Past incidents like this one: the same fingerprint or alert on the same service first, then by words."""
         table = tables.incident.c
@@ -138,7 +140,7 @@ class History:
             return connection.scalar(select(func.count()).select_from(tables.incident)) or 0
 
 
-def _similar(row: Row[Any], group: AlertGroup | None, hit: index.Hit | None) -> SimilarIncident:
+def _similar(row: Row[Any], group: "AlertGroup | None", hit: index.Hit | None) -> SimilarIncident:
     why = [f"words: {', '.join(hit.matched[:5])}"] if hit else []
     differs: tuple[str, ...] = ()
     exact = False
