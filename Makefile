@@ -14,7 +14,8 @@ env:
 # Asks at the prompt where there is a terminal; elsewhere the simulator's yes is given. A denial (3) is a fine ending.
 demo: env
 	@if [ -t 0 ] && [ -t 2 ]; then approve=; else approve=--approve-simulated; fi; \
-	AIOPS_HOME="$(DEMO_HOME)" $(BIN)/aiops replay payments-evening --reasoner offline $$approve || [ $$? -eq 3 ]
+	AIOPS_HOME="$(DEMO_HOME)" $(BIN)/aiops replay payments-evening --reasoner offline $$approve || [ $$? -eq 3 ]; \
+	echo "The demo's records are apart from yours: AIOPS_HOME=$(DEMO_HOME) $(BIN)/aiops history list"
 
 # Needs no server: a test that wants one that is absent is skipped, and says so. In CI those are left to `make e2e`,
 # where an absent server is a failure.

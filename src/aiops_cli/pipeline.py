@@ -237,6 +237,8 @@ def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit) -> Pl
     """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
     plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried)
+    if kit.actuator is None:
+        plan = replace(plan, refused=())
     incident.planned_call = None
     while plan.steps and kit.actuator is not None and incident.planned_call is None:
         try:
@@ -256,7 +258,8 @@ def _remediate(
     with _stage(incident, Stage.REMEDIATE, kit):
         plan = _draft(incident, case, diagnosis, kit)
         if incident.planned_call is None or kit.actuator is None:
-            _hand_over(incident, plan, kit, "no action of the catalogue is left to try")
+            left = "no action of the catalogue is left to try"
+            _hand_over(incident, plan, kit, left if kit.actuator else "nothing is configured here that could act")
             return None
         if options.plan_only:
             incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")

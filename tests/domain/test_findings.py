@@ -1,5 +1,6 @@
 """The lanes: tables of what fires, and of near misses that must not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,6 +79,11 @@ LINES = [
     ("B02", "password authentication failed for user app", "permission"),
     ("N01", "NodeNotReady node ip-10-0-0-1", "node-failure"),
     ("R38", "cluster partitions detected: rabbit@a", "network-partition"),
+    ("G01", "web-1 0/1 ImagePullBackOff 0 12m", "image-pull"),
+    ("G02", "web-1 0/1 CreateContainerConfigError 0 12m", "configuration-error"),
+    ("G03", "web-1 0/1 CrashLoopBackOff 14 (2m ago) 12m", "application-error"),
+    ("G04", "web-1 0/1 Pending 0 12m", "scheduling"),
+    ("G05", "web-1 0/1 Evicted 0 12m", "node-failure"),
     ("Q99", "queue is full, rejecting 4.0% of requests", "capacity-exhausted"),
 ]
 
@@ -112,6 +118,19 @@ def test_a_signature_fires_on_its_line(signature: str, line: str, fault: str) ->
 )
 def test_a_near_miss_does_not_fire(line: str) -> None:
     assert found(case(TextLines((line,))), "signatures") == []
+
+
+def test_another_workloads_trouble_is_not_blamed_on_the_alerts_service() -> None:
+    (finding,) = found(case(TextLines(("web-1 1/1 Running 0", "pay-worker-0 0/1 OOMKilled 5 1d"))), "signatures")
+    assert finding.entity == "pay-worker-0" and finding.weight <= 1.5
+    assert "is not what the alert is about" in finding.statement
+
+
+def test_a_line_of_another_year_weighs_little_and_says_so() -> None:
+    at = case(TextLines(("2025-01-01T12:00:00Z ERROR OOMKilled web",)))
+    started = replace(at, group=AlertGroup("test", "k", (Alert(name="A", service="web", starts_at=START),)))
+    (finding,) = found(started, "signatures")
+    assert finding.weight <= 1.5 and "369 days before the alert" in finding.statement
 
 
 def test_info_lines_and_normal_events_are_not_read_for_signatures() -> None:
@@ -249,7 +268,9 @@ def test_quiet_text_of_a_running_workload_shows_no_fault() -> None:
     assert [f.fault for f in found(well, "logs")] == ["no-fault-seen"]
     assert found(case(TextLines(("Status: Running", "Warning BackOff"))), "logs") == []
     assert found(case(TextLines(("listening on 8080",))), "logs") == []
-    assert found(case(TextLines(("web-1 0/1 Running 14 (2m ago)",))), "logs") == []
+    for status in ("Running 14 (2m ago)", "ErrImagePull", "Init:0/1", "ContainerCreating", "Terminating"):
+        assert found(case(TextLines((f"web-1 0/1 {status}", "web-2 1/1 Running 0 12d"))), "logs") == []
+    assert found(case(TextLines(("job-1 0/1 Completed 0", "web-2 1/1 Running 0 12d"))), "logs")
     assert found(case(TextLines(("Status: Running", "WARN backlog growing"))), "logs") == []
     assert found(case(TextLines(("Status: Running",), left_out=3)), "logs") == []
 

@@ -120,7 +120,10 @@ def _found_lines(found: "SimilarIncident") -> list[str]:
 
 def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str], facts: list[tuple[str, str]]) -> list[str]:
     """The incident as lines of plain text."""
-    lines = [f"{row.id}  {row.title}", f"  {_status(row)} · {row.severity} · recorded {row.recorded_at:%Y-%m-%d %H:%M}"]
+    lines = [
+        f"{row.id}  {row.title}",
+        f"  {_status(row)} · {row.severity} · recorded {row.recorded_at:%Y-%m-%d %H:%M} · times are UTC",
+    ]
     if row.simulated:
         lines.append("  simulated: this was not your system")
     lines += [f"  {label:<13}{value}" for label, value in _times(data) if value]
@@ -152,7 +155,7 @@ def _times(data: dict[str, Any]) -> list[tuple[str, str | None]]:
 
 
 def _end(data: dict[str, Any]) -> list[str]:
-    from aiops_cli.adapters.ui.words import figure
+    from aiops_cli.adapters.ui.words import figure, money
 
     lines = []
     result = data.get("verification")
@@ -169,6 +172,6 @@ def _end(data: dict[str, Any]) -> list[str]:
         cost = telemetry["cost_usd"]
         lines += [
             "",
-            f"took {telemetry['wall_s']:.1f} s · cost {f'${cost:.6f}' if cost is not None else telemetry['cost_note']}",
+            f"took {telemetry['wall_s']:.1f} s · {money(cost, telemetry['cost_note'])}",
         ]
     return lines

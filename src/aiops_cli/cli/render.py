@@ -26,7 +26,7 @@ def _plain(value: Any) -> str:
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
-    """A table as aligned columns of plain text; the last column is cut to the terminal, or whole when piped."""
+    """A table as aligned columns of plain text; on a terminal the last column goes on below itself."""
     if not rows:
         print(empty)
         return
@@ -35,7 +35,14 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     for row in [headings, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         line = "  ".join([*cells, row[-1]]).rstrip()
-        print(line if limit is None or len(line) <= limit else line[: limit - 1] + "…")
+        if limit is None or len(line) <= limit:
+            print(line)
+            continue
+        import textwrap
+
+        before = sum(widths) + 2 * len(widths)
+        indent = before if before <= limit - _LEAST_COLUMN else 4
+        print(textwrap.fill(line, limit, subsequent_indent=" " * indent, break_on_hyphens=False))
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -49,6 +56,9 @@ def print_lines(lines: Sequence[str]) -> None:
 
         indent = " " * (len(line) - len(line.lstrip()) + 2)
         print(textwrap.fill(line, limit, subsequent_indent=indent, drop_whitespace=True))
+
+
+_LEAST_COLUMN = 24
 
 
 def _width() -> int | None:

@@ -80,6 +80,8 @@ def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene
             break
         documents.append(data)
         codes.add(ExitCode.INTERRUPTED if incident.interrupted else incident.exit_code)
+        if not (data.recorded or request.no_record):
+            codes.add(ExitCode.FAILED)
         if incident.interrupted:
             break
     left = [group.lead.name for group in groups[len(documents) :]]
@@ -124,7 +126,10 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     finally:
         watchers.console.close()
     with signals_held():
-        return incident, _finish(incident, scene, watchers, request)
+        data = _finish(incident, scene, watchers, request)
+    if watchers.console.report_error:
+        raise AiopsError(f"the report could not be written: {watchers.console.report_error}", hint=f"see {incident.id}")
+    return incident, data
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,8 @@ def _inconclusive(case: Case, faults: tuple[Hypothesis, ...], exclusions: Sequen
         question = f"Is it that {faults[0].phrase}?"
     else:
         looked = len(case.evidence.items)
-        seen = f"{looked} pieces of evidence, none names a cause" if looked else "there is no evidence to look at"
+        pieces = f"{looked} piece{'s' * (looked != 1)} of evidence"
+        seen = f"{pieces}, none of which names a cause" if looked else "there is no evidence to look at"
         summary = f"cannot tell what is wrong with {case.subject}: {seen}."
         question = f"What does {case.subject} show that was not looked at?"
     return Diagnosis(

@@ -85,7 +85,7 @@ def judge(
     if decision.method is Method.SIMULATED and not call.simulated:
         return Ruling(False, "--approve-simulated holds for the simulator alone", "simulated-only")
     if decision.expires_at is not None and now >= decision.expires_at:
-        return Ruling(False, f"the approval expired at {decision.expires_at:%H:%M:%S}", "expiry")
+        return Ruling(False, f"the approval expired at {decision.expires_at:%Y-%m-%d %H:%M:%S %Z}", "expiry")
     if used:
-        return Ruling(False, "this approval has already been used", "once")
+        return Ruling(False, "this approval has already been used; another approver or expiry makes a new one", "once")
     return Ruling(True, f"approved by {decision.by} ({decision.method})", "approved", Permit(call, decision))

@@ -14,7 +14,8 @@ TROUBLE_WORDS = (
     "partition", "notready", "not ready", "unhealthy", "pending", "nxdomain", "getaddrinfo", "wrongpass", "noauth",
     "too many", "remaining connection", "read-only", "no route", "could not", "cannot", "can't", "unable", "syntax",
     "provision", "storageclass", "persistentvolume", "persistent volume", "low on resource", "imageneverpull", "quota",
-    "conflict", "deadlock", " lag", "throttl", "econn", "etimedout", "exit code", "starv",
+    "errimagepull",
+    "imagepull", "containercreat", "terminating", "init:", "createcontainer", "conflict", "deadlock", " lag", "throttl", "econn", "etimedout", "exit code", "starv",
 )  # fmt: skip
 _TROUBLE_BYTES = tuple(word.encode() for word in TROUBLE_WORDS)
 

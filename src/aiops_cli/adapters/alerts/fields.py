@@ -70,8 +70,8 @@ def read_time(value: Any, what: str) -> datetime | None:
 
 
 def bounded_time(at: datetime | None) -> datetime | None:
-    """The time, or None for one that no clock shows: before 1970, or so late that a zone would carry it too far."""
-    return at if at is not None and 1970 <= at.year <= 9000 else None
+    """The time in UTC, or None for one that no clock shows: before 1970, or too late for another zone."""
+    return at.astimezone(UTC) if at is not None and 1970 <= at.year <= 9000 else None
 
 
 def alert_of(

@@ -5,6 +5,7 @@ Every approver returns a Decision and never raises; whatever goes wrong is a den
 
 import asyncio
 import contextlib
+import errno
 import getpass
 import hashlib
 import json
@@ -70,7 +71,7 @@ class TerminalApprover:
         """The person's answer."""
         answer, interrupted = Answer.DENY, False
         if self._shown() != call.digest:
-            return _decision(call, answer, Method.PROMPT, "the call could not be shown, so nobody was asked")
+            return _nobody(call, Method.PROMPT, "the call could not be shown, so nobody was asked")
         try:
             with _terminal(self._from_tty) as stream:
                 typed = self._ask(stream)
@@ -86,7 +87,9 @@ class TerminalApprover:
         except TimeoutError:
             reason = f"no answer within {self._timeout_s:.0f} s"
         except (OSError, termios.error, ValueError) as error:
-            reason = f"the terminal could not be read: {error}"
+            # EIO is what reading from a window that was closed gives.
+            interrupted = getattr(error, "errno", None) == errno.EIO
+            return _nobody(call, Method.PROMPT, f"the terminal could not be read: {error}", interrupted=interrupted)
         return _decision(call, answer, Method.PROMPT, reason, interrupted=interrupted, lives_s=self._timeout_s)
 
     def _ask(self, stream: TextIO) -> str | None:
@@ -165,16 +168,11 @@ class FileApprover:
             raw = _read_own_file(self._path)
             approvals = _parse_approvals(raw)
         except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return _decision(
-                call, Answer.DENY, Method.FILE, f"approval file {self._path}: {safe(reason, one_line=True)}"
-            )
+            return _nobody(call, Method.FILE, f"approval file {self._path}: {_why(error)}")
         found = next((entry for entry in approvals if entry["digest"] == call.digest), None)
         if found is None:
             named = ", ".join(entry["digest"][:19] + "…" for entry in approvals[:3]) or "no digest"
-            return _decision(
-                call, Answer.DENY, Method.FILE, f"the approval file names {named}, and this call is {call.digest}"
-            )
+            return _nobody(call, Method.FILE, f"the approval file names {named}, and this call is {call.digest}")
         decision = _decision(call, Answer.APPROVE, Method.FILE, f"named in {self._path.name}", by=found["by"])
         # What makes it this approval and no other: the call, who, and until when; not what else is in the file.
         token = hashlib.sha256(f"{call.digest}|{found['by']}|{found['expires_at']}".encode()).hexdigest()
@@ -188,6 +186,13 @@ class FileApprover:
             expires_at=found["expires_at"],
             token=token,
         )
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "is a symbolic link"
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return safe(said, one_line=True)
 
 
 def _read_own_file(path: Path) -> bytes:
@@ -236,6 +241,11 @@ def _parse_entry(entry: Any) -> dict[str, Any]:
         "by": safe(by, one_line=True, limit=80) if isinstance(by, str) else _local_user(),
         "expires_at": at,
     }
+
+
+def _nobody(call: EffectiveCall, method: Method, reason: str, *, interrupted: bool = False) -> Decision:
+    """No, and not by a person: nobody answered."""
+    return _decision(call, Answer.DENY, method, reason, by="nobody", interrupted=interrupted)
 
 
 def _decision(

@@ -14,6 +14,7 @@ from aiops_cli.adapters.ui.words import clock_and_age, duration, figure, money
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, SpanPart, TelemetryPart
+from aiops_cli.domain.evidence import CoverageStatus
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.status import Status
@@ -21,6 +22,7 @@ from aiops_cli.domain.verification import Outcome, Verification
 
 _CITED_SHOWN = 8
 _BAR = 24
+_SUMMARY_CHARS = 240
 _STYLES = {
     Status.RECOVERED: ("RECOVERED", "bold green"),
     Status.HEALTHY: ("HEALTHY", "bold green"),
@@ -56,18 +58,15 @@ def labelled(rows: Iterable[tuple[str, str | Text]], width: int = 10) -> Table:
 def header(incident: Incident, now: datetime) -> RenderableType:
     """What fired, since when, and whether it was seen before."""
     lead = incident.group.lead
-    since = (
-        f"{incident.group.status} since {clock_and_age(incident.group.starts_at, now)}"
-        if incident.group.starts_at
-        else ""
-    )
     others = len(incident.group.alerts) - 1 + incident.group.left_out
     more = f"+{others} more alerts" if others else ""
     severity = lead.severity.value + (
         f" ({lead.native_severity})" if lead.native_severity not in (None, lead.severity) else ""
     )
-    parts = "  ".join(part for part in (severity, since, more, f"from {incident.group.source}") if part)
+    parts = "  ".join(part for part in (severity, _since(incident, now), more, f"from {incident.group.source}") if part)
     lines: list[RenderableType] = [line((f"{incident.id}  {incident.title}", "bold")), indented(Text(parts))]
+    if lead.summary and lead.summary != lead.name:
+        lines.append(indented(Text(lead.summary[:_SUMMARY_CHARS])))
     if incident.simulated:
         where = incident.origin or "the embedded simulator"
         lines.append(
@@ -78,6 +77,15 @@ def header(incident: Incident, now: datetime) -> RenderableType:
     elif incident.occurrences > 1:
         lines.append(indented(Text(f"seen before: this is number {incident.occurrences} of the same alert")))
     return Group(*lines)
+
+
+def _since(incident: Incident, now: datetime) -> str:
+    group = incident.group
+    if group.firing:
+        return f"firing since {clock_and_age(group.starts_at, now)}" if group.starts_at else "firing"
+    ends = [alert.ends_at for alert in group.alerts if alert.ends_at]
+    began = f", fired from {clock_and_age(group.starts_at, now)}" if group.starts_at else ""
+    return f"resolved since {clock_and_age(max(ends), now)}{began}" if ends else f"resolved{began}"
 
 
 def diagnosis_block(incident: Incident, diagnosis: Diagnosis) -> RenderableType:
@@ -121,6 +129,11 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
         rows.append(("Or:", f"{other.phrase} ({other.confidence:.0%}){against}"))
     rows += [("Not it:", text) for text in diagnosis.ruled_out]
     rows += [("Not seen:", text) for text in diagnosis.not_seen]
+    empty = [
+        row.source for row in incident.evidence.coverage if row.status is CoverageStatus.EMPTY and ":" in row.source
+    ]
+    if empty:
+        rows.append(("Empty:", ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")))
     for past in incident.recall.incidents:
         when = f" in {past.at:%B %Y}" if past.at else ""
         worked = "verified" if past.fix_verified else "not verified"
@@ -215,7 +228,7 @@ def _result_sentence(incident: Incident) -> str:
         return f"{verification_sentence(result)} (attempt {len(incident.attempts)} of 3)"
     if incident.status is Status.HEALTHY:
         return "nothing needs fixing"
-    return incident.note
+    return "over to you" if incident.escalation else incident.note
 
 
 def verification_sentence(result: Verification) -> str:
@@ -314,5 +327,6 @@ def _span_note(span: SpanPart) -> str:
 def saved_line(data: IncidentDocument, place: str) -> Text:
     """Where the record is, and how to see it."""
     if not data.recorded:
-        return Text(f"NOT RECORDED  {place}", "bold yellow")
+        kept = f"; {data.incident.id} holds what was written before" if "--no-record" not in place else ""
+        return Text(f"NOT RECORDED  {place}{kept}", "bold yellow")
     return Text(f"Saved as {data.incident.id} · aiops history show {data.incident.id}")

@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
@@ -85,6 +86,7 @@ class Console:
         self._stage_began = 0.0
         self._lost: set[RichConsole] = set()
         self.shown: str | None = None
+        self.report_error: str | None = None
         self._plan: PlanDrafted | None = None
         self._diagnosis: Diagnosis | None = None
 
@@ -96,7 +98,9 @@ class Console:
             case OperationEnded(operation=operation):
                 self._end(operation)
             case AlertReceived(incident=incident):
-                self._print(blocks.header(incident, incident.opened_at))
+                # A simulated alert has the simulated clock's age, a real one its own.
+                simulated = incident.group.source == "simulator"
+                self._print(blocks.header(incident, incident.opened_at if simulated else datetime.now(UTC)))
             case EvidenceCollected(evidence=evidence):
                 self._say_stage("monitor", _coverage_line(evidence))
             case Recalled(recall=recall):
@@ -180,8 +184,10 @@ class Console:
             return False
         try:
             draw()
-        except OSError:
+        except OSError as error:
             self._lost.add(console)
+            if console is self._out and not isinstance(error, BrokenPipeError):
+                self.report_error = error.strerror
             return False
         return True
 

@@ -1,6 +1,6 @@
 """Figures and times as the screens say them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 def duration(seconds: float) -> str:
@@ -17,10 +17,11 @@ def duration(seconds: float) -> str:
 
 
 def clock_and_age(at: datetime, now: datetime) -> str:
-    """`03:08 (4 min ago)`, with the date when it was another day."""
+    """`03:08 UTC (4 min ago)`, with the date when it was another day. Every time that is shown is UTC."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
     shown = f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
     age = (now - at).total_seconds()
-    return f"{shown} ({duration(age)} ago)" if age >= 0 else shown
+    return f"{shown} UTC ({duration(age)} ago)" if age >= 0 else f"{shown} UTC"
 
 
 def figure(value: float | None, unit: str) -> str:

@@ -28,7 +28,7 @@ class Case:
     def subject(self) -> str:
         """What a sentence calls it: the entity, or plain words where the alert names none."""
         named = self.signal is not None or self.group.service is not None
-        return self.entity if named else "what the alert is about"
+        return self.entity if named else "the alert's subject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

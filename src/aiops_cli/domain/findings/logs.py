@@ -15,8 +15,8 @@ _ERROR = re.compile(
     r"|(?i:\b(panic|fatal):)|(?i:\b(level|lvl|severity)[\"']?\s{0,3}[=:]\s{0,3}[\"']?(error|err|fatal|critical|panic)\b)"
 )
 _HEALTHY = re.compile(r"\bRunning\b|\bReady\s+True\b|phase: Running")
-# `0/1 Running` runs and is not ready.
-_NOT_READY = re.compile(r"\b(\d{1,4})/(\d{1,4})\s+Running\b")
+# `0/1 Running` runs and is not ready; a finished job is 0/1 Completed and well.
+_NOT_READY = re.compile(r"\s(\d{1,4})/(\d{1,4})\s+(?!Completed)[A-Z]")
 _QUOTED_CHARS = 220
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from aiops_cli.domain.evidence import ClusterEvent, Evidence, LogLine, TextLines
 from aiops_cli.domain.findings.finding import Case, Finding
@@ -27,6 +28,9 @@ class Signature:
 def _row(id_: str, pattern: str, fault: F, weight: float) -> Signature:
     return Signature(id_, re.compile(pattern, re.IGNORECASE), fault, weight)
 
+
+# A row of `kubectl get pods`: name, ready of wanted, then the status.
+_ROW = r"\s\d{1,4}/\d{1,4}\s+"
 
 SIGNATURES = (
     _row("P01", r"\bOOMKilled\b|exit code:?\s*137\b.*memory|Memory cgroup out of memory", F.OUT_OF_MEMORY, 4),
@@ -63,6 +67,11 @@ SIGNATURES = (
     _row("B02", r"(password )?authentication failed|WRONGPASS|NOAUTH|access denied for user", F.PERMISSION, 4),
     _row("N01", r"\bNodeNotReady\b|node .{0,60}is not ready", F.NODE_FAILURE, 3),
     _row("R38", r"network partition|split[- ]brain|partitions? detected", F.NETWORK_PARTITION, 4),
+    _row("G01", rf"{_ROW}(Init:)?(ImagePullBackOff|ErrImagePull)\b", F.IMAGE_PULL, 3.5),
+    _row("G02", rf"{_ROW}(Init:)?CreateContainer(Config)?Error\b", F.CONFIGURATION_ERROR, 3.5),
+    _row("G03", rf"{_ROW}(Init:)?(CrashLoopBackOff|Error)\b", F.APPLICATION_ERROR, 3),
+    _row("G04", rf"{_ROW}Pending\b", F.SCHEDULING, 3),
+    _row("G05", rf"{_ROW}Evicted\b", F.NODE_FAILURE, 3),
     _row("Q99", r"queue (is )?full, rejecting|worker slots exhausted", F.CAPACITY_EXHAUSTED, 1.5),
 )  # fmt: skip
 
@@ -111,12 +120,54 @@ def _finding(case: Case, item: Evidence, signature: Signature, line: str, weight
         match = signature.pattern.search(quoted)
         start = max(0, (match.start() if match else 0) - 60)
         quoted = f"…{quoted[start : start + _QUOTED_CHARS]}…"
+    entity, notes = _subject(case, item, line)
     return Finding(
         lane="signatures",
-        entity=item.entity or case.entity,
+        entity=entity,
         fault=signature.fault,
-        weight=weight,
-        statement=quoted,
+        weight=max(0.3, weight - _FOREIGN_COST * len(notes)),
+        statement=f"{quoted} ({', '.join(notes)})" if notes else quoted,
         evidence=(item.id,),
         basis=f"signature {signature.id}",
     )
+
+
+_POD_ROW = re.compile(r"^\s*([a-z0-9][a-z0-9.-]{1,80})\s+\d{1,4}/\d{1,4}\s")
+_DATED = re.compile(r"^\W{0,3}(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}")
+_FOREIGN_COST = 3.0
+_OLD_DAYS = 2
+
+
+def _subject(case: Case, item: Evidence, line: str) -> tuple[str, list[str]]:
+    """What a line is about, and what speaks against its having to do with this alert: other workload, other time."""
+    row = _POD_ROW.match(line)
+    entity = row[1] if row else item.entity
+    notes = []
+    if (
+        entity
+        and case.group.service
+        and isinstance(item.payload, TextLines)
+        and not _related(entity, case.group.service)
+    ):
+        notes.append(f"{entity} is not what the alert is about")
+    dated = _DATED.match(line)
+    start = case.group.starts_at
+    if dated and start is not None:
+        days = (start.date() - date.fromisoformat(dated[1])).days if _is_date(dated[1]) else 0
+        if days > _OLD_DAYS:
+            notes.append(f"{days} days before the alert")
+    return (case.entity if row and entity and not notes else entity or case.entity), notes
+
+
+def _related(one: str, other: str) -> bool:
+    """Whether two names may be one workload: `web` and `web-7d9f-x2x4k`, `payments-api` and `payments-worker`."""
+    first, second = one.split("-")[0], other.split("-")[0]
+    return one.startswith(other) or other.startswith(one) or (first == second and len(first) >= 4)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
