@@ -7,15 +7,16 @@ quicker than one expression with as many branches.
 
 TROUBLE_WORDS = (
     "error", "fail", "exception", "fatal", "panic", "critical", "severe", "traceback", "refus", "reject", "denied",
-    "denies", "forbidden", "unauthori", "permission", "timed out", "timeout", "time out", "timing out", "oom", "kill",
-    "unavailable", "warn", "not found", "no such", "unknown", "no space", "enospc", "exceed", "insufficient", "exhaust",
-    " full", "invalid", "missing", "not set", "undefined", "required", "x509", "certificate", "expired", "backoff",
-    "back-off", "crashloop", "evict", "taint", "didn't match", "unbound", "not bound", "split-brain", "split brain",
-    "partition", "notready", "not ready", "unhealthy", "pending", "nxdomain", "getaddrinfo", "wrongpass", "noauth",
-    "too many", "remaining connection", "read-only", "no route", "could not", "cannot", "can't", "unable", "syntax",
-    "provision", "storageclass", "persistentvolume", "persistent volume", "low on resource", "imageneverpull", "quota",
-    "errimagepull",
-    "imagepull", "containercreat", "terminating", "init:", "createcontainer", "conflict", "deadlock", " lag", "throttl", "econn", "etimedout", "exit code", "starv",
+    "denies", "forbidden", "unauthori", "permission", "timed out", "timeout", "time out", "timing out", "oom",
+    "kill", "unavailable", "warn", "not found", "no such", "unknown", "no space", "enospc", "exceed",
+    "insufficient", "exhaust", " full", "invalid", "missing", "not set", "undefined", "required", "x509",
+    "certificate", "expired", "backoff", "back-off", "crashloop", "evict", "taint", "didn't match", "unbound",
+    "not bound", "split-brain", "split brain", "partition", "notready", "not ready", "unhealthy", "pending",
+    "nxdomain", "getaddrinfo", "wrongpass", "noauth", "too many", "remaining connection", "read-only", "no route",
+    "could not", "cannot", "can't", "unable", "syntax", "provision", "storageclass", "persistentvolume",
+    "persistent volume", "low on resource", "imageneverpull", "quota", "errimagepull", "imagepull",
+    "containercreat", "terminating", "init:", "createcontainer", "conflict", "deadlock", " lag", "throttl", "econn",
+    "etimedout", "exit code", "starv",
 )  # fmt: skip
 _TROUBLE_BYTES = tuple(word.encode() for word in TROUBLE_WORDS)
 
