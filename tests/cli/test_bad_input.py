@@ -245,3 +245,20 @@ def test_an_alert_about_something_else_is_not_measured_on_the_simulators_rule(ai
     result = aiops("triage", "-", "--approve-simulated", "-o", "json", stdin=alert)
     data = json.loads(result.out)
     assert result.code == 5 and data["actions"] == [] and data["alert"]["condition"] is None
+
+
+def test_a_healthy_incident_beside_groups_that_were_not_looked_at_is_not_done(
+    aiops: Aiops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiops_cli.cli.run.MAX_INCIDENTS", 1)
+    alerts = [
+        {
+            "state": "firing",
+            "labels": {"alertname": "SearchLatencyElevated", "service": "search-api", "severity": "page"},
+        },
+        {"state": "firing", "labels": {"alertname": "Odd", "service": "elsewhere", "severity": "info"}},
+    ]
+    payload = json.dumps({"status": "success", "data": {"alerts": alerts}}).encode()
+    result = aiops("triage", "-", "-o", "json", stdin=payload)
+    assert json.loads(result.out)["incident"]["status"] == "healthy"
+    assert result.code == 5
