@@ -17,7 +17,6 @@ from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.verification import Verification
 
-SCHEMA_VERSION = 1
 # Enough for a chart in `history show`; the whole series stays with its source.
 _KEPT_POINTS = 240
 

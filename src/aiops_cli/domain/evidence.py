@@ -141,11 +141,6 @@ class EvidenceSet:
                 yield item, item.payload
 
     @property
-    def entities(self) -> list[str]:
-        """Entities in the order they were first seen."""
-        return list(dict.fromkeys(item.entity for item in self.items))
-
-    @property
     def gaps(self) -> list[Coverage]:
         """The rows of the ledger that gave nothing for a reason other than being empty."""
         return [c for c in self.coverage if c.status in (CoverageStatus.FAILED, CoverageStatus.NOT_CONFIGURED)]

@@ -1,7 +1,6 @@
 """Subscribes to a run and keeps the store up to date. A store that fails does not stop the answer; it is told."""
 
 from aiops_cli.adapters.store.sql import SqlStore
-from aiops_cli.domain.incident import Incident
 from aiops_cli.errors import StoreError
 from aiops_cli.events import (
     Acted,
@@ -35,14 +34,9 @@ class Recorder:
                 case Recalled(incident=incident, recall=recall):
                     names = ", ".join([i.id for i in recall.incidents] + [b.id for b in recall.runbooks])
                     self._store.remember(incident, "recalled", names or "nothing")
-                case Diagnosed(incident=incident) | Acted(incident=incident) | Verified(incident=incident):
-                    self._save(incident)
-                case Closed(incident=incident) | Escalated(incident=incident):
-                    self._save(incident)
+                case Diagnosed() | Acted() | Verified() | Escalated() | Closed():
+                    self._store.save(event.incident)
                 case _:
                     pass
         except StoreError:
             return
-
-    def _save(self, incident: Incident) -> None:
-        self._store.save(incident)
