@@ -407,3 +407,28 @@ def test_the_panel_names_the_threshold_that_is_applied(payments: Stage) -> None:
     signal = payments.observer.bind(payments.group)
     assert signal is not None
     assert f"{recovery_threshold(signal):.3g}" in describe_success(signal)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_an_interruption_between_the_answer_and_the_gate_keeps_the_answer_and_approves_nothing(
+    payments: Stage, yes: bool
+) -> None:
+    from aiops_cli.domain.document import document
+
+    class Interrupting(BrokenStore):
+        def __getattr__(self, name: str) -> object:
+            if name == self._fails:
+
+                def interrupt(*_: object, **__: object) -> object:
+                    raise KeyboardInterrupt
+
+                return interrupt
+            return getattr(self._store, name)
+
+    kit = payments.kit(ScriptedApprover(yes), store=Interrupting(memory_store(), "record_decision"))
+    incident = run(payments.group, kit, OPTIONS)
+    (decision,) = document(incident).decisions
+    assert incident.status is Status.INTERRUPTED
+    assert (decision.answer, decision.allowed, decision.rule) == ("approve" if yes else "deny", False, "interrupted")
+    assert incident.attempts[0].outcome == "denied"
+    assert not payments.of(Acted)

@@ -516,15 +516,15 @@ def _step(step: Proposal, call: EffectiveCall | None) -> StepPart:
 
 
 def _decision(attempt: Attempt) -> DecisionPart | None:
-    if attempt.decision is None or attempt.ruling is None:
+    if attempt.decision is None:
         return None
     return DecisionPart(
         **_fields(attempt.decision, "digest", "by", "reason", "at"),
         attempt=attempt.number,
         answer=attempt.decision.answer.value,
         method=attempt.decision.method.value,
-        allowed=attempt.ruling.allowed,
-        rule=attempt.ruling.rule,
+        allowed=attempt.ruling is not None and attempt.ruling.allowed,
+        rule=attempt.ruling.rule if attempt.ruling else "interrupted",
     )
 
 

@@ -60,7 +60,8 @@ class Attempt:
             return "not_needed"
         if self.decision is None:
             return "not_decided"
-        return "denied" if self.ruling is not None and not self.ruling.allowed else "approved"
+        # An interruption between the answer and the gate leaves no ruling; without one nothing is approved.
+        return "approved" if self.ruling is not None and self.ruling.allowed else "denied"
 
     @property
     def explanation(self) -> str:
@@ -69,7 +70,9 @@ class Attempt:
             return self.verification.reason
         if self.detail:
             return self.detail
-        return self.ruling.reason if self.ruling else ""
+        if self.ruling is not None:
+            return self.ruling.reason
+        return self.decision.reason if self.decision else ""
 
 
 @dataclass(frozen=True, slots=True)
