@@ -148,7 +148,8 @@ def stage_scenario(
 
     With `alert_at` the simulated clock is set so that the alert fires then. Raises BackendError when none fires.
     """
-    from aiops_cli.adapters.backends.simulator.backend import SimulatedActuator, SimulatedClock, SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
     from aiops_cli.adapters.backends.simulator.world import World
 
     world = World(scenario, seed)

@@ -58,7 +58,7 @@ def test_an_unrelated_service_moves_no_other_series() -> None:
     small, large = World(parse_scenario(document)), World(wider)
     small.run(3600)
     large.run(3600)
-    assert all(large.series[key] == points for key, points in small.series.items())
+    assert all(large.recorder.points(*key) == small.recorder.points(*key) for key in small.recorder.tracks)
 
 
 @pytest.mark.parametrize("name", ["payments-evening", "statements-night"])
@@ -67,7 +67,7 @@ def test_doing_nothing_does_not_recover(name: str) -> None:
     signal = at.observer.bind(at.group)
     assert isinstance(signal, Signal)
     at.scene.clock.wait(7200)
-    later = at.world.series[signal.entity, Metric(signal.metric)][-360:]
+    later = at.world.recorder.points(signal.entity, Metric(signal.metric))[-360:]
     # A leak that is left alone kills its replicas, which helps for a while; it comes back each time.
     assert sum(signal.breached(value) for _, value in later) > 20
 
@@ -85,7 +85,7 @@ def act(at: Stage, action: str, target: str, **arguments: object) -> None:
 
 def p95(at: Stage, service: str, minutes: float) -> float:
     at.scene.clock.wait(60 * minutes)
-    points = at.world.series[service, Metric.LATENCY_P95]
+    points = at.world.recorder.points(service, Metric.LATENCY_P95)
     return sum(value for _, value in points[-8:]) / 8
 
 
@@ -161,4 +161,4 @@ def test_an_hour_of_simulation_is_quick_in_steps_not_in_seconds() -> None:
     world = World(parse_scenario(read_scenario("payments-evening")))
     world.run(3600)
     assert world.t == 3600
-    assert all(len(points) == 240 for points in world.series.values())
+    assert all(len(world.recorder.points(*key)) == 240 for key in world.recorder.tracks)

@@ -144,7 +144,7 @@ def test_invented_evidence_is_struck_and_shown(payments: Stage) -> None:
 
 
 def test_a_model_that_disagrees_is_less_sure_and_it_is_said(payments: Stage) -> None:
-    found = answer(payments, model_answer(entity="ledger-db", fault="dns", confidence=0.99))
+    found = answer(payments, model_answer(entity="ledger-db", fault="name-resolution", confidence=0.99))
     assert found.confidence <= 0.75
     assert found.second_opinion.startswith("disagrees")
 
@@ -209,10 +209,10 @@ def test_calming_words_of_a_model_do_not_take_a_measured_fault_away(payments: St
 
 
 def test_the_leading_hypothesis_carries_the_verdict_and_none_is_surer_than_the_whole(payments: Stage) -> None:
-    data = model_answer(fault="dns", confidence=0.9, evidence=["E15"])
+    data = model_answer(fault="name-resolution", confidence=0.9, evidence=["E15"])
     data["hypotheses"].insert(0, {**data["hypotheses"][0], "fault_class": "recovered", "confidence": 0.99})
     found = answer(payments, data)
-    assert found.leading.fault == "dns"
+    assert found.leading.fault == "name-resolution"
     assert all(h.confidence <= found.confidence for h in found.hypotheses)
 
 

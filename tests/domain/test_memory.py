@@ -48,7 +48,12 @@ def past(**changed: object) -> SimilarIncident:
 
 @pytest.mark.parametrize(
     ("incident", "boost"),
-    [(past(), 1.0), (past(service="other"), 0.3), (past(fix_verified=False), 0.0), (past(fault_class="dns"), 0.0)],
+    [
+        (past(), 1.0),
+        (past(service="other"), 0.3),
+        (past(fix_verified=False), 0.0),
+        (past(fault_class="name-resolution"), 0.0),
+    ],
 )
 def test_the_past_is_a_small_prior_and_only_when_verified(incident: SimilarIncident, boost: float) -> None:
     assert Recall((incident,)).prior("web", "memory-leak")[0] == boost

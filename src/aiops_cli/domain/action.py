@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.validation import first_problem
-from aiops_cli.errors import ActionRefused
+from aiops_cli.errors import ActionRefused, UnknownName, UsageError
 
 MAX_REPLICAS = 100
 
@@ -19,8 +19,8 @@ class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class RestartArguments(_Arguments):
-    """A rolling restart takes no arguments: one replica after another."""
+class NoArguments(_Arguments):
+    """An action that takes no arguments: the target says it all."""
 
 
 class ScaleArguments(_Arguments):
@@ -29,10 +29,64 @@ class ScaleArguments(_Arguments):
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)]
 
 
+_Revision = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")]
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
 class RollbackArguments(_Arguments):
     """`to_version` names a release that the target has run before."""
 
-    to_version: Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")]
+    to_version: _Revision
+
+
+class ConfigArguments(_Arguments):
+    """`to_revision` names a configuration that the target has had before."""
+
+    to_revision: _Revision
+
+
+class FlagArguments(_Arguments):
+    """The flag and what it is to be."""
+
+    flag: _Name
+    on: bool
+
+
+class CanaryArguments(_Arguments):
+    """The share of requests that the canary is to get; 0 ends it."""
+
+    percent: Annotated[int, Field(ge=0, le=100)]
+
+
+class AliasArguments(_Arguments):
+    """The alias of a registered model and the version that it is to point to."""
+
+    alias: _Name
+    version: _Revision
+
+
+class ProviderArguments(_Arguments):
+    """The provider that is to get the requests."""
+
+    provider: _Name
+
+
+class LimitArguments(_Arguments):
+    """The requests a second that are let through; the rest is refused at once."""
+
+    requests_per_second: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class PodsArguments(_Arguments):
+    """How many pods the namespace may have."""
+
+    pods: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class VolumeArguments(_Arguments):
+    """The size that the volume is to have."""
+
+    size_gb: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class Risk(StrEnum):
@@ -45,7 +99,10 @@ class Risk(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One row of the catalogue. The texts are for the person who approves."""
+    """One row of the catalogue. The texts are for the person who approves; `target` says what kind of thing it acts on.
+
+    `reversible` means that an action of the catalogue takes it back.
+    """
 
     name: str
     summary: str
@@ -54,19 +111,106 @@ class ActionSpec:
     blast_radius: str
     undo: str
     reversible: bool
+    target: str = "service"
 
 
 CATALOGUE: Mapping[str, ActionSpec] = {
     spec.name: spec
     for spec in (
         ActionSpec(
+            name="drain_node",
+            summary="Take a node out of scheduling and start its replicas elsewhere.",
+            arguments=NoArguments,
+            risk=Risk.HIGH,
+            blast_radius="every replica on the node restarts on another one, where there is room for it",
+            undo="put the node back into scheduling; replicas stay where they are then",
+            reversible=True,
+            target="node",
+        ),
+        ActionSpec(
+            name="expand_volume",
+            summary="Make the volume of a service larger.",
+            arguments=VolumeArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="the service's own volume; no restart",
+            undo="none: a volume cannot be made smaller again",
+            reversible=False,
+        ),
+        ActionSpec(
+            name="fail_over",
+            summary="Let the standby of a database take over.",
+            arguments=NoArguments,
+            risk=Risk.HIGH,
+            blast_radius="every connection to the database is cut; writes of the last moments can be lost",
+            undo="none: failing back is another fail-over with the same cost",
+            reversible=False,
+        ),
+        ActionSpec(
+            name="flush_cache",
+            summary="Empty the cache of a service.",
+            arguments=NoArguments,
+            risk=Risk.HIGH,
+            blast_radius="everything behind the cache gets the whole load until it is warm again",
+            undo="none: the cache fills again at its own pace",
+            reversible=False,
+        ),
+        ActionSpec(
+            name="lift_limit",
+            summary="Let all requests of a service or a client through again.",
+            arguments=NoArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="the load that was held back arrives",
+            undo="set the limit again",
+            reversible=True,
+            target="service or client",
+        ),
+        ActionSpec(
+            name="limit_requests",
+            summary="Let only so many requests a second through, of one client or at one service.",
+            arguments=LimitArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="requests over the limit are refused at once; users of that client or service see it",
+            undo="lift the limit",
+            reversible=True,
+            target="service or client",
+        ),
+        ActionSpec(
+            name="renew_certificate",
+            summary="Issue a service's certificate anew and load it.",
+            arguments=NoArguments,
+            risk=Risk.LOW,
+            blast_radius="new connections use the new certificate; open ones stay",
+            undo="none needed: the former certificate stays valid until it expires",
+            reversible=False,
+        ),
+        ActionSpec(
+            name="rerun_job",
+            summary="Start a job again now.",
+            arguments=NoArguments,
+            risk=Risk.LOW,
+            blast_radius="the job's own inputs and outputs; it runs once",
+            undo="none needed: a run that fails leaves the last good output in place",
+            reversible=False,
+            target="job",
+        ),
+        ActionSpec(
             name="restart_service",
             summary="Restart every replica of a service, one after another.",
-            arguments=RestartArguments,
+            arguments=NoArguments,
             risk=Risk.MEDIUM,
             blast_radius="each replica in turn: one replica's share of capacity while it restarts",
             undo="none needed: the release and the number of replicas stay; state held in memory is lost",
             reversible=False,
+        ),
+        ActionSpec(
+            name="revert_config",
+            summary="Put a service or a job back on a configuration that it has had before.",
+            arguments=ConfigArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="all replicas, one after another where the configuration is read at the start",
+            undo="set the present configuration again",
+            reversible=True,
+            target="service or job",
         ),
         ActionSpec(
             name="rollback_release",
@@ -84,6 +228,63 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             risk=Risk.MEDIUM,
             blast_radius="adds or removes replicas; load on what the service calls changes with it",
             undo="scale back to the number it has now",
+            reversible=True,
+        ),
+        ActionSpec(
+            name="set_canary",
+            summary="Set the share of requests that the canary of a service gets; 0 ends it.",
+            arguments=CanaryArguments,
+            risk=Risk.LOW,
+            blast_radius="which users see the newer version",
+            undo="give the canary the share that it has now",
+            reversible=True,
+        ),
+        ActionSpec(
+            name="set_flag",
+            summary="Turn a feature flag of a service on or off.",
+            arguments=FlagArguments,
+            risk=Risk.LOW,
+            blast_radius="whatever the flag guards, at once and on all replicas",
+            undo="turn the flag back",
+            reversible=True,
+        ),
+        ActionSpec(
+            name="set_model_alias",
+            summary="Point an alias of a registered model to another version.",
+            arguments=AliasArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="every service that serves the alias answers with the other version",
+            undo="point the alias back to the version that it names now",
+            reversible=True,
+            target="model",
+        ),
+        ActionSpec(
+            name="set_pod_quota",
+            summary="Set how many pods the namespace may have.",
+            arguments=PodsArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="every service of the namespace that starts pods",
+            undo="set the quota back; pods that run stay",
+            reversible=True,
+            target="namespace",
+        ),
+        ActionSpec(
+            name="uncordon_node",
+            summary="Let a node take replicas again.",
+            arguments=NoArguments,
+            risk=Risk.LOW,
+            blast_radius="new replicas may be placed on the node; running ones stay",
+            undo="drain the node again",
+            reversible=True,
+            target="node",
+        ),
+        ActionSpec(
+            name="use_provider",
+            summary="Send the requests of a gateway to another provider.",
+            arguments=ProviderArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="every request of the gateway: another price, another latency, other answers",
+            undo="send them to the present provider again",
             reversible=True,
         ),
     )
@@ -125,6 +326,34 @@ def check_proposal(proposal: Proposal, inventory: Collection[str]) -> ActionSpec
         problem = first_problem(error)
         raise ActionRefused(f"{proposal.action}: {problem.field}: {problem.message}") from error
     return spec
+
+
+def parse_call(text: str) -> Proposal:
+    """A call in words, `scale_service payments-api replicas=6`, as a proposal with arguments of the declared types.
+
+    Raises UsageError or UnknownName; whether the target exists is checked where the inventory is known.
+    """
+    name, *rest = text.split() or [""]
+    spec = CATALOGUE.get(name)
+    if spec is None:
+        raise UnknownName("action", name, list(CATALOGUE))
+    if not rest or "=" in rest[0]:
+        raise UsageError(f"{text!r} names no target", hint=f"write {name} TARGET {_usage(spec)}".rstrip())
+    pairs = [part.partition("=") for part in rest[1:]]
+    if any(not equals for _, equals, _ in pairs):
+        raise UsageError(f"{text!r}: arguments are written NAME=VALUE", hint=f"{name} TARGET {_usage(spec)}".rstrip())
+    try:
+        # Not strict here: what a person types are texts, and become numbers and truth values where those are declared.
+        given = spec.arguments.model_validate({key: value for key, _, value in pairs}, strict=False)
+    except ValidationError as error:
+        problem = first_problem(error)
+        message = f"{text!r}: {problem.field}: {problem.message}{problem.and_more}"
+        raise UsageError(message, hint=f"write {name} TARGET {_usage(spec)}".rstrip()) from error
+    return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by="person")
+
+
+def _usage(spec: ActionSpec) -> str:
+    return " ".join(f"{name}={name.upper()}" for name in spec.arguments.model_fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,17 @@ class ClusterEvent:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something a person or a pipeline did: kind is `deploy`, `config`, `flag`, `scale` or `action`."""
+    """Something a person or a pipeline did.
+
+    `kind` is deploy, config, flag, scale, network, model, infra, maintenance, restart or action; `subject` is what of
+    the entity it is about: the name of a flag, an alias, or a canary's version.
+    """
 
     kind: str
     summary: str
     before: str | None = None
     after: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,24 @@ class Call:
     """The entity calls `callee`."""
 
     callee: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A version in a model registry: which aliases point to it, what it was trained on, how it scored then."""
+
+    version: str
+    aliases: tuple[str, ...] = ()
+    trained_on: str = ""
+    offline_score: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The version in one line."""
+        parts = [f"version {self.version}", *(f"({alias})" for alias in self.aliases)]
+        parts += [f"trained on {self.trained_on}"] if self.trained_on else []
+        parts += [f"offline score {self.offline_score:g}"] if self.offline_score is not None else []
+        return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +96,8 @@ class Resolved:
     """The alert's own source says that it is over."""
 
 
-Payload = Series | LogLine | ClusterEvent | Change | Call | TextLines | Resolved
-P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, TextLines, Resolved)
+Payload = Series | LogLine | ClusterEvent | Change | Call | ModelVersion | TextLines | Resolved
+P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, ModelVersion, TextLines, Resolved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,36 @@ from enum import StrEnum
 class Metric(StrEnum):
     """Metric names with their unit in the name, as Prometheus asks for."""
 
-    LATENCY_P95 = "latency_p95_seconds"
     LATENCY_P50 = "latency_p50_seconds"
+    LATENCY_P95 = "latency_p95_seconds"
+    LATENCY_P99 = "latency_p99_seconds"
     ERRORS = "error_ratio"
     TRAFFIC = "requests_per_second"
     UTILIZATION = "utilization_ratio"
     QUEUE_WAIT = "queue_wait_seconds"
+    QUEUE_DEPTH = "queue_depth"
+    ATTEMPTS = "attempts_per_request"
     MEMORY = "memory_bytes"
     MEMORY_LIMIT = "memory_limit_bytes"
     REPLICAS = "replicas_ready"
+    REPLICAS_WANTED = "replicas_wanted"
     RESTARTS = "restarts_total"
+    POOL_USED = "pool_used_ratio"
+    CONNECTIONS_USED = "connections_used_ratio"
+    DISK_USED = "disk_used_ratio"
+    CACHE_HITS = "cache_hit_ratio"
+    RATE_LIMITED = "rate_limited_ratio"
+    PROMPT_TOKENS = "prompt_tokens_per_request"
+    COST_PER_REQUEST = "cost_usd_per_request"
+    COST_PER_HOUR = "cost_usd_per_hour"
+    BUDGET_USED = "budget_used_ratio"
+    FIRST_TOKEN = "time_to_first_token_seconds"
+    KV_CACHE_USED = "kv_cache_usage_ratio"
+    PREEMPTIONS = "preemptions_per_second"
+    QUALITY = "quality_score"
+    DATA_AGE = "data_age_seconds"
+    DRIFT = "drift_psi"
+    JOB_FAILURES = "job_failures_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +52,54 @@ class MetricMeaning:
 
 
 METRICS = {
-    Metric.LATENCY_P95: MetricMeaning("s", False, 0.001),
     Metric.LATENCY_P50: MetricMeaning("s", False, 0.001),
+    Metric.LATENCY_P95: MetricMeaning("s", False, 0.001),
+    Metric.LATENCY_P99: MetricMeaning("s", False, 0.001),
     Metric.ERRORS: MetricMeaning("ratio", False, 0.005),
     Metric.TRAFFIC: MetricMeaning("/s", False, 1.0),
     Metric.UTILIZATION: MetricMeaning("ratio", True, 0.005),
     Metric.QUEUE_WAIT: MetricMeaning("s", True, 0.001),
+    Metric.QUEUE_DEPTH: MetricMeaning("", True, 10.0),
+    Metric.ATTEMPTS: MetricMeaning("", False, 0.05),
     Metric.MEMORY: MetricMeaning("bytes", True, 1048576.0),
     Metric.MEMORY_LIMIT: MetricMeaning("bytes", False, 1048576.0),
     Metric.REPLICAS: MetricMeaning("", True, 1.0),
+    Metric.REPLICAS_WANTED: MetricMeaning("", False, 1.0),
     Metric.RESTARTS: MetricMeaning("", True, 1.0),
+    Metric.POOL_USED: MetricMeaning("ratio", True, 0.02),
+    Metric.CONNECTIONS_USED: MetricMeaning("ratio", True, 0.02),
+    Metric.DISK_USED: MetricMeaning("ratio", True, 0.02),
+    Metric.CACHE_HITS: MetricMeaning("ratio", True, 0.02),
+    Metric.RATE_LIMITED: MetricMeaning("ratio", True, 0.005),
+    Metric.PROMPT_TOKENS: MetricMeaning("", True, 20.0),
+    Metric.COST_PER_REQUEST: MetricMeaning("USD", False, 0.0001),
+    Metric.COST_PER_HOUR: MetricMeaning("USD/h", False, 0.05),
+    Metric.BUDGET_USED: MetricMeaning("ratio", False, 0.01),
+    Metric.FIRST_TOKEN: MetricMeaning("s", False, 0.01),
+    Metric.KV_CACHE_USED: MetricMeaning("ratio", True, 0.02),
+    Metric.PREEMPTIONS: MetricMeaning("/s", True, 0.1),
+    Metric.QUALITY: MetricMeaning("", False, 0.01),
+    Metric.DATA_AGE: MetricMeaning("s", True, 60.0),
+    Metric.DRIFT: MetricMeaning("", True, 0.05),
+    Metric.JOB_FAILURES: MetricMeaning("", True, 1.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where a metric is worth a warning and where it is critical; `below` when low values are the bad ones."""
+
+    warning: float
+    critical: float
+    below: bool = False
+
+
+# Row B1 of the requirements; the cost rows are shares of the daily budget.
+THRESHOLDS = {
+    Metric.LATENCY_P95: Thresholds(2.0, 5.0),
+    Metric.ERRORS: Thresholds(0.01, 0.05),
+    Metric.BUDGET_USED: Thresholds(0.80, 1.0),
+    Metric.CACHE_HITS: Thresholds(0.20, 0.05, below=True),
 }
 
 
@@ -57,6 +115,14 @@ SYMPTOM_WORDS = {
     Metric.TRAFFIC: frozenset(["traffic", "request", "throughput", "rps"]),
     Metric.MEMORY: frozenset(["memory", "oom", "heap", "rss"]),
     Metric.UTILIZATION: frozenset(["utilization", "saturation", "capacity", "worker"]),
+    Metric.QUEUE_DEPTH: frozenset(["queue", "backlog", "lag"]),
+    Metric.COST_PER_HOUR: frozenset(["cost", "spend", "budget", "usd"]),
+    Metric.CACHE_HITS: frozenset(["cache", "hit"]),
+    Metric.QUALITY: frozenset(["quality", "score", "relevance", "accuracy"]),
+    Metric.DATA_AGE: frozenset(["stale", "age", "freshness", "outdated"]),
+    Metric.REPLICAS: frozenset(["replica", "pod", "unavailable", "crash", "pending"]),
+    Metric.DISK_USED: frozenset(["disk", "volume", "filesystem"]),
+    Metric.JOB_FAILURES: frozenset(["job", "pipeline", "run"]),
 }
 
 
@@ -70,24 +136,42 @@ class FaultClass(StrEnum):
     DEPENDENCY_FAILURE = "dependency-failure"
     CONFIGURATION_ERROR = "configuration-error"
     IMAGE_PULL = "image-pull"
-    SCHEDULING = "scheduling"
-    STORAGE = "storage"
-    QUOTA = "quota"
-    DNS = "dns"
-    CERTIFICATE = "certificate"
-    PERMISSION = "permission"
+    SCHEDULING = "pod-unschedulable"
+    STORAGE = "storage-failure"
+    QUOTA = "quota-exceeded"
+    DNS = "name-resolution"
+    CERTIFICATE = "certificate-invalid"
+    PERMISSION = "access-denied"
     POOL_EXHAUSTED = "pool-exhausted"
     NODE_FAILURE = "node-failure"
     NETWORK_PARTITION = "network-partition"
     APPLICATION_ERROR = "application-error"
+    SLOW_QUERY = "slow-query"
+    COLD_CACHE = "cold-cache"
+    RETRY_STORM = "retry-storm"
+    PROBE_FAILURE = "probe-misconfigured"
+    POISON_MESSAGE = "poison-message"
+    PROVIDER_OUTAGE = "provider-outage"
+    RATE_LIMITED = "rate-limited"
+    RUNAWAY_CLIENT = "runaway-client"
+    PROMPT_GROWTH = "prompt-growth"
+    KV_CACHE_EXHAUSTED = "kv-cache-exhausted"
+    MODEL_REGRESSION = "model-regression"
+    STALE_DATA = "stale-data"
+    DATA_DRIFT = "data-drift"
+    JOB_FAILURE = "job-failure"
     RECOVERED = "recovered"
     RULE_TOO_TIGHT = "rule-too-tight"
+    PLANNED_WORK = "planned-work"
     NO_FAULT_SEEN = "no-fault-seen"
 
     @property
     def benign(self) -> bool:
         """Whether this class means that nothing needs fixing."""
-        return self in (FaultClass.RECOVERED, FaultClass.RULE_TOO_TIGHT, FaultClass.NO_FAULT_SEEN)
+        return self in _BENIGN
+
+
+_BENIGN = (FaultClass.RECOVERED, FaultClass.RULE_TOO_TIGHT, FaultClass.PLANNED_WORK, FaultClass.NO_FAULT_SEEN)
 
 
 # How the summary names the fault, with the entity in front.
@@ -109,7 +193,22 @@ FAULT_PHRASES = {
     FaultClass.NODE_FAILURE: "has a failing node",
     FaultClass.NETWORK_PARTITION: "has a network partition",
     FaultClass.APPLICATION_ERROR: "fails with an error of its own",
+    FaultClass.SLOW_QUERY: "answers queries slowly",
+    FaultClass.COLD_CACHE: "has lost its cache",
+    FaultClass.RETRY_STORM: "is kept down by retries",
+    FaultClass.PROBE_FAILURE: "is killed by its own health check",
+    FaultClass.POISON_MESSAGE: "is stuck on one message",
+    FaultClass.PROVIDER_OUTAGE: "is down at its provider",
+    FaultClass.RATE_LIMITED: "is limited by its provider",
+    FaultClass.RUNAWAY_CLIENT: "asks far more than usual",
+    FaultClass.PROMPT_GROWTH: "sends far longer prompts than before",
+    FaultClass.KV_CACHE_EXHAUSTED: "is out of room for contexts",
+    FaultClass.MODEL_REGRESSION: "got worse with a model version",
+    FaultClass.STALE_DATA: "is out of date",
+    FaultClass.DATA_DRIFT: "no longer looks like what the model was trained on",
+    FaultClass.JOB_FAILURE: "fails to finish",
     FaultClass.RECOVERED: "has recovered",
     FaultClass.RULE_TOO_TIGHT: "is healthy; its alert rule is too tight",
+    FaultClass.PLANNED_WORK: "is under planned work",
     FaultClass.NO_FAULT_SEEN: "shows no fault",
 }

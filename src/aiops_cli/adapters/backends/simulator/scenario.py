@@ -1,49 +1,62 @@
 """The scenario format, version 1: a simulated world, its alert, its past, and the truth that no reasoner sees."""
 
-import re
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
+from aiops_cli.adapters.backends.simulator.parts import (
+    CallEdge,
+    CosmeticError,
+    DataSet,
+    Duration,
+    Fault,
+    Job,
+    Missing,
+    Name,
+    Node,
+    Offset,
+    Part,
+    PastIncident,
+    RegisteredModel,
+    Rule,
+    Service,
+    Traffic,
+    WorldChange,
+)
+from aiops_cli.domain.action import parse_call
+from aiops_cli.domain.truth import Truth
 from aiops_cli.domain.validation import first_problem
-from aiops_cli.domain.vocabulary import FaultClass, Metric
-from aiops_cli.errors import BadConfig
-from aiops_cli.strict_yaml import YamlDocument
+from aiops_cli.errors import BadConfig, UsageError
+from aiops_cli.strict_yaml import Path, YamlDocument
 
-_DURATION = re.compile(r"(-)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _MAX_STEPS = 20_000
+# Services times steps: what is simulated in some twenty seconds, and kept in some hundred megabytes.
+_MAX_WORK = 500_000
+_MOST_USUAL_LOAD = 0.97
+_HINT = "see docs/guides/scenarios.md in the repository"
+# The name of the quota's entity: it has no part of its own.
+NAMESPACE = "namespace"
+
+Family = Literal[
+    "services and capacity", "kubernetes objects", "network and dns", "data tier", "changes and flags", "ai serving",
+    "ml pipelines", "no fault",
+]  # fmt: skip
+Trait = Literal[
+    "two roots", "outside", "masking fix", "late bite", "missing telemetry", "metastable", "far symptom", "delayed"
+]
 
 
-def _seconds(value: Any) -> Any:
-    """Read `2h40m`, `90s` or `-26h` as seconds."""
-    if not isinstance(value, str):
-        raise ValueError("a duration such as 90s, 5m or 2h40m is expected")
-    match = _DURATION.fullmatch(value)
-    if not match or not any(match.groups()[1:]):
-        raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h40m")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
-    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    return float(-total if match[1] else total)
-
-
-Offset = Annotated[float, BeforeValidator(_seconds)]
-Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Meta(_Part):
+class Meta(Part):
     """Name, story and time frame. Nobody is paged before `pages_from`; a person looks `respond_after` the alert."""
 
     id: Name
     title: str
-    story: str
-    family: str
+    story: Annotated[str, Field(min_length=40)]
+    family: Family
+    traits: list[Trait] = []
     seed: int = 42
     start: datetime
     duration: Duration
@@ -52,187 +65,27 @@ class Meta(_Part):
     respond_after: Duration = 240.0
 
 
-class Release(_Part):
-    """What is particular about one release of a service; everything left out is as usual."""
-
-    version: Version
-    leak_mb_per_minute: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    latency_factor: Annotated[float, Field(gt=0, le=100)] = 1.0
-    error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
-
-
-class Memory(_Part):
-    """Memory of one replica, in MiB."""
-
-    base_mb: Annotated[float, Field(gt=0)]
-    limit_mb: Annotated[float, Field(gt=0)]
-
-
-class Service(_Part):
-    """A service: `capacity_rps` and memory are per replica, `queue_max` in requests for the whole service."""
-
-    name: Name
-    replicas: Annotated[int, Field(ge=1, le=100)]
-    capacity_rps: Annotated[float, Field(gt=0)]
-    base_latency_ms: Annotated[float, Field(gt=0)]
-    queue_max: Annotated[int, Field(ge=1)] = 1000
-    timeout_ms: Annotated[float, Field(gt=0)] = 10_000.0
-    retries: Annotated[int, Field(ge=0, le=5)] = 0
-    start_time: Duration = 30.0
-    memory: Memory
-    releases: Annotated[list[Release], Field(min_length=1)]
-    version: Version
-
-
-class CallEdge(_Part):
-    """`per_request` calls to `to` for each request that `from` handles."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-    caller: Annotated[Name, Field(alias="from")]
-    to: Name
-    per_request: Annotated[float, Field(gt=0, le=100)] = 1.0
-
-
-class Pulse(_Part):
-    """Traffic times `factor` from `at`, reached over `ramp`; until `until`, or for good. With `every`, repeated."""
-
-    at: Offset
-    until: Offset | None = None
-    every: Duration | None = None
-    factor: Annotated[float, Field(gt=0, le=1000)]
-    ramp: Duration = 60.0
-
-
-class Traffic(_Part):
-    """Requests that enter the world at `entry`; `noise` is the coefficient of variation."""
-
-    entry: Name
-    base_rps: Annotated[float, Field(gt=0)]
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.03
-    pulses: list[Pulse] = []
-
-
-class WorldChange(_Part):
-    """A change in the log. With `to_version` the target is released anew; without, it has no effect at all."""
-
-    at: Offset
-    kind: Literal["deploy", "config", "flag", "scale"]
-    target: Name
-    summary: str
-    to_version: Version | None = None
-
-
-class CosmeticError(_Part):
-    """An error line that means nothing and is there all the time."""
-
-    service: Name
-    message: str
-    every: Duration
-
-
-class Rule(_Part):
-    """An alert rule over a simulated series."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-    service: Name
-    metric: Metric
-    comparison: Literal[">", "<"] = ">"
-    threshold: float
-    hold: Annotated[float, BeforeValidator(_seconds), Field(alias="for", ge=0)]
-    severity: Literal["critical", "warning", "info"]
-    summary: str
-
-
-class PastIncident(_Part):
-    """An incident that this world remembers; `at` is before the start."""
-
-    at: Offset
-    title: str
-    service: Name
-    alert: str
-    summary: str
-    cause: str
-    fault_class: FaultClass
-    fix: str | None = None
-    fix_verified: bool = False
-    recovered_after: Duration | None = None
-
-
-class Missing(_Part):
-    """A source that gives nothing, and what it says."""
-
-    source: Literal["metrics", "logs", "events", "changes"]
-    status: Literal["failed", "not_configured"]
-    detail: str = ""
-
-
-class Root(_Part):
-    """An entity and what is wrong with it."""
-
-    entity: Name
-    fault: FaultClass
-
-
-class Truth(_Part):
-    """What is really the matter. Only scoring reads it."""
-
-    roots: list[Root] = []
-    no_fault: bool = False
-    ok_actions: list[str] = []
-    masking_actions: list[str] = []
-    harmful_actions: list[str] = []
-    explanation: str
-
-
-class Scenario(_Part):
+class Scenario(Part):
     """One scenario file."""
 
     version: Literal[1]
     meta: Meta
     services: Annotated[list[Service], Field(min_length=1, max_length=100)]
-    calls: list[CallEdge] = []
-    traffic: Annotated[list[Traffic], Field(min_length=1)]
-    changes: list[WorldChange] = []
-    cosmetic_errors: list[CosmeticError] = []
+    calls: Annotated[list[CallEdge], Field(max_length=1000)] = []
+    nodes: Annotated[list[Node], Field(max_length=100)] = []
+    pod_quota: Annotated[int, Field(ge=1)] | None = None
+    traffic: Annotated[list[Traffic], Field(min_length=1, max_length=100)]
+    jobs: Annotated[list[Job], Field(max_length=50)] = []
+    data: Annotated[list[DataSet], Field(max_length=50)] = []
+    models: Annotated[list[RegisteredModel], Field(max_length=50)] = []
+    faults: Annotated[list[Fault], Field(max_length=100)] = []
+    changes: Annotated[list[WorldChange], Field(max_length=200)] = []
+    cosmetic_errors: Annotated[list[CosmeticError], Field(max_length=50)] = []
     metric_noise: Annotated[float, Field(ge=0, le=0.5)] = 0.02
     missing: list[Missing] = []
-    alerts: Annotated[list[Rule], Field(min_length=1)]
-    past: list[PastIncident] = []
+    alerts: Annotated[list[Rule], Field(min_length=1, max_length=50)]
+    past: Annotated[list[PastIncident], Field(max_length=50)] = []
     truth: Truth
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> "Scenario":
-        names = [service.name for service in self.services]
-        if len(set(names)) != len(names):
-            raise ValueError("two services have the same name")
-        for what, name in self._references():
-            if name not in names:
-                raise ValueError(f"{what} names {name!r}, which is not one of the services")
-        return self
-
-    @model_validator(mode="after")
-    def _is_bounded_and_whole(self) -> "Scenario":
-        if self.meta.duration / self.meta.step > _MAX_STEPS:
-            raise ValueError(f"more than {_MAX_STEPS} steps")
-        for service in self.services:
-            if service.version not in {release.version for release in service.releases}:
-                raise ValueError(f"service {service.name!r} runs {service.version!r}, which is not among its releases")
-        versions = {s.name: {r.version for r in s.releases} for s in self.services}
-        for change in self.changes:
-            if change.to_version is not None and change.to_version not in versions[change.target]:
-                raise ValueError(f"a change releases {change.to_version!r}, which {change.target!r} does not have")
-        self.call_order()
-        return self
-
-    def _references(self) -> list[tuple[str, str]]:
-        return [
-            *(("calls", name) for edge in self.calls for name in (edge.caller, edge.to)),
-            *(("traffic", source.entry) for source in self.traffic),
-            *(("changes", change.target) for change in self.changes),
-            *(("cosmetic_errors", row.service) for row in self.cosmetic_errors),
-            *(("alerts", rule.service) for rule in self.alerts),
-            *(("truth.roots", root.entity) for root in self.truth.roots),
-        ]
 
     def call_order(self) -> list[str]:
         """Service names, callers before callees. Raises ValueError when calls form a circle."""
@@ -247,12 +100,241 @@ class Scenario(_Part):
                 del callers[name]
         return order
 
+    @property
+    def clients(self) -> list[str]:
+        """Who sends requests, where the traffic says so."""
+        return list(dict.fromkeys(source.client for source in self.traffic if source.client))
+
+    @property
+    def targets(self) -> list[str]:
+        """Everything here that an action may be aimed at."""
+        inside = [service.name for service in self.services if not service.outside]
+        others = {*(n.name for n in self.nodes), *(j.name for j in self.jobs), *(m.name for m in self.models)}
+        return sorted({*inside, *others, *self.clients, *([NAMESPACE] if self.pod_quota else [])})
+
 
 def parse_scenario(document: YamlDocument) -> Scenario:
     """Validate a scenario. Raises BadConfig with the line and the field of the first thing that is wrong."""
     try:
-        return Scenario.model_validate(document.data)
+        scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
-        raise BadConfig(message, hint="see docs/guides/scenarios.md in the repository") from error
+        raise BadConfig(message, hint=_HINT) from error
+    for path, message in find_contradictions(scenario):
+        raise BadConfig(f"{document.where(path)}: {message}", hint=_HINT)
+    return scenario
+
+
+def find_contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """What no single field shows: unknown names, impossible orders, sizes out of bounds. With the place of each."""
+    yield from _bounds(scenario)
+    yield from _twice(scenario)
+    yield from _unknown_names(scenario)
+    yield from _unknown_variants(scenario)
+    try:
+        scenario.call_order()
+    except ValueError as error:
+        yield ("calls",), str(error)
+        return
+    yield from _truth(scenario)
+    yield from _overload(scenario)
+
+
+def _bounds(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    steps = scenario.meta.duration / scenario.meta.step
+    if steps > _MAX_STEPS:
+        yield ("meta", "duration"), f"{steps:.0f} steps; at most {_MAX_STEPS}: make the step longer"
+    elif steps * len(scenario.services) > _MAX_WORK:
+        yield ("meta", "duration"), f"{steps:.0f} steps of {len(scenario.services)} services are too many"
+    if scenario.meta.pages_from >= scenario.meta.duration:
+        yield ("meta", "pages_from"), "nobody is ever paged: this is after the end"
+    if scenario.meta.start.tzinfo is None:
+        yield ("meta", "start"), "a date with a zone is expected, such as 2026-05-04T08:00:00Z"
+    for index, change in enumerate(scenario.changes):
+        if change.at > scenario.meta.duration:
+            yield ("changes", index, "at"), "after the end of the scenario"
+        elif change.at < 0 and _has_effect(change):
+            yield ("changes", index, "at"), "a change with an effect cannot be before the start"
+    for index, past in enumerate(scenario.past):
+        if past.at >= 0:
+            yield ("past", index, "at"), "the past is before the start: write it with a minus"
+
+
+def _has_effect(change: WorldChange) -> bool:
+    named = (change.to_version, change.to_config, change.to_replicas, change.to_pods, change.flag, change.canary)
+    return change.flush or any(value is not None for value in named)
+
+
+def _twice(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    names: dict[str, Path] = {}
+    for part in ("services", "nodes", "jobs", "data", "models"):
+        for index, row in enumerate(getattr(scenario, part)):
+            if row.name in names:
+                yield (part, index, "name"), f"{row.name!r} is a name twice"
+            names[row.name] = (part, index)
+    rules: set[str] = set()
+    for index, rule in enumerate(scenario.alerts):
+        if rule.name in rules:
+            yield ("alerts", index, "name"), f"two alerts are called {rule.name!r}"
+        rules.add(rule.name)
+
+
+def _unknown_names(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    services = {service.name for service in scenario.services}
+    nodes, jobs = {n.name for n in scenario.nodes}, {j.name for j in scenario.jobs}
+    data, models = {d.name for d in scenario.data}, {m.name for m in scenario.models}
+    edges = {f"{edge.caller}->{edge.to}" for edge in scenario.calls}
+    everything = services | nodes | jobs | data | models | set(scenario.clients) | {NAMESPACE}
+    for path, name, known, what in (
+        *(
+            (("services", i, "nodes", k), n, nodes, "nodes")
+            for i, s in enumerate(scenario.services)
+            for k, n in enumerate(s.nodes)
+        ),
+        *(
+            (("services", i, "providers", k), n, services, "services")
+            for i, s in enumerate(scenario.services)
+            for k, n in enumerate(s.providers)
+        ),
+        *((("services", i, "serves"), s.serves.model, models, "models")
+          for i, s in enumerate(scenario.services) if s.serves),
+        *((("calls", i, "from"), e.caller, services, "services") for i, e in enumerate(scenario.calls)),
+        *((("calls", i, "to"), e.to, services, "services") for i, e in enumerate(scenario.calls)),
+        *((("traffic", i, "entry"), t.entry, services, "services") for i, t in enumerate(scenario.traffic)),
+        *((("jobs", i, "feeds"), j.feeds, data, "data") for i, j in enumerate(scenario.jobs) if j.feeds),
+        *((("jobs", i, "trains"), j.trains, services, "services") for i, j in enumerate(scenario.jobs) if j.trains),
+        *(
+            (("jobs", i, "needs", k), n, services, "services")
+            for i, j in enumerate(scenario.jobs)
+            for k, n in enumerate(j.needs)
+        ),
+        *(
+            (("data", i, "read_by", k), n, services, "services")
+            for i, d in enumerate(scenario.data)
+            for k, n in enumerate(d.read_by)
+        ),
+        *((("faults", i, "target"), f.target, everything | edges, "entities") for i, f in enumerate(scenario.faults)),
+        *(
+            (("faults", i, key, "target"), trigger.target, set(scenario.targets), "targets of actions")
+            for i, f in enumerate(scenario.faults)
+            for key, trigger in (("starts_on", f.starts_on), ("ends_on", f.ends_on))
+            if trigger
+        ),
+        *((("changes", i, "target"), c.target, everything, "entities") for i, c in enumerate(scenario.changes)),
+        *((("cosmetic_errors", i, "service"), c.service, services, "services")
+          for i, c in enumerate(scenario.cosmetic_errors)),
+        *((("alerts", i, "service"), r.service, everything, "entities") for i, r in enumerate(scenario.alerts)),
+        *((("truth", "roots", i, "entity"), r.entity, everything | edges, "entities")
+          for i, r in enumerate(scenario.truth.roots)),
+    ):  # fmt: skip
+        if name not in known:
+            yield path, f"{name!r} is not one of the {what}: {', '.join(sorted(known)) or 'there are none'}"
+
+
+def _unknown_variants(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """Releases, configurations, flags and model versions that are named and are not there."""
+    for index, service in enumerate(scenario.services):
+        at: Path = ("services", index)
+        versions = [release.version for release in service.releases]
+        if service.version not in versions:
+            yield (*at, "version"), f"{service.version!r} is not among the releases {', '.join(versions)}"
+        revisions = [config.revision for config in service.configs]
+        if service.config is not None and service.config not in revisions:
+            yield (*at, "config"), f"{service.config!r} is not among the configs {', '.join(revisions)}"
+        if service.canary and service.canary.version not in versions:
+            yield (*at, "canary"), f"{service.canary.version!r} is not among the releases {', '.join(versions)}"
+        if service.serves:
+            model = next((m for m in scenario.models if m.name == service.serves.model), None)
+            if model and service.serves.alias not in model.aliases:
+                yield (*at, "serves"), f"model {model.name!r} has no alias {service.serves.alias!r}"
+    for index, model in enumerate(scenario.models):
+        for alias, version in model.aliases.items():
+            if version not in [row.version for row in model.versions]:
+                yield ("models", index, "aliases", alias), f"{version!r} is not one of the versions"
+    for index, change in enumerate(scenario.changes):
+        problem = _unknown_in_change(scenario, change)
+        if problem:
+            yield ("changes", index), problem
+
+
+def _unknown_in_change(scenario: Scenario, change: WorldChange) -> str | None:
+    service = next((s for s in scenario.services if s.name == change.target), None)
+    owner = service or next((j for j in scenario.jobs if j.name == change.target), None)
+    if change.alias is not None:
+        model = next((m for m in scenario.models if m.name == change.target), None)
+        if model is None or change.alias not in model.aliases:
+            return f"{change.target!r} is no model with an alias {change.alias!r}"
+        known = [row.version for row in model.versions]
+        return None if change.to_version in known else f"{change.to_version!r} is not one of its versions"
+    if change.to_version is not None and (
+        service is None or change.to_version not in [r.version for r in service.releases]
+    ):
+        return f"{change.target!r} has no release {change.to_version!r}"
+    if change.to_config is not None and (owner is None or change.to_config not in [c.revision for c in owner.configs]):
+        return f"{change.target!r} has no configuration {change.to_config!r}"
+    if change.flag is not None and (service is None or change.flag not in [f.name for f in service.flags]):
+        return f"{change.target!r} has no flag {change.flag!r}"
+    if change.canary is not None and (
+        service is None or change.canary.version not in [r.version for r in service.releases]
+    ):
+        return f"{change.target!r} has no release {change.canary.version!r}"
+    if change.flush and (service is None or service.cache is None):
+        return f"{change.target!r} has no cache"
+    if change.to_replicas is not None and service is None:
+        return f"{change.target!r} is no service"
+    return None
+
+
+def _truth(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    truth = scenario.truth
+    if truth.no_fault and truth.roots:
+        yield ("truth", "no_fault"), "no_fault and roots contradict each other"
+    if not truth.no_fault and not truth.roots:
+        yield ("truth",), "either roots or no_fault: true is needed"
+    if truth.no_fault and truth.ok_actions:
+        yield ("truth", "ok_actions"), "where nothing is wrong no action can be right"
+    if any(root.fault.benign for root in truth.roots):
+        yield ("truth", "roots"), "a benign class is no root: write no_fault: true"
+    kinds = ("ok_actions", "masking_actions", "harmful_actions")
+    for kind in kinds:
+        for index, steps in enumerate(getattr(truth, kind)):
+            for call in steps:
+                problem = _bad_call(scenario, call)
+                if problem:
+                    yield ("truth", kind, index), problem
+    for one, other in pairwise((*kinds, kinds[0])):
+        both = [steps for steps in getattr(truth, one) if steps in getattr(truth, other)]
+        if both:
+            yield ("truth", other), f"{' then '.join(both[0])} is in {one} and in {other}"
+
+
+def _bad_call(scenario: Scenario, call: str) -> str | None:
+    try:
+        target = parse_call(call).target
+    except UsageError as error:
+        return error.message
+    return None if target in scenario.targets else f"{target!r} is nothing that an action may be aimed at"
+
+
+def _overload(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """A service that is overloaded before anything happens: its queue grows for ever and nothing settles."""
+    load = {service.name: 0.0 for service in scenario.services}
+    for source in scenario.traffic:
+        load[source.entry] += source.base_rps
+    by_name = {service.name: service for service in scenario.services}
+    for name in scenario.call_order():
+        caller = by_name[name]
+        missed = 1 - caller.cache.hit_ratio if caller.cache else 1.0
+        for edge in scenario.calls:
+            spare = edge.to in caller.providers[1:]
+            if edge.caller == name and not spare:
+                load[edge.to] += load[name] * edge.per_request * (missed if edge.on_miss else 1.0)
+    for index, service in enumerate(scenario.services):
+        carries = service.capacity_rps * service.replicas
+        if load[service.name] > _MOST_USUAL_LOAD * carries:
+            yield (
+                ("services", index, "capacity_rps"),
+                f"{service.name} gets {load[service.name]:.0f} requests/s before anything happens and carries "
+                f"{carries:.0f}: this never settles",
+            )

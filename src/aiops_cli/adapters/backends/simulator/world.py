@@ -1,70 +1,39 @@
-"""The dynamics: load, queues, latency, memory, errors; replicas, releases and what actions do to them.
+"""A scenario in motion: the clock, what is in effect, changes and actions; the rest is in the parts it is made of.
 
-Time is in seconds from the scenario's start. Per step, load goes down the calls and latency comes back up. Nothing
-reads the wall clock, and each (entity, signal) has a random stream of its own, so that adding a service moves no other.
+Time is in seconds from the scenario's start. Nothing reads the wall clock, and each (entity, signal) has a random
+stream of its own, so that the same seed and the same actions give the same bytes.
 """
 
-import hashlib
-import random
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
-from aiops_cli.adapters.backends.simulator.scenario import Pulse, Release, Scenario, Service
-from aiops_cli.domain.vocabulary import Metric
+from aiops_cli.adapters.backends.simulator.cluster import Cluster
+from aiops_cli.adapters.backends.simulator.effects import Influence, merge, mix
+from aiops_cli.adapters.backends.simulator.flow import FlowModel, Network
+from aiops_cli.adapters.backends.simulator.parts import Canary, Effects, Fault, Service, WorldChange
+from aiops_cli.adapters.backends.simulator.pipelines import Pipelines
+from aiops_cli.adapters.backends.simulator.recording import Entry, Journal, Recorder, Streams
+from aiops_cli.adapters.backends.simulator.scenario import NAMESPACE, Scenario
+from aiops_cli.adapters.backends.simulator.state import JobState, Replica, ServiceState
+from aiops_cli.adapters.backends.simulator.telemetry import Telemetry
+from aiops_cli.errors import BackendError
 
-_MB = 1024.0 * 1024.0
-# p95 over p50 of an unloaded service, and how strongly waiting grows with utilisation (a softened M/M/c).
-_TAIL = 1.8
-_QUEUEING = 0.12
-_MOST_UTILIZATION = 0.97
-# Above this share of its memory limit a replica spends time collecting garbage, up to losing most of its capacity.
-_PRESSURE_FROM = 0.80
-_PRESSURE_COST = 0.85
-_BASE_ERRORS = 0.001
+_NO_INFLUENCE = Influence()
 
 
-@dataclass
-class Replica:
-    """One replica: its memory, its release, and when it is up (again)."""
+class FaultState:
+    """A fault and when it is in effect."""
 
-    version: str
-    memory_mb: float
-    up_from: float
-    leak_jitter: float
-    restarts_at: float | None = None
-    next_version: str | None = None
+    def __init__(self, spec: Fault) -> None:
+        self.spec = spec
+        self.begins = spec.at
+        self.ends = spec.until
+        self.begun = False
 
-
-@dataclass
-class ServiceState:
-    """What a service is like at the end of a step."""
-
-    spec: Service
-    replicas: list[Replica]
-    version: str
-    generation: int = 1
-    queue: float = 0.0
-    offered: float = 0.0
-    utilization: float = 0.0
-    wait_s: float = 0.0
-    p95_s: float = 0.0
-    p50_s: float = 0.0
-    errors: float = 0.0
-    timeouts: float = 0.0
-    restarts: int = 0
-    history: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Something that the world wrote down: a log line, an event or a change."""
-
-    t: float
-    entity: str
-    kind: str
-    level: str
-    text: str
-    before: str | None = None
-    after: str | None = None
+    def strength(self, t: float) -> float:
+        """0 when it is not in effect, up to 1 over its ramp."""
+        if self.begins is None or t < self.begins or (self.ends is not None and t >= self.ends):
+            return 0.0
+        return 1.0 if self.spec.ramp is None else min(1.0, (t - self.begins) / self.spec.ramp)
 
 
 class World:
@@ -74,15 +43,26 @@ class World:
         self.scenario = scenario
         self.seed = scenario.meta.seed if seed is None else seed
         self.t = 0.0
-        self.series: dict[tuple[str, Metric], list[tuple[float, float]]] = {}
-        self.journal: list[Entry] = []
-        self._streams: dict[tuple[str, str], random.Random] = {}
-        self._order = scenario.call_order()
-        self._callees = {s.name: [e for e in scenario.calls if e.caller == s.name] for s in scenario.services}
-        self.states = {spec.name: self._initial(spec) for spec in scenario.services}
-        self._pending = sorted(scenario.changes, key=lambda change: change.at)
-        self._breached_since: dict[str, float] = {}
         self.fired: dict[str, float] = {}
+        self.actions: list[tuple[float, str, str]] = []
+        self.journal = Journal()
+        self.recorder = Recorder(scenario.meta.step)
+        self.faults = [FaultState(fault) for fault in scenario.faults]
+        self.states = {spec.name: _initial(spec) for spec in scenario.services}
+        self.network = Network.of(scenario)
+        self._influences: dict[tuple[str, ...], Influence] = {}
+        self._whole: dict[str, Influence] = {}
+        streams = Streams(self.seed)
+        self.cluster = Cluster(scenario, streams, self.journal, self.states, self.influence_on_replica)
+        self.pipelines = Pipelines(scenario, streams, self.journal, self.states, self.influence_on_job)
+        for state in self.states.values():
+            self.cluster.populate(state)
+        self._flow = FlowModel(
+            scenario, streams, self.states, self.network, self.cluster, self.influence, self.pipelines.freshness
+        )
+        self._telemetry = Telemetry(self, streams)
+        self._due = sorted(scenario.changes, key=lambda change: change.at)
+        self._breached_since: dict[str, float] = {}
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -90,16 +70,16 @@ class World:
         """Advance by one step of the scenario."""
         dt = self.scenario.meta.step
         self.t += dt
+        self.cluster.t = self.pipelines.t = self.t
+        self.recorder.next_step()
         self._make_due_changes()
+        self._let_faults_work()
         for state in self.states.values():
-            self._turn_replicas(state, dt)
-        self._send_load()
-        for name in self._order:
-            self._serve(self.states[name], dt)
-        for name in reversed(self._order):
-            self._answer(self.states[name])
-        for state in self.states.values():
-            self._record(state)
+            self.cluster.turn(state, dt)
+        self._whole.clear()
+        self._flow.step(self.t, dt)
+        self.pipelines.step()
+        self._telemetry.record(self.t)
         self._watch_rules()
 
     def run(self, seconds: float) -> None:
@@ -114,197 +94,343 @@ class World:
             self.step()
         return next(iter(self.fired), None)
 
+    # -- what is in effect --------------------------------------------------------------------------------------------
+
+    def influence(self, state: ServiceState) -> Influence:
+        """What is in effect on a service: the mean over what its replicas run, the canary's share included."""
+        name = state.spec.name
+        found = self._whole.get(name)
+        if found is None:
+            found = self._whole[name] = self._mean(state)
+        return found
+
+    def influence_on_replica(self, state: ServiceState, replica: Replica) -> Influence:
+        """What is in effect on one replica: its release and configuration, its node, and what is live."""
+        key = (state.spec.name, replica.version, replica.config or "", replica.node or "")
+        found = self._influences.get(key)
+        if found is None:
+            found = merge(self._active(state, replica.version, replica.config, replica.node))
+            self._influences[key] = found
+        return found
+
+    def influence_on_job(self, job: JobState) -> Influence:
+        """What is in effect on a job: its configuration and faults."""
+        configs = [(c, 1.0) for c in job.spec.configs if c.revision == job.config]
+        return merge([*configs, *self._faults_on(job.spec.name)])
+
+    def versions(self, state: ServiceState) -> list[tuple[float, str, Influence]]:
+        """Share of the requests, version and influence, for each version that serves."""
+        up = state.up(self.t)
+        counts: dict[str, list[Influence]] = {}
+        for replica in up:
+            counts.setdefault(replica.version, []).append(self.influence_on_replica(state, replica))
+        rows = [
+            (len(found) / len(up), version, mix([(1 / len(found), i) for i in found]))
+            for version, found in sorted(counts.items())
+        ]
+        if state.canary and state.canary.percent and up:
+            share = state.canary.percent / 100
+            own = merge(self._active(state, state.canary.version, state.config, None))
+            rows = [(w * (1 - share), v, i) for w, v, i in rows] + [(share, state.canary.version, own)]
+        return rows
+
+    def _mean(self, state: ServiceState) -> Influence:
+        if state.spec.outside:
+            return merge(self._active(state, state.version, state.config, None))
+        first = state.replicas[0] if state.replicas else None
+        alike = first is not None and all(
+            (r.version, r.config, r.node) == (first.version, first.config, first.node) for r in state.replicas
+        )
+        if first is not None and alike and not state.canary:
+            return self.influence_on_replica(state, first)
+        rows = self.versions(state)
+        return mix([(w, i) for w, _, i in rows]) if rows else _NO_INFLUENCE
+
+    def _active(
+        self, state: ServiceState, version: str, config: str | None, node: str | None
+    ) -> Iterator[tuple[Effects, float]]:
+        yield state.spec.release(version), 1.0
+        started_with, now = state.spec.configuration(config), state.spec.configuration(state.config)
+        if started_with is not None and started_with.takes != "live":
+            yield started_with, 1.0
+        if now is not None and now.takes == "live":
+            yield now, 1.0
+        for flag in state.spec.flags:
+            if state.flags[flag.name]:
+                yield flag, 1.0
+        if state.spec.serves:
+            model = self.pipelines.models[state.spec.serves.model]
+            wanted = model.aliases[state.spec.serves.alias]
+            yield next(v for v in model.spec.versions if v.version == wanted), 1.0
+        yield from self._faults_on(state.spec.name)
+        if node:
+            yield from self._faults_on(node)
+
+    def _faults_on(self, target: str) -> Iterator[tuple[Effects, float]]:
+        for fault in self.faults:
+            if fault.spec.target == target and (strength := fault.strength(self.t)):
+                yield fault.spec, strength
+
+    def _forget(self) -> None:
+        """Something is in effect that was not, or not any more."""
+        self._influences.clear()
+        self._whole.clear()
+
+    # -- faults and changes -------------------------------------------------------------------------------------------
+
+    def _let_faults_work(self) -> None:
+        for data in self.pipelines.data.values():
+            data.drift = 0.0
+        for edges in self.network.edges.values():
+            for edge in edges:
+                edge.lost, edge.delay_s, edge.message = 0.0, 0.0, None
+        for fault in self.faults:
+            strength = fault.strength(self.t)
+            if bool(strength) is not fault.begun:
+                fault.begun = bool(strength)
+                self._begin_or_end(fault)
+            if fault.spec.ramp is not None and 0 < strength < 1:
+                self._forget()
+            if strength:
+                self._apply(fault.spec, strength)
+
+    def _begin_or_end(self, fault: FaultState) -> None:
+        self._forget()
+        spec = fault.spec
+        if fault.begun and spec.event:
+            self.journal.event(self.t, spec.target, spec.reason, spec.event)
+        if spec.down and spec.target in self.cluster.nodes:
+            (self.cluster.lose if fault.begun else self.cluster.regain)(spec.target)
+
+    def _apply(self, fault: Fault, strength: float) -> None:
+        if fault.target in self.pipelines.data:
+            self.pipelines.data[fault.target].drift += fault.drift * strength
+        caller, arrow, callee = fault.target.partition("->")
+        if arrow:
+            for edge in self.network.edges[caller]:
+                if edge.spec.to == callee:
+                    edge.lost = 1 - (1 - edge.lost) * (1 - fault.lost * strength)
+                    edge.delay_s += fault.delay_ms / 1000 * strength
+                    edge.message = fault.message or edge.message
+
+    def _make_due_changes(self) -> None:
+        while self._due and self._due[0].at <= self.t:
+            change = self._due.pop(0)
+            before, after, subject = self._make(change)
+            self.journal.change(
+                Entry(change.at, change.target, "change", change.kind, change.summary, before, after, subject)
+            )
+
+    def _make(self, change: WorldChange) -> tuple[str | None, str | None, str | None]:
+        """Let a change take effect; what it was before and after, and what of the target it is about."""
+        name = change.target
+        if change.alias is not None and change.to_version is not None:
+            return self._point(name, change.alias, change.to_version), change.to_version, change.alias
+        if change.to_version is not None:
+            return self._release(name, change.to_version), change.to_version, None
+        if change.to_config is not None:
+            return self._configure(name, change.to_config), change.to_config, None
+        if change.flag is not None and change.on is not None:
+            before = self._flip(name, change.flag, change.on)
+            return _on(before), _on(change.on), change.flag
+        if change.canary is not None:
+            state = self.states[name]
+            was = state.canary.percent if state.canary else 0
+            self._set_canary(name, change.canary.percent, change.canary.version)
+            return f"{was} %", f"{change.canary.percent} %", change.canary.version
+        if change.to_replicas is not None:
+            was = len(self.states[name].replicas)
+            self.cluster.scale(self.states[name], change.to_replicas)
+            return str(was), str(change.to_replicas), None
+        if change.to_pods is not None:
+            quota = self.cluster.pod_quota
+            self._set_quota(change.to_pods)
+            return (str(quota) if quota else None), str(change.to_pods), "pods"
+        if change.flush:
+            self.states[name].warmth = 0.0
+        return None, None, None
+
     # -- actions ------------------------------------------------------------------------------------------------------
 
     def scale(self, name: str, replicas: int) -> None:
-        """Add replicas, which take their time to start, or remove the youngest."""
-        state = self.states[name]
-        before = len(state.replicas)
-        for _ in range(before, replicas):
-            state.replicas.append(self._new_replica(state.spec, state.version, self.t + state.spec.start_time))
-        del state.replicas[replicas:]
-        state.generation += 1
+        """Set the number of replicas."""
+        before = len(self.states[name].replicas)
+        self.cluster.scale(self.states[name], replicas)
         text = f"scaled {name} from {before} to {replicas} replicas"
-        self._write(name, "change", "scale", text, str(before), str(replicas))
+        self._did("scale_service", name, "scale", text, str(before), str(replicas))
 
     def restart(self, name: str) -> None:
         """Restart all replicas, one after another."""
-        self._roll(self.states[name], None)
-        self._write(name, "change", "restart", f"restarted {name}")
+        self.cluster.roll(self.states[name])
+        self._did("restart_service", name, "restart", f"restarted {name}")
 
     def release(self, name: str, version: str) -> None:
         """Put a release on all replicas, one after another."""
+        before = self._release(name, version)
+        self._did("rollback_release", name, "deploy", f"released {name} {version}", before, version)
+
+    def configure(self, name: str, revision: str) -> None:
+        """Put a service or a job on a configuration."""
+        before = self._configure(name, revision)
+        self._did("revert_config", name, "config", f"configuration of {name} is {revision}", before, revision)
+
+    def flip(self, name: str, flag: str, on: bool) -> None:
+        """Turn a flag on or off."""
+        before = self._flip(name, flag, on)
+        text = f"turned {flag} {_on(on)} for {name}"
+        self._did("set_flag", name, "flag", text, _on(before), _on(on), flag)
+
+    def set_canary(self, name: str, percent: int) -> None:
+        """Give the canary another share."""
+        state = self.states[name]
+        before = state.canary.percent if state.canary else 0
+        if state.canary:
+            self._set_canary(name, percent, state.canary.version)
+        text = f"canary of {name} gets {percent} %"
+        self._did("set_canary", name, "deploy", text, f"{before} %", f"{percent} %")
+
+    def point(self, model: str, alias: str, version: str) -> None:
+        """Point a model's alias to a version."""
+        before = self._point(model, alias, version)
+        self._did("set_model_alias", model, "model", f"{alias} of {model} is {version}", before, version, alias)
+
+    def use_provider(self, name: str, provider: str) -> None:
+        """Send a gateway's requests to another provider."""
+        state = self.states[name]
+        before, state.provider = state.provider, provider
+        state.generation += 1
+        self._did("use_provider", name, "config", f"{name} asks {provider}", before, provider)
+
+    def limit(self, name: str, requests_per_second: float | None) -> None:
+        """Let only so many requests through, of a client or at a service; None for all of them."""
+        if name in self.states:
+            self.states[name].limit_rps = requests_per_second
+            self.states[name].generation += 1
+        elif requests_per_second is None:
+            self.network.client_limits.pop(name, None)
+        else:
+            self.network.client_limits[name] = requests_per_second
+        limited = requests_per_second is not None
+        text = f"limit of {name}: {requests_per_second:.0f} requests/s" if limited else f"no limit on {name}"
+        self._did("limit_requests" if limited else "lift_limit", name, "config", text)
+
+    def rerun(self, job: str) -> None:
+        """Start a job now."""
+        self.pipelines.rerun(job)
+        self._did("rerun_job", job, "action", f"started {job} by hand")
+
+    def drain(self, node: str) -> None:
+        """Take a node out of scheduling and move its replicas."""
+        self.cluster.drain(node)
+        self._did("drain_node", node, "infra", f"drained {node}")
+
+    def uncordon(self, node: str) -> None:
+        """Let a node take replicas again."""
+        self.cluster.uncordon(node)
+        self._did("uncordon_node", node, "infra", f"uncordoned {node}")
+
+    def set_pod_quota(self, pods: int) -> None:
+        """Set how many pods there may be."""
+        before = self.cluster.pod_quota
+        self._set_quota(pods)
+        self._did("set_pod_quota", NAMESPACE, "config", f"pod quota is {pods}", str(before), str(pods), "pods")
+
+    def expand(self, name: str, size_gb: float) -> None:
+        """Make a service's volume larger."""
+        state = self.states[name]
+        before, state.disk_size_gb = state.disk_size_gb, size_gb
+        state.generation += 1
+        self._did("expand_volume", name, "infra", f"volume of {name} is {size_gb:g} GB", f"{before:g}", f"{size_gb:g}")
+
+    def flush(self, name: str) -> None:
+        """Empty a service's cache."""
+        self.states[name].warmth = 0.0
+        self.states[name].generation += 1
+        self._did("flush_cache", name, "action", f"emptied the cache of {name}")
+
+    def fail_over(self, name: str) -> None:
+        """Let the standby of a database take over: everything that waits is cut off, and it starts with cold caches."""
+        state = self.states[name]
+        for replica in state.replicas:
+            replica.up_from = self.t + state.spec.start_time
+            replica.leaked_connections = 0.0
+        self.perform("fail_over", name, f"failed {name} over to its standby")
+
+    def perform(self, action: str, name: str, text: str) -> None:
+        """An action that has no mechanics of its own here: it ends or begins the faults that wait for it."""
+        self.states[name].generation += 1
+        self._did(action, name, "action", text)
+
+    # -- how they work ------------------------------------------------------------------------------------------------
+
+    def _did(
+        self, action: str, target: str, kind: str, text: str, before: str | None = None, after: str | None = None,
+        subject: str | None = None,
+    ) -> None:  # fmt: skip
+        self._forget()
+        self.actions.append((self.t, action, target))
+        self.journal.change(Entry(self.t, target, "change", kind, text, before, after, subject))
+        for fault in self.faults:
+            begins, ends = fault.spec.starts_on, fault.spec.ends_on
+            if begins and (begins.action, begins.target) == (action, target) and fault.begins is None:
+                fault.begins = self.t + fault.spec.after
+            if ends and (ends.action, ends.target) == (action, target) and fault.strength(self.t):
+                fault.ends = self.t + (fault.spec.after if fault.spec.starts_on is None else 0.0)
+
+    def _release(self, name: str, version: str) -> str:
         state = self.states[name]
         before, state.version = state.version, version
-        self._roll(state, version)
+        if state.canary and version == state.canary.version:
+            state.canary = None
         state.history.append(before)
-        self._write(name, "change", "deploy", f"released {name} {version}", before, version)
+        self.cluster.roll(state)
+        self._forget()
+        return before
 
-    def _roll(self, state: ServiceState, version: str | None) -> None:
-        for position, replica in enumerate(state.replicas):
-            replica.restarts_at = self.t + position * state.spec.start_time
-            replica.next_version = version
+    def _configure(self, name: str, revision: str) -> str | None:
+        self._forget()
+        job = self.pipelines.jobs.get(name)
+        owner: JobState | ServiceState = job or self.states[name]
+        before, owner.config = owner.config, revision
+        if before is not None:
+            owner.config_history.append(before)
+        owner.generation += 1
+        if isinstance(owner, ServiceState) and _needs_rollout(owner.spec, before, revision):
+            self.cluster.roll(owner)
+        return before
+
+    def _flip(self, name: str, flag: str, on: bool) -> bool:
+        self._forget()
+        state = self.states[name]
+        before, state.flags[flag] = state.flags[flag], on
         state.generation += 1
+        return before
 
-    # -- one step -----------------------------------------------------------------------------------------------------
+    def _set_canary(self, name: str, percent: int, version: str) -> None:
+        self._forget()
+        self.states[name].canary = Canary(version=version, percent=percent)
+        self.states[name].generation += 1
 
-    def _initial(self, spec: Service) -> ServiceState:
-        version = spec.version
-        state = ServiceState(spec, [], version)
-        state.replicas = [self._new_replica(spec, version, 0.0) for _ in range(spec.replicas)]
-        return state
+    def _point(self, name: str, alias: str, version: str) -> str:
+        self._forget()
+        model = self.pipelines.models[name]
+        before, model.aliases[alias] = model.aliases[alias], version
+        model.history.setdefault(alias, []).append(before)
+        model.generation += 1
+        return before
 
-    def _new_replica(self, spec: Service, version: str, up_from: float) -> Replica:
-        jitter = 1.0 + 0.06 * (self._stream(spec.name, "replica").random() - 0.5)
-        return Replica(version, spec.memory.base_mb, up_from, jitter)
+    def _set_quota(self, pods: int) -> None:
+        self.cluster.pod_quota = pods
+        self.cluster.quota_generation += 1
 
-    def _make_due_changes(self) -> None:
-        while self._pending and self._pending[0].at <= self.t:
-            change = self._pending.pop(0)
-            state = self.states[change.target]
-            if change.to_version is None:
-                self.journal.append(Entry(change.at, change.target, "change", change.kind, change.summary))
-                continue
-            before, state.version = state.version, change.to_version
-            state.history.append(before)
-            self._roll(state, change.to_version)
-            self.journal.append(
-                Entry(change.at, change.target, "change", change.kind, change.summary, before, change.to_version)
-            )
-
-    def _turn_replicas(self, state: ServiceState, dt: float) -> None:
-        spec = state.spec
-        for replica in state.replicas:
-            if replica.restarts_at is not None and replica.restarts_at <= self.t:
-                self._restart_replica(state, replica)
-            if replica.up_from > self.t:
-                continue
-            leak = self._release(spec, replica.version).leak_mb_per_minute
-            replica.memory_mb += leak * replica.leak_jitter * dt / 60
-            if replica.memory_mb >= spec.memory.limit_mb:
-                self._write(spec.name, "event", "OOMKilled", f"container of {spec.name} was OOMKilled (exit code 137)")
-                state.restarts += 1
-                self._restart_replica(state, replica)
-
-    def _restart_replica(self, state: ServiceState, replica: Replica) -> None:
-        replica.version = replica.next_version or replica.version
-        replica.restarts_at = replica.next_version = None
-        replica.memory_mb = state.spec.memory.base_mb
-        replica.up_from = self.t + state.spec.start_time
-
-    def _send_load(self) -> None:
-        offered = dict.fromkeys(self.states, 0.0)
-        for source in self.scenario.traffic:
-            noise = 1 + source.noise * self._stream(source.entry, "traffic").gauss(0, 1)
-            offered[source.entry] += max(0.0, source.base_rps * self._factor(source.pulses) * noise)
-        for name in self._order:
-            state = self.states[name]
-            # Clients that gave up in the last step ask again.
-            state.offered = offered[name] * (1 + state.timeouts * state.spec.retries)
-            for edge in self._callees[name]:
-                offered[edge.to] += state.offered * edge.per_request
-
-    def _factor(self, pulses: list[Pulse]) -> float:
-        factor = 1.0
-        for pulse in pulses:
-            since = self.t - pulse.at
-            if since < 0:
-                continue
-            if pulse.every is not None:
-                since %= pulse.every
-            lasts = None if pulse.until is None else pulse.until - pulse.at
-            if lasts is None or since <= lasts:
-                factor *= 1 + (pulse.factor - 1) * min(1.0, since / pulse.ramp)
-        return factor
-
-    def _serve(self, state: ServiceState, dt: float) -> None:
-        capacity = sum(self._capacity(state.spec, replica) for replica in state.replicas)
-        arrived = state.offered * dt
-        waiting = state.queue + arrived
-        served = min(waiting, capacity * dt)
-        overflow = max(0.0, waiting - served - state.spec.queue_max)
-        state.queue = max(0.0, waiting - served - overflow)
-        state.utilization = 1.0 if capacity <= 0 else served / (capacity * dt)
-        state.wait_s = state.queue / capacity if capacity > 0 else state.spec.timeout_ms / 1000
-        limit_s = state.spec.timeout_ms / 1000
-        state.timeouts = max(0.0, 1 - limit_s / state.wait_s) if state.wait_s > limit_s else 0.0
-        dropped = overflow / arrived if arrived else 0.0
-        state.errors = min(1.0, _BASE_ERRORS + dropped + state.timeouts + self._release_errors(state))
-        self._log_state(state, dropped)
-
-    def _capacity(self, spec: Service, replica: Replica) -> float:
-        if replica.up_from > self.t:
-            return 0.0
-        return spec.capacity_rps * (1 - _PRESSURE_COST * self._pressure(spec, replica))
-
-    @staticmethod
-    def _pressure(spec: Service, replica: Replica) -> float:
-        """0 below 80 % of the memory limit, 1 at the limit."""
-        share = replica.memory_mb / spec.memory.limit_mb
-        return min(1.0, max(0.0, (share - _PRESSURE_FROM) / (1 - _PRESSURE_FROM)))
-
-    def _answer(self, state: ServiceState) -> None:
-        spec = state.spec
-        rho = min(_MOST_UTILIZATION, state.utilization)
-        own = spec.base_latency_ms / 1000 * self._release(spec, state.version).latency_factor
-        busy = own * (1 + _QUEUEING * rho * rho / (1 - rho))
-        wait = min(state.wait_s, spec.timeout_ms / 1000)
-        below = [(edge, self.states[edge.to]) for edge in self._callees[spec.name]]
-        state.p95_s = busy * _TAIL + wait + sum(callee.p95_s for _, callee in below)
-        state.p50_s = busy + wait + sum(callee.p50_s for _, callee in below)
-        passed_on = 1.0
-        for edge, callee in below:
-            passed_on *= (1 - max(0.0, callee.errors - _BASE_ERRORS)) ** min(1.0, edge.per_request)
-        state.errors = 1 - (1 - state.errors) * passed_on
-
-    def _release(self, spec: Service, version: str) -> Release:
-        return next(release for release in spec.releases if release.version == version)
-
-    def _release_errors(self, state: ServiceState) -> float:
-        up = [r for r in state.replicas if r.up_from <= self.t]
-        return sum(self._release(state.spec, r.version).error_ratio for r in up) / len(up) if up else 1.0
-
-    # -- what can be seen ---------------------------------------------------------------------------------------------
-
-    def _record(self, state: ServiceState) -> None:
-        up = [replica for replica in state.replicas if replica.up_from <= self.t]
-        name = state.spec.name
-        memory = max((replica.memory_mb for replica in up), default=0.0)
-        for metric, value, noisy in (
-            (Metric.LATENCY_P95, state.p95_s, True),
-            (Metric.LATENCY_P50, state.p50_s, True),
-            (Metric.ERRORS, state.errors, True),
-            (Metric.TRAFFIC, state.offered, False),
-            (Metric.UTILIZATION, state.utilization, True),
-            (Metric.QUEUE_WAIT, state.wait_s, True),
-            (Metric.MEMORY, memory * _MB, True),
-            (Metric.MEMORY_LIMIT, state.spec.memory.limit_mb * _MB, False),
-            (Metric.REPLICAS, float(len(up)), False),
-            (Metric.RESTARTS, float(state.restarts), False),
-        ):
-            if noisy:
-                value *= 1 + self.scenario.metric_noise * self._stream(name, metric).gauss(0, 1)
-            if metric in (Metric.UTILIZATION, Metric.ERRORS):
-                value = min(1.0, value)
-            self.series.setdefault((name, metric), []).append((self.t, max(0.0, value)))
-
-    def _log_state(self, state: ServiceState, dropped: float) -> None:
-        name = state.spec.name
-        if dropped > 0.001:
-            self._write(name, "log", "WARN", f"queue is full, rejecting {dropped:.1%} of requests")
-        elif state.wait_s > 1.0:
-            self._write(name, "log", "WARN", f"request waited {state.wait_s:.1f} s for a free worker")
-        worst = max((self._pressure(state.spec, r) for r in state.replicas if r.up_from <= self.t), default=0.0)
-        if worst > 0:
-            self._write(name, "log", "WARN", f"garbage collector took {150 + 900 * worst:.0f} ms of the last second")
-        for row in self.scenario.cosmetic_errors:
-            if row.service == name and self.t % row.every < self.scenario.meta.step:
-                self._write(name, "log", "ERROR", row.message)
+    # -- alerts -------------------------------------------------------------------------------------------------------
 
     def _watch_rules(self) -> None:
         for rule in self.scenario.alerts:
-            value = self.series[rule.service, rule.metric][-1][1]
-            breached = value > rule.threshold if rule.comparison == ">" else value < rule.threshold
+            value = self.recorder.latest(rule.service, rule.metric)
+            breached = value is not None and (
+                value > rule.threshold if rule.comparison == ">" else value < rule.threshold
+            )
             if not breached:
                 self._breached_since.pop(rule.name, None)
                 continue
@@ -312,14 +438,30 @@ class World:
             if self.t - since >= rule.hold and self.t >= self.scenario.meta.pages_from:
                 self.fired.setdefault(rule.name, self.t)
 
-    def _write(
-        self, entity: str, kind: str, level: str, text: str, before: str | None = None, after: str | None = None
-    ) -> None:
-        self.journal.append(Entry(self.t, entity, kind, level, text, before, after))
+    def check_rules_have_series(self) -> None:
+        """Raise BackendError when a rule looks at a series that this world does not have."""
+        for rule in self.scenario.alerts:
+            if (rule.service, rule.metric) not in self.recorder.tracks:
+                raise BackendError(
+                    f"alert {rule.name}: {rule.service} has no {rule.metric} in scenario {self.scenario.meta.id}"
+                )
 
-    def _stream(self, entity: str, signal: str) -> random.Random:
-        key = (entity, signal)
-        if key not in self._streams:
-            seed = hashlib.sha256(f"{self.seed}|{entity}|{signal}".encode()).digest()
-            self._streams[key] = random.Random(int.from_bytes(seed[:8], "big"))
-        return self._streams[key]
+
+def _initial(spec: Service) -> ServiceState:
+    state = ServiceState(spec, spec.version, spec.config or (spec.configs[0].revision if spec.configs else None))
+    state.flags = {flag.name: flag.on for flag in spec.flags}
+    state.canary = spec.canary
+    state.provider = spec.providers[0] if spec.providers else None
+    if spec.disk:
+        state.disk_gb, state.disk_size_gb = spec.disk.used_gb, spec.disk.size_gb
+    return state
+
+
+def _needs_rollout(spec: Service, before: str | None, after: str) -> bool:
+    """Whether replicas have to start anew to have a configuration: not when it, or the one before, was live."""
+    old, new = spec.configuration(before), spec.configuration(after)
+    return new is not None and new.takes == "restart" and (old is None or old.takes != "live")
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"

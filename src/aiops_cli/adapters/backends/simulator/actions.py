@@ -1,0 +1,374 @@
+"""What each action of the catalogue means on the present state of a simulated world, with its undo."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiops_cli.adapters.backends.simulator.scenario import NAMESPACE
+from aiops_cli.adapters.backends.simulator.state import JobState, ModelState, NodeState, ServiceState
+from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.domain.action import Proposal, Undo, check_proposal
+from aiops_cli.errors import ActionRefused
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What an action means on the present state: for the person, and for the world."""
+
+    changes: str
+    command: str
+    touches: str
+    undo: Undo
+    effect: Callable[[], None]
+
+
+def _no_undo(why: str) -> Undo:
+    return Undo(None, {}, why, 0.0)
+
+
+class Actions:
+    """The catalogue as a simulated world understands it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._actions: Mapping[str, Callable[[str, Mapping[str, Any]], Step]] = {
+            "drain_node": self._drain,
+            "expand_volume": self._expand,
+            "fail_over": self._fail_over,
+            "flush_cache": self._flush,
+            "lift_limit": self._lift,
+            "limit_requests": self._limit,
+            "renew_certificate": self._renew,
+            "rerun_job": self._rerun,
+            "restart_service": self._restart,
+            "revert_config": self._revert,
+            "rollback_release": self._rollback,
+            "scale_service": self._scale,
+            "set_canary": self._canary,
+            "set_flag": self._flag,
+            "set_model_alias": self._alias,
+            "set_pod_quota": self._quota,
+            "uncordon_node": self._uncordon,
+            "use_provider": self._provider,
+        }
+
+    def step(self, proposal: Proposal) -> Step:
+        """The proposal on the present state; nothing has happened yet. Raises ActionRefused."""
+        spec = check_proposal(proposal, self._world.scenario.targets)
+        return self._actions[spec.name](proposal.target, proposal.arguments)
+
+    # -- the state that a call is made on -----------------------------------------------------------------------------
+
+    def state_of(self, target: str) -> dict[str, Any]:
+        """What has to be still so when the call runs."""
+        world = self._world
+        if target in world.states:
+            return _service_state(world.states[target])
+        if target in world.cluster.nodes:
+            node = world.cluster.nodes[target]
+            return {"generation": node.generation, "cordoned": node.cordoned}
+        if target in world.pipelines.jobs:
+            job = world.pipelines.jobs[target]
+            return {"generation": job.generation, "failures": job.failures} | _configured(job.config)
+        if target in world.pipelines.models:
+            model = world.pipelines.models[target]
+            return {"generation": model.generation} | model.aliases
+        if target == NAMESPACE:
+            return {"generation": world.cluster.quota_generation, "pods": world.cluster.pod_quota}
+        return {"generation": 1, "limit": world.network.client_limits.get(target)}
+
+    def _service(self, name: str) -> ServiceState:
+        if name not in self._world.states:
+            raise ActionRefused(f"{name} is not a service")
+        return self._world.states[name]
+
+    def _node(self, name: str) -> NodeState:
+        if name not in self._world.cluster.nodes:
+            raise ActionRefused(f"{name} is not a node")
+        return self._world.cluster.nodes[name]
+
+    def _job(self, name: str) -> JobState:
+        if name not in self._world.pipelines.jobs:
+            raise ActionRefused(f"{name} is not a job")
+        return self._world.pipelines.jobs[name]
+
+    def _model(self, name: str) -> ModelState:
+        if name not in self._world.pipelines.models:
+            raise ActionRefused(f"{name} is not a registered model")
+        return self._world.pipelines.models[name]
+
+    def callers(self, name: str) -> str:
+        """Who calls a target, in words."""
+        callers = [edge.caller for edge in self._world.scenario.calls if edge.to == name]
+        return f"callers: {', '.join(callers) or 'none'}"
+
+    # -- services -----------------------------------------------------------------------------------------------------
+
+    def _scale(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        replicas, wanted = len(self._service(name).replicas), int(arguments["replicas"])
+        if wanted == replicas:
+            raise ActionRefused(f"{name} has {replicas} replicas already")
+        return Step(
+            changes=f"replicas {replicas} -> {wanted}",
+            command=f"scale {name} --replicas={wanted}",
+            touches=f"{name}: {wanted - replicas:+d} replicas",
+            undo=Undo("scale_service", {"replicas": replicas}, f"scale back to {replicas}", 20.0),
+            effect=lambda: self._world.scale(name, wanted),
+        )
+
+    def _rollback(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state, wanted = self._service(name), str(arguments["to_version"])
+        if wanted == state.version or wanted not in state.history:
+            raise ActionRefused(f"{name} runs {state.version}; {wanted} is not a release it ran before")
+        return Step(
+            changes=f"release {state.version} -> {wanted}",
+            command=f"release {name} --version={wanted}",
+            touches=_all_in_turn(state),
+            undo=Undo(
+                "rollback_release", {"to_version": state.version}, f"release {state.version} again", _rollout_s(state)
+            ),
+            effect=lambda: self._world.release(name, wanted),
+        )
+
+    def _restart(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state = self._service(name)
+        return Step(
+            changes=f"restarts {len(state.replicas)} replicas, one after another",
+            command=f"restart {name}",
+            touches=_all_in_turn(state),
+            undo=_no_undo("nothing to undo: release and number of replicas stay as they are"),
+            effect=lambda: self._world.restart(name),
+        )
+
+    def _revert(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        wanted = str(arguments["to_revision"])
+        owner = self._job(name) if name in self._world.pipelines.jobs else self._service(name)
+        if wanted == owner.config or wanted not in owner.config_history:
+            raise ActionRefused(f"{name} has configuration {owner.config}; {wanted} is not one it had before")
+        takes_s = _rollout_s(owner) if isinstance(owner, ServiceState) else 0.0
+        undo = Undo("revert_config", {"to_revision": owner.config}, f"set {owner.config} again", takes_s)
+        return Step(
+            changes=f"configuration {owner.config} -> {wanted}",
+            command=f"configure {name} --revision={wanted}",
+            touches=_all_in_turn(owner) if isinstance(owner, ServiceState) else f"{name}: its next runs",
+            undo=undo,
+            effect=lambda: self._world.configure(name, wanted),
+        )
+
+    def _flag(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state, flag, on = self._service(name), str(arguments["flag"]), bool(arguments["on"])
+        if flag not in state.flags:
+            known = ", ".join(sorted(state.flags)) or "none"
+            raise ActionRefused(f"{name} has no flag {flag!r} (it has: {known})")
+        if state.flags[flag] is on:
+            raise ActionRefused(f"{flag} is {'on' if on else 'off'} already")
+        return Step(
+            changes=f"flag {flag} {'off -> on' if on else 'on -> off'}",
+            command=f"flag {name} {flag}={'on' if on else 'off'}",
+            touches=f"{name}: every request that the flag guards, at once",
+            undo=Undo("set_flag", {"flag": flag, "on": not on}, f"turn {flag} {'off' if on else 'on'} again", 1.0),
+            effect=lambda: self._world.flip(name, flag, on),
+        )
+
+    def _canary(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state, percent = self._service(name), int(arguments["percent"])
+        if state.canary is None:
+            raise ActionRefused(f"{name} has no canary")
+        now, version = state.canary.percent, state.canary.version
+        if now == percent:
+            raise ActionRefused(f"the canary of {name} gets {percent} % already")
+        return Step(
+            changes=f"canary {version} {now} % -> {percent} %",
+            command=f"canary {name} --percent={percent}",
+            touches=f"{name}: which users get {version}",
+            undo=Undo("set_canary", {"percent": now}, f"give the canary {now} % again", 1.0),
+            effect=lambda: self._world.set_canary(name, percent),
+        )
+
+    def _provider(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state, wanted = self._service(name), str(arguments["provider"])
+        if wanted not in state.spec.providers:
+            known = ", ".join(state.spec.providers) or "none"
+            raise ActionRefused(f"{name} has no provider {wanted!r} (it has: {known})")
+        if wanted == state.provider:
+            raise ActionRefused(f"{name} asks {wanted} already")
+        return Step(
+            changes=f"provider {state.provider} -> {wanted}",
+            command=f"route {name} --provider={wanted}",
+            touches=f"{name}: every request",
+            undo=Undo("use_provider", {"provider": state.provider}, f"ask {state.provider} again", 1.0),
+            effect=lambda: self._world.use_provider(name, wanted),
+        )
+
+    def _expand(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state, wanted = self._service(name), float(arguments["size_gb"])
+        if state.spec.disk is None:
+            raise ActionRefused(f"{name} has no volume")
+        if wanted <= state.disk_size_gb:
+            raise ActionRefused(f"the volume of {name} has {state.disk_size_gb:g} GB; it can only grow")
+        return Step(
+            changes=f"volume {state.disk_size_gb:g} GB -> {wanted:g} GB",
+            command=f"expand {name} --size={wanted:g}GB",
+            touches=f"{name}: its volume",
+            undo=_no_undo("a volume cannot be made smaller again"),
+            effect=lambda: self._world.expand(name, wanted),
+        )
+
+    def _flush(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        state = self._service(name)
+        if state.spec.cache is None:
+            raise ActionRefused(f"{name} has no cache")
+        return Step(
+            changes="empties the cache",
+            command=f"flush {name}",
+            touches=f"{name}: everything that it keeps",
+            undo=_no_undo("the cache fills again at its own pace"),
+            effect=lambda: self._world.flush(name),
+        )
+
+    def _renew(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        self._service(name)
+        return Step(
+            changes="issues the certificate anew and loads it",
+            command=f"renew-certificate {name}",
+            touches=f"{name}: new connections",
+            undo=_no_undo("nothing to undo: the certificate before stays valid until it expires"),
+            effect=lambda: self._world.perform("renew_certificate", name, f"renewed the certificate of {name}"),
+        )
+
+    def _fail_over(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        if self._service(name).spec.kind != "database":
+            raise ActionRefused(f"{name} is not a database")
+        return Step(
+            changes="the standby takes over",
+            command=f"fail-over {name}",
+            touches=f"{name}: every connection is cut",
+            undo=_no_undo("failing back is another fail-over"),
+            effect=lambda: self._world.fail_over(name),
+        )
+
+    # -- limits -------------------------------------------------------------------------------------------------------
+
+    def _limit_now(self, name: str) -> float | None:
+        if name in self._world.states:
+            return self._world.states[name].limit_rps
+        if name not in self._world.scenario.clients:
+            raise ActionRefused(f"{name} is neither a service nor a client")
+        return self._world.network.client_limits.get(name)
+
+    def _limit(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        wanted, now = int(arguments["requests_per_second"]), self._limit_now(name)
+        if now == wanted:
+            raise ActionRefused(f"{name} is limited to {wanted} requests/s already")
+        before = f"{now:.0f}/s" if now else "none"
+        undo = (
+            Undo("limit_requests", {"requests_per_second": int(now)}, f"set the limit to {now:.0f}/s again", 1.0)
+            if now
+            else Undo("lift_limit", {}, "lift the limit", 1.0)
+        )
+        return Step(
+            changes=f"limit {before} -> {wanted}/s",
+            command=f"limit {name} --rps={wanted}",
+            touches=f"{name}: requests over {wanted}/s are refused",
+            undo=undo,
+            effect=lambda: self._world.limit(name, float(wanted)),
+        )
+
+    def _lift(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        now = self._limit_now(name)
+        if now is None:
+            raise ActionRefused(f"{name} has no limit")
+        return Step(
+            changes=f"limit {now:.0f}/s -> none",
+            command=f"limit {name} --off",
+            touches=f"{name}: all requests are let through",
+            undo=Undo("limit_requests", {"requests_per_second": int(now)}, f"limit to {now:.0f}/s again", 1.0),
+            effect=lambda: self._world.limit(name, None),
+        )
+
+    # -- nodes, namespace, jobs, models -------------------------------------------------------------------------------
+
+    def _drain(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        if self._node(name).cordoned:
+            raise ActionRefused(f"{name} is out of scheduling already")
+        on = sorted({s.spec.name for s in self._world.states.values() for r in s.replicas if r.node == name})
+        return Step(
+            changes=f"out of scheduling; moves replicas of {', '.join(on) or 'nothing'}",
+            command=f"drain {name}",
+            touches=f"{name}: everything on it restarts elsewhere",
+            undo=Undo("uncordon_node", {}, "put it back into scheduling", 1.0),
+            effect=lambda: self._world.drain(name),
+        )
+
+    def _uncordon(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        if not self._node(name).cordoned:
+            raise ActionRefused(f"{name} takes replicas already")
+        return Step(
+            changes="takes replicas again",
+            command=f"uncordon {name}",
+            touches=f"{name}: new replicas",
+            undo=Undo("drain_node", {}, "drain it again", 60.0),
+            effect=lambda: self._world.uncordon(name),
+        )
+
+    def _quota(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        now, wanted = self._world.cluster.pod_quota, int(arguments["pods"])
+        if name != NAMESPACE or now is None:
+            raise ActionRefused(f"{name} has no pod quota")
+        if now == wanted:
+            raise ActionRefused(f"the quota is {wanted} pods already")
+        return Step(
+            changes=f"pod quota {now} -> {wanted}",
+            command=f"quota --pods={wanted}",
+            touches="every service of the namespace, at its next new pod",
+            undo=Undo("set_pod_quota", {"pods": now}, f"set the quota to {now} again", 1.0),
+            effect=lambda: self._world.set_pod_quota(wanted),
+        )
+
+    def _rerun(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        job = self._job(name)
+        if job.started is not None:
+            raise ActionRefused(f"{name} is running already")
+        return Step(
+            changes=f"starts a run, about {job.spec.takes / 60:.0f} min",
+            command=f"run {name}",
+            touches=f"{name}: {job.spec.feeds or job.spec.trains or 'its own output'}",
+            undo=_no_undo("nothing to undo: a run that fails leaves the last good output in place"),
+            effect=lambda: self._world.rerun(name),
+        )
+
+    def _alias(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        model, alias, wanted = self._model(name), str(arguments["alias"]), str(arguments["version"])
+        if alias not in model.aliases:
+            raise ActionRefused(f"{name} has no alias {alias!r} (it has: {', '.join(sorted(model.aliases))})")
+        now = model.aliases[alias]
+        if wanted not in [row.version for row in model.spec.versions]:
+            raise ActionRefused(f"{name} has no version {wanted!r}")
+        if wanted == now:
+            raise ActionRefused(f"{alias} of {name} is {wanted} already")
+        serving = [s.spec.name for s in self._world.states.values() if s.spec.serves and s.spec.serves.model == name]
+        return Step(
+            changes=f"{alias}: version {now} -> {wanted}",
+            command=f"alias {name} {alias}={wanted}",
+            touches=f"served by {', '.join(serving) or 'nobody'}",
+            undo=Undo("set_model_alias", {"alias": alias, "version": now}, f"point {alias} to {now} again", 1.0),
+            effect=lambda: self._world.point(name, alias, wanted),
+        )
+
+
+def _configured(config: str | None) -> dict[str, Any]:
+    return {"config": config} if config is not None else {}
+
+
+def _service_state(state: ServiceState) -> dict[str, Any]:
+    return {"generation": state.generation, "replicas": len(state.replicas), "version": state.version} | _configured(
+        state.config
+    )
+
+
+def _all_in_turn(state: ServiceState) -> str:
+    return f"{state.spec.name}: all {len(state.replicas)} replicas, one after another"
+
+
+def _rollout_s(state: ServiceState) -> float:
+    return len(state.replicas) * state.spec.start_time

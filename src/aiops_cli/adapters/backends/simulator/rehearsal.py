@@ -1,0 +1,193 @@
+"""Plays a scenario out in every way that its truth speaks of, and says where the world does not do what is claimed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from aiops_cli.adapters.backends.simulator.actions import Actions
+from aiops_cli.adapters.backends.simulator.parts import Rule
+from aiops_cli.adapters.backends.simulator.scenario import Scenario
+from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.domain.action import parse_call
+from aiops_cli.domain.vocabulary import Metric
+from aiops_cli.errors import ActionRefused, BackendError
+
+# How long a world goes on after the first action; the end of it says whether it is well for good.
+_HORIZON_S = 90 * 60.0
+_MASKING_HORIZON_S = 240 * 60.0
+_END_S = 20 * 60.0
+# Where a fix has to show, at the latest: verification waits 15 minutes, and a job takes its time before that.
+_SOON_S = 45 * 60.0
+_HOLD_S = 180.0
+_BETWEEN_STEPS_S = 300.0
+_HARM_S = 30 * 60.0
+_WORSE = 1.01
+_FEW = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How it went: shares of time in which the alert's condition held, and means over the half hour after acting."""
+
+    at_end: float
+    soonest_s: float | None
+    signal: float
+    errors: float
+    ready: float
+    replicas: float
+    quality: float
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the signal is well at the end."""
+        return self.at_end <= _FEW
+
+
+def stage(scenario: Scenario, seed: int | None = None) -> World:
+    """A world at the moment when somebody looks. Raises BackendError when its alert never fires."""
+    world = World(scenario, seed)
+    world.step()
+    world.check_rules_have_series()
+    if world.run_until_alert() is None:
+        minutes = scenario.meta.duration / 60
+        raise BackendError(
+            f"no alert fires in scenario {scenario.meta.id} within {minutes:.0f} min",
+            hint="see `aiops scenarios validate`: how far is the signal from the threshold?",
+        )
+    world.run(scenario.meta.respond_after)
+    return world
+
+
+def fired_rule(world: World) -> Rule:
+    """The rule that fired first."""
+    first = next(iter(world.fired))
+    return next(rule for rule in world.scenario.alerts if rule.name == first)
+
+
+def play(scenario: Scenario, steps: Sequence[str], horizon_s: float = _HORIZON_S, seed: int | None = None) -> Course:
+    """Stage the scenario, take the steps five minutes apart, and let the world go on. Raises ActionRefused."""
+    world = stage(scenario, seed)
+    rule, began = fired_rule(world), world.t
+    # No gate here: the world of a rehearsal is nobody's, and is thrown away.
+    actions = Actions(world)
+    for number, call in enumerate(steps):
+        if number:
+            world.run(_BETWEEN_STEPS_S)
+        actions.step(parse_call(call)).effect()
+    world.run(began + horizon_s - world.t)
+    return _course(world, rule, began)
+
+
+def check(scenario: Scenario, seed: int | None = None) -> Iterator[str]:
+    """Everything about the truth that the world contradicts, in words."""
+    nothing = play(scenario, (), seed=seed)
+    truth = scenario.truth
+    if truth.no_fault:
+        if not nothing.recovered:
+            yield f"nothing is wrong, yet the alert's condition holds {nothing.at_end:.0%} of the last 20 min"
+    elif nothing.recovered is not truth.recovers_alone:
+        ends = "ends by itself" if nothing.recovered else "does not end by itself"
+        yield f"the trouble {ends}, and recovers_alone is {str(truth.recovers_alone).lower()}"
+    if not truth.no_fault and not truth.recovers_alone and not truth.ok_actions:
+        yield "no action of the truth ends it (ok_actions)"
+    for steps in truth.ok_actions:
+        yield from _check_ok(scenario, steps, seed)
+    for steps in truth.masking_actions:
+        yield from _check_masking(scenario, steps, seed)
+    for steps in truth.harmful_actions:
+        yield from _check_harmful(scenario, steps, nothing, seed)
+
+
+def _check_ok(scenario: Scenario, steps: Sequence[str], seed: int | None) -> Iterator[str]:
+    try:
+        course = play(scenario, steps, seed=seed)
+    except ActionRefused as error:
+        yield f"ok_actions: {_named(steps)}: refused: {error.message}"
+        return
+    if not course.recovered:
+        yield f"ok_actions: {_named(steps)}: the condition still holds {course.at_end:.0%} of the last 20 min"
+    elif course.soonest_s is None or course.soonest_s > _SOON_S:
+        yield f"ok_actions: {_named(steps)}: it takes more than {_SOON_S / 60:.0f} min"
+
+
+def _check_masking(scenario: Scenario, steps: Sequence[str], seed: int | None) -> Iterator[str]:
+    try:
+        course = play(scenario, steps, _MASKING_HORIZON_S, seed)
+    except ActionRefused as error:
+        yield f"masking_actions: {_named(steps)}: refused: {error.message}"
+        return
+    if course.soonest_s is None or course.soonest_s > _SOON_S:
+        yield f"masking_actions: {_named(steps)}: it does not even help at first"
+    elif course.recovered:
+        yield f"masking_actions: {_named(steps)}: it ends the trouble for good within 4 h"
+
+
+def _check_harmful(scenario: Scenario, steps: Sequence[str], nothing: Course, seed: int | None) -> Iterator[str]:
+    try:
+        course = play(scenario, steps, seed=seed)
+    except ActionRefused as error:
+        yield f"harmful_actions: {_named(steps)}: refused: {error.message}"
+        return
+    if scenario.truth.no_fault:
+        if not any(_costs(course, nothing)):
+            yield f"harmful_actions: {_named(steps)}: it costs nothing"
+    elif course.signal <= _WORSE * nothing.signal:
+        yield (
+            f"harmful_actions: {_named(steps)}: the signal is no worse than after doing nothing "
+            f"({course.signal:.3g} against {nothing.signal:.3g} times the threshold)"
+        )
+
+
+def _costs(course: Course, nothing: Course) -> Iterator[bool]:
+    """What acting on a healthy service can cost: its signal, errors, ready replicas, money for more, quality."""
+    yield course.signal > _WORSE * nothing.signal
+    yield course.errors > nothing.errors + 0.0005
+    yield course.ready < nothing.ready - 0.005
+    yield course.replicas > nothing.replicas + 0.05
+    yield course.quality < nothing.quality - 0.002
+
+
+def _course(world: World, rule: Rule, began: float) -> Course:
+    points = world.recorder.points(rule.service, rule.metric)
+    breaches = [
+        (t, value > rule.threshold if rule.comparison == ">" else value < rule.threshold) for t, value in points
+    ]
+    end = [bad for t, bad in breaches if t > world.t - _END_S]
+    after = [value for t, value in points if began < t <= began + _HARM_S]
+    level = fmean(after) / rule.threshold if rule.threshold else fmean(after)
+    inside = [name for name, state in world.states.items() if not state.spec.outside]
+
+    def mean(metric: Metric) -> float:
+        values = [
+            value
+            for name in inside
+            for t, value in world.recorder.points(name, metric, began)
+            if began < t <= began + _HARM_S
+        ]
+        return fmean(values) if values else 0.0
+
+    return Course(
+        at_end=sum(end) / len(end),
+        soonest_s=_soonest(breaches, began),
+        signal=level if rule.comparison == ">" else 1 / max(level, 1e-9),
+        errors=mean(Metric.ERRORS),
+        ready=mean(Metric.REPLICAS) / max(1.0, mean(Metric.REPLICAS_WANTED)),
+        replicas=mean(Metric.REPLICAS_WANTED),
+        quality=mean(Metric.QUALITY),
+    )
+
+
+def _soonest(breaches: Sequence[tuple[float, bool]], began: float) -> float | None:
+    """Seconds after acting until the signal was well for three minutes in a row."""
+    since: float | None = None
+    for t, bad in breaches:
+        if t <= began:
+            continue
+        since = None if bad else (since if since is not None else t)
+        if since is not None and t - since >= _HOLD_S:
+            return since - began
+    return None
+
+
+def _named(steps: Sequence[str]) -> str:
+    return " then ".join(steps)

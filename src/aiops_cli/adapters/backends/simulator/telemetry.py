@@ -1,0 +1,220 @@
+"""What can be seen of a world: series with the noise of measuring, and the lines that services log in their state."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from aiops_cli.adapters.backends.simulator.effects import Influence
+from aiops_cli.adapters.backends.simulator.flow import BASE_ERRORS, EdgeState
+from aiops_cli.adapters.backends.simulator.parts import Service
+from aiops_cli.adapters.backends.simulator.recording import Streams
+from aiops_cli.adapters.backends.simulator.state import ServiceState
+from aiops_cli.domain.vocabulary import Metric
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.backends.simulator.world import World
+
+_MB = 1024.0 * 1024.0
+_CLIENTS_EVERY_S = 600.0
+_NOISY_RATIOS = frozenset(
+    [Metric.UTILIZATION, Metric.ERRORS, Metric.CACHE_HITS, Metric.QUALITY, Metric.POOL_USED, Metric.KV_CACHE_USED]
+)
+# Counts, sizes and ages are what they are; the rest is measured.
+_EXACT = frozenset(
+    [
+        Metric.TRAFFIC, Metric.MEMORY_LIMIT, Metric.REPLICAS, Metric.REPLICAS_WANTED, Metric.RESTARTS,
+        Metric.CONNECTIONS_USED, Metric.DISK_USED, Metric.BUDGET_USED, Metric.DATA_AGE, Metric.JOB_FAILURES,
+    ]
+)  # fmt: skip
+
+
+class Telemetry:
+    """Records a world once a step."""
+
+    def __init__(self, world: "World", streams: Streams) -> None:
+        self._world = world
+        self._streams = streams
+        self._noise = world.scenario.metric_noise
+        self._rows = {name: list(self._metrics(state.spec)) for name, state in world.states.items()}
+
+    def record(self, t: float) -> None:
+        """Measure everything at the end of a step."""
+        world = self._world
+        for name, state in world.states.items():
+            for metric, value_of in self._rows[name]:
+                self._put(name, metric, value_of(state))
+            self._by_version(name, state)
+            if not state.spec.outside:
+                self._log(state, t)
+        for client, rate in world.network.client_rates.items():
+            self._put(client, Metric.TRAFFIC, rate)
+        if t % _CLIENTS_EVERY_S == 0:
+            self._log_clients(t)
+        self._pipelines(t)
+
+    # -- metrics ------------------------------------------------------------------------------------------------------
+
+    def _put(self, entity: str, metric: Metric, value: float) -> None:
+        if metric not in _EXACT:
+            value *= 1 + self._noise * self._streams.of(entity, metric).gauss(0, 1)
+            if metric in _NOISY_RATIOS:
+                value = min(1.0, value)
+        self._world.recorder.record(entity, metric, max(0.0, value))
+
+    def _metrics(self, spec: Service) -> Iterator[tuple[Metric, Callable[[ServiceState], float]]]:
+        """What this service exports: what every service does, and more for the parts that it has."""
+        yield Metric.LATENCY_P95, lambda s: s.flow.p95_s
+        yield Metric.LATENCY_P50, lambda s: s.flow.p50_s
+        yield Metric.LATENCY_P99, lambda s: s.flow.p99_s
+        yield Metric.ERRORS, lambda s: s.flow.errors
+        yield Metric.TRAFFIC, lambda s: s.flow.offered
+        if spec.tokens_per_minute:
+            yield Metric.RATE_LIMITED, lambda s: s.flow.limited
+        if spec.outside:
+            return
+        yield Metric.UTILIZATION, lambda s: s.flow.utilization
+        yield Metric.QUEUE_WAIT, lambda s: s.flow.wait_s
+        if spec.memory:
+            limit = spec.memory.limit_mb * _MB
+            yield Metric.MEMORY, lambda s: max((r.memory_mb for r in s.up(self._world.t)), default=0.0) * _MB
+            yield Metric.MEMORY_LIMIT, lambda s: limit
+        yield Metric.REPLICAS, lambda s: float(len(s.up(self._world.t)))
+        yield Metric.REPLICAS_WANTED, lambda s: float(len(s.replicas))
+        yield Metric.RESTARTS, lambda s: float(s.restarts)
+        yield from self._of_parts(spec)
+
+    def _of_parts(self, spec: Service) -> Iterator[tuple[Metric, Callable[[ServiceState], float]]]:
+        if spec.retries:
+            yield Metric.ATTEMPTS, lambda s: s.flow.attempts
+        if spec.kind == "worker":
+            yield Metric.QUEUE_DEPTH, lambda s: s.flow.queue
+        if any(edge.pool for edge in self._world.scenario.calls if edge.caller == spec.name):
+            yield Metric.POOL_USED, lambda s: s.flow.pool_used
+        if spec.max_connections:
+            yield Metric.CONNECTIONS_USED, lambda s: s.flow.connections_used
+        if spec.disk:
+            yield Metric.DISK_USED, lambda s: s.disk_gb / s.disk_size_gb
+        if spec.cache:
+            yield Metric.CACHE_HITS, lambda s: s.flow.cache_hits
+        if spec.quality is not None:
+            yield Metric.QUALITY, lambda s: s.flow.quality
+        if spec.tokens:
+            prompt = spec.tokens.prompt
+            yield Metric.PROMPT_TOKENS, lambda s: prompt * s.flow.prompt
+            if spec.gpu:
+                yield Metric.KV_CACHE_USED, lambda s: s.flow.kv_used
+                yield Metric.PREEMPTIONS, lambda s: s.flow.preemptions
+                yield Metric.FIRST_TOKEN, lambda s: s.flow.wait_s + 0.3 * s.flow.own_s
+        if spec.tokens and spec.providers:
+            yield Metric.COST_PER_HOUR, lambda s: s.flow.cost_per_hour
+            yield Metric.COST_PER_REQUEST, lambda s: s.flow.cost_per_request
+            budget = spec.tokens.daily_budget_usd
+            if budget:
+                yield Metric.BUDGET_USED, lambda s: (s.spent_usd or 0.0) / budget
+
+    def _by_version(self, name: str, state: ServiceState) -> None:
+        """Errors, latency and quality by version, while more than one serves."""
+        if state.canary is None:
+            return
+        for share, version, influence in self._world.versions(state):
+            if share <= 0:
+                continue
+            entity = f"{name}@{version}"
+            whole = self._world.influence(state)
+            others = (1 - state.flow.errors) / max(0.01, whole.success)
+            self._put(entity, Metric.ERRORS, max(BASE_ERRORS, 1 - others * influence.success))
+            self._put(entity, Metric.LATENCY_P95, state.flow.p95_s * influence.latency / whole.worst_latency)
+            self._put(entity, Metric.TRAFFIC, state.flow.offered * share)
+            if state.spec.quality is not None:
+                quality = state.flow.quality * influence.quality / max(0.01, whole.quality)
+                self._put(entity, Metric.QUALITY, min(1.0, quality))
+
+    def _pipelines(self, t: float) -> None:
+        pipelines = self._world.pipelines
+        for name, job in pipelines.jobs.items():
+            self._put(name, Metric.JOB_FAILURES, float(job.failures))
+            self._put(name, Metric.DATA_AGE, max(0.0, t - job.last_good))
+        for name, data in pipelines.data.items():
+            if data.spec.stale_after is not None:
+                self._put(name, Metric.DATA_AGE, max(0.0, t - data.made_at))
+            if data.spec.drift_loss:
+                floor = abs(self._streams.of(name, "floor").gauss(0, 0.01))
+                self._put(name, Metric.DRIFT, 0.02 + floor + data.drift)
+
+    # -- logs ---------------------------------------------------------------------------------------------------------
+
+    def _log(self, state: ServiceState, t: float) -> None:
+        """The lines of this step; what services say when they are well is not kept."""
+        name = state.spec.name
+        for level, template, text in (*self._own_lines(state), *self._lines_about_calls(state)):
+            self._world.journal.log(t, name, level, template, text)
+        influence = self._world.influence(state)
+        for level, text in influence.messages:
+            self._world.journal.log(t, name, level, text, text)
+        for row in self._world.scenario.cosmetic_errors:
+            if row.service == name and t % row.every < self._world.scenario.meta.step:
+                self._world.journal.log(t, name, "ERROR", row.message, row.message)
+
+    def _own_lines(self, state: ServiceState) -> Iterator[tuple[str, str, str]]:
+        flow = state.flow
+        if flow.dropped > 0.001:
+            yield "WARN", "rejecting", f"queue is full, rejecting {flow.dropped:.1%} of requests"
+        elif flow.wait_s > 1.0:
+            yield "WARN", "waited", f"request waited {flow.wait_s:.1f} s for a free worker"
+        if flow.refused > 0.001:
+            yield (
+                "WARN",
+                "refused",
+                f"refused {flow.refused:.1%} of requests: over the limit of {state.limit_rps:.0f}/s",
+            )
+        worst = max((self._world.cluster.pressure(state, r) for r in state.up(self._world.t)), default=0.0)
+        if worst > 0:
+            yield "WARN", "collector", f"garbage collector took {150 + 900 * worst:.0f} ms of the last second"
+        if flow.preemptions > 0:
+            yield "WARN", "preempted", f"preempted {flow.preemptions:.1f} requests/s: not enough KV cache space"
+        if state.spec.disk and state.disk_gb >= state.disk_size_gb:
+            yield "ERROR", "volume", "write failed: no space left on device"
+
+    def _lines_about_calls(self, state: ServiceState) -> Iterator[tuple[str, str, str]]:
+        for edge in self._world.network.edges[state.spec.name]:
+            if edge.per_request:
+                yield from self._lines_about(
+                    state, edge, self._world.states[edge.spec.to], self._world.influence(state)
+                )
+
+    def _lines_about(
+        self, state: ServiceState, edge: EdgeState, callee: ServiceState, influence: Influence
+    ) -> Iterator[tuple[str, str, str]]:
+        to = edge.spec.to
+        if edge.spec.pool and state.flow.pool_used > 0.97:
+            yield (
+                "WARN",
+                f"pool:{to}",
+                f"timed out waiting for a connection to {to}, {edge.spec.pool} of {edge.spec.pool} in use",
+            )
+        if edge.refused > 0.001:
+            yield "ERROR", f"clients:{to}", f"connect to {to}: FATAL: sorry, too many clients already"
+        if edge.lost > 0.001 or edge.delay_s > 0.5:
+            text = edge.message or f"connection to {to} timed out"
+            yield "ERROR", f"edge:{to}:{text}", text
+        if not edge.spec.wait:
+            return
+        if callee.flow.limited > 0.005:
+            yield "ERROR", f"429:{to}", f"{to}: 429 RESOURCE_EXHAUSTED: tokens per minute used up, retry after 30 s"
+        elif callee.spec.outside and (said := self._world.influence(callee).messages):
+            yield "ERROR", f"said:{to}", f"{to}: {said[0][1]}"
+        elif callee.flow.timeouts > 0.02:
+            yield "ERROR", f"timeout:{to}", f"call to {to} timed out after {callee.spec.timeout_ms / 1000:g} s"
+        elif callee.flow.errors > 0.05 and not edge.spec.optional:
+            yield "ERROR", f"errors:{to}", f"{to} answered {callee.flow.errors:.0%} of calls with an error"
+
+    def _log_clients(self, t: float) -> None:
+        by_entry: dict[str, list[tuple[float, str]]] = {}
+        for source in self._world.scenario.traffic:
+            if source.client:
+                rate = self._world.network.client_rates.get(source.client, 0.0)
+                by_entry.setdefault(source.entry, []).append((rate, source.client))
+        for entry, rows in by_entry.items():
+            whole = sum(rate for rate, _ in rows) or 1.0
+            top = ", ".join(f"{name} {rate / whole:.0%}" for rate, name in sorted(rows, reverse=True)[:4])
+            text = f"requests by client: {top}"
+            self._world.journal.log(t, entry, "INFO", text, text)
