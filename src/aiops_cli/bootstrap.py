@@ -141,6 +141,34 @@ def read_scenario(name: str) -> "Scenario":
     return parse_scenario(library.read_scenario(name))
 
 
+@dataclass(frozen=True, slots=True)
+class SoundnessRow:
+    """What playing a scenario out in every way found: nothing, when it is sound."""
+
+    name: str
+    alert: str | None
+    at_s: float
+    problems: tuple[str, ...]
+
+
+def rehearse_scenario(name: str, seeds: int) -> SoundnessRow:
+    """Read a scenario and play it out with its own seed and some more. Raises BadConfig, UnknownName or BadInput."""
+    from aiops_cli.adapters.backends.simulator.rehearsal import rehearse
+
+    scenario = read_scenario(name)
+    first = scenario.meta.seed
+    try:
+        found = [rehearse(scenario, seed) for seed in range(first, first + seeds)]
+    except BackendError as error:
+        return SoundnessRow(scenario.meta.id, None, 0.0, (error.message,))
+    problems = [
+        f"{problem} (seed {seed})" if seeds > 1 else problem
+        for seed, row in enumerate(found, start=first)
+        for problem in row.problems
+    ]
+    return SoundnessRow(scenario.meta.id, found[0].alert, found[0].at_s, tuple(problems))
+
+
 def stage_scenario(
     scenario: "Scenario", seed: int | None, alert_at: datetime | None = None
 ) -> tuple[Scene, "SimulatedObserver"]:
@@ -150,14 +178,11 @@ def stage_scenario(
     """
     from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
     from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
-    from aiops_cli.adapters.backends.simulator.world import World
+    from aiops_cli.adapters.backends.simulator.rehearsal import stage
 
-    world = World(scenario, seed)
-    fired = world.run_until_alert()
-    if fired is None:
-        raise BackendError(f"no alert fires in scenario {scenario.meta.id}", hint="its rules never hold")
-    epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=world.fired[fired])
-    world.run(scenario.meta.respond_after)
+    world = stage(scenario, seed)
+    fired = min(world.fired.values())
+    epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=fired)
     clock = SimulatedClock(world, epoch)
     observer = SimulatedObserver(world, clock)
     return Scene(observer, SimulatedActuator(world), clock, scenario), observer

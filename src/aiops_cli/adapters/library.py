@@ -10,10 +10,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE
+from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FaultClass
-from aiops_cli.errors import BadConfig, UnknownName
+from aiops_cli.errors import BadConfig, BadInput, UnknownName
 from aiops_cli.strict_yaml import YamlDocument, read_yaml
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
@@ -63,12 +64,29 @@ def scenario_names() -> list[str]:
 
 
 def read_scenario(name: str) -> YamlDocument:
-    """The file of a scenario, not validated yet. Raises UnknownName with the nearest names."""
+    """The file of a scenario, not validated yet: a shipped one by its name, another by its path.
+
+    Raises UnknownName with the nearest names, or BadInput for a path that cannot be read.
+    """
+    if "/" in name or name.endswith((".yaml", ".yml")) or name in (".", ".."):
+        return _read_scenario_file(Path(name))
     known = scenario_names()
     if not _NAME.fullmatch(name) or name not in known:
         raise UnknownName("scenario", name[:80], known, nearest(name, known))
     path = find_data("scenarios") / name / "scenario.yaml"
     return read_yaml(path.read_text(encoding="utf-8"), f"scenarios/{name}/scenario.yaml")
+
+
+def _read_scenario_file(path: Path) -> YamlDocument:
+    file = path / "scenario.yaml" if path.is_dir() else path
+    shown = safe(str(file), one_line=True, limit=200)
+    try:
+        return read_yaml(file.read_text(encoding="utf-8"), shown)
+    except OSError as error:
+        hint = "give a scenario.yaml, its folder, or a name of `aiops scenarios list`"
+        raise BadInput(f"cannot read {shown}: {error.strerror}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{shown} is not UTF-8 text", hint="save it as UTF-8") from error
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:

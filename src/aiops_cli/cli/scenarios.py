@@ -1,11 +1,13 @@
 """`aiops scenarios`: the simulated worlds that ship with aiops."""
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.cli.replay import complete_scenario
+from aiops_cli.errors import ExitCode
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -51,3 +53,34 @@ def show(
         print(f"  alert {rule.name}: {rule.metric} of {rule.service} {rule.comparison} {rule.threshold:g}")
     if spoil:
         print(f"\n{scenario.meta.story.strip()}\n\nThe truth: {scenario.truth.explanation}")
+
+
+@app.command("validate")
+def validate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|PATH]...", help="Scenarios; all that ship when none is named."),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=50, help="How many seeds to play each with.")] = 1,
+    output: OutputOption = Output.TEXT,
+) -> ExitCode:
+    """Read scenarios and play them out: does the alert fire, do the right actions help, do the wrong ones hurt?"""
+    from aiops_cli.bootstrap import rehearse_scenario
+    from aiops_cli.cli.render import print_json
+
+    rows = [rehearse_scenario(name, seeds) for name in names or _shipped()]
+    if output is Output.JSON:
+        print_json({"schema_version": 1, "scenarios": [dataclasses.asdict(row) for row in rows]})
+    else:
+        for row in rows:
+            fires = f"{row.alert} fires after {row.at_s / 60:.0f} min" if row.alert else "its alert does not fire"
+            print(f"{row.name}  {'sound' if not row.problems else 'NOT SOUND'}  {fires}")
+            for problem in row.problems:
+                print(f"  {problem}")
+    return ExitCode.USAGE if any(row.problems for row in rows) else ExitCode.DONE
+
+
+def _shipped() -> list[str]:
+    from aiops_cli.adapters.library import scenario_names
+
+    return scenario_names()

@@ -64,6 +64,22 @@ def fired_rule(world: World) -> Rule:
     return next(rule for rule in world.scenario.alerts if rule.name == first)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a rehearsal found: when which alert fires, and everything that the world contradicts."""
+
+    alert: str
+    at_s: float
+    problems: tuple[str, ...]
+
+
+def rehearse(scenario: Scenario, seed: int | None = None) -> Checked:
+    """Play a scenario out in every way that its truth speaks of. Raises BackendError when its alert never fires."""
+    world = stage(scenario, seed)
+    rule = fired_rule(world)
+    return Checked(rule.name, world.fired[rule.name], tuple(check(scenario, seed)))
+
+
 def play(scenario: Scenario, steps: Sequence[str], horizon_s: float = _HORIZON_S, seed: int | None = None) -> Course:
     """Stage the scenario, take the steps five minutes apart, and let the world go on. Raises ActionRefused."""
     world = stage(scenario, seed)
