@@ -36,7 +36,7 @@ class Stage:
 
     @property
     def world(self) -> World:
-        return self.observer._world
+        return self.observer.world
 
     def case(self) -> Case:
         gathered = self.observer.observe(self.group, self.scene.clock.now())

@@ -19,17 +19,22 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import BeforeValidatorFunctionSchema
 
 from aiops_cli.adapters.alerts.native import NativeAlert
-from aiops_cli.adapters.backends.simulator import scenario
+from aiops_cli.adapters.backends.simulator import parts, scenario
 from aiops_cli.adapters.keys import GEMINI_VARIABLES
 from aiops_cli.adapters.store.history import IncidentRow
+from aiops_cli.bootstrap import SoundnessRow
 from aiops_cli.cli.app import app
 from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
 from aiops_cli.config import FILE, SETTINGS
+from aiops_cli.domain import truth
 from aiops_cli.domain.action import CATALOGUE, ActionSpec
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.memory import SimilarIncident
+from aiops_cli.domain.recorded_case import RecordedCase
+from aiops_cli.domain.scoring import Result
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.vocabulary import FaultClass, Metric
 from aiops_cli.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,7 +216,7 @@ class _Schema(GenerateJsonSchema):
         return False
 
 
-# Python's side of it is `_seconds` in scenario.py: a text such as 2h40m, never a number.
+# Python's side of it is `_seconds` in parts.py: a text such as 2h40m, never a number.
 _UNITS = r"(?=\d)(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?$"
 _OFFSET = f"^-?{_UNITS}"
 _NOT_NEGATIVE = f"^{_UNITS}"
@@ -222,8 +227,10 @@ class _ScenarioSchema(_Schema):
     """A duration is read by a function before pydantic sees a number; in the file it is a text."""
 
     def function_before_schema(self, schema: BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        if schema["function"]["function"] is scenario._seconds:
+        if schema["function"]["function"] is parts._seconds:
             return {"type": "string", "pattern": _OFFSET}
+        if schema["function"]["function"] is truth._one_or_many:
+            return {"anyOf": [{"type": "string"}, self.generate_inner(schema["schema"])]}
         return super().function_before_schema(schema)
 
 
@@ -253,6 +260,107 @@ def make_scenario_schema() -> str:
     return _dump(scenario.Scenario, _with_durations(schema))
 
 
+def make_case_schema() -> str:
+    """The file of a recorded case."""
+    return _dump(RecordedCase, RecordedCase.model_json_schema(schema_generator=_Schema))
+
+
+# The parts of a scenario in the order of a file; each is a class with a docstring.
+_SCENARIO_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("meta", scenario.Meta),
+    ("services", parts.Service),
+    ("… memory", parts.Memory),
+    ("… cache", parts.Cache),
+    ("… disk", parts.Disk),
+    ("… tokens", parts.Tokens),
+    ("… gpu", parts.Gpu),
+    ("… serves", parts.Serving),
+    ("… autoscaler", parts.Autoscaler),
+    ("… canary", parts.Canary),
+    ("… releases", parts.Release),
+    ("… configs", parts.Configuration),
+    ("… flags", parts.Flag),
+    ("effects", parts.Effects),
+    ("calls", parts.CallEdge),
+    ("nodes", parts.Node),
+    ("traffic", parts.Traffic),
+    ("… pulses", parts.Pulse),
+    ("jobs", parts.Job),
+    ("data", parts.DataSet),
+    ("models", parts.RegisteredModel),
+    ("… versions", parts.ModelVersion),
+    ("faults", parts.Fault),
+    ("… starts_on, ends_on", parts.Trigger),
+    ("changes", parts.WorldChange),
+    ("cosmetic_errors", parts.CosmeticError),
+    ("missing", parts.Missing),
+    ("alerts", parts.Rule),
+    ("past", parts.PastIncident),
+    ("truth", truth.Truth),
+    ("… roots", truth.Root),
+)
+_SCENARIO_HEAD = """\
+The schema for editors is [scenario.schema.json](scenario.schema.json); how to write a scenario is told in the
+[guide](../guides/scenarios.md). A key that is not listed is an error, and so are duplicate keys, anchors and aliases.
+
+Durations are texts: `90s`, `5m`, `2h40m`, `-26h`. Times such as `at` count from the start of the scenario. Names are
+lower case with hyphens. A version that looks like a number, such as `"15.6"`, has to be quoted.
+
+Beside the parts below a file has `version: 1`, `metric_noise` (0.02, relative) and, where the namespace has a limit,
+`pod_quota`.
+"""
+
+
+def make_scenario_reference() -> str:
+    """Every part of a scenario with its fields."""
+    texts = [NOTE, "# The scenario format\n", _SCENARIO_HEAD]
+    shared = set(parts.Effects.model_fields)
+    for title, part in _SCENARIO_PARTS:
+        schema = _with_durations(part.model_json_schema(schema_generator=_ScenarioSchema))
+        effects = part is not parts.Effects and issubclass(part, parts.Effects)
+        fields = {name: rule for name, rule in schema["properties"].items() if not (effects and name in shared)}
+        rows = [_field_row(name, rule, name in schema.get("required", ())) for name, rule in fields.items()]
+        also = ["All fields of [effects](#effects) besides.\n"] if effects else []
+        doc = (part.__doc__ or "").replace("\n    ", "\n")
+        texts += [f"## {title}\n", f"{doc.strip()}\n", *also, "| field | default | what |", "|---|---|---|", *rows, ""]
+    metrics = ", ".join(f"`{metric}`" for metric in Metric)
+    classes = ", ".join(f"`{fault}`" for fault in FaultClass if not fault.benign)
+    return "\n".join([*texts, f"## metrics\n\n{metrics}\n", f"## fault classes\n\n{classes}"]) + "\n"
+
+
+def _field_row(name: str, rule: Mapping[str, Any], required: bool) -> str:
+    default = "" if required else f"`{json.dumps(rule['default'])}`" if "default" in rule else ""
+    if default in ("`null`", "`[]`", "`{}`", '`""`') or len(default) > 40:
+        default = "none"
+    return f"| `{name}` | {default} | {_kind(rule)} |"
+
+
+def _kind(rule: Mapping[str, Any]) -> str:
+    """A JSON Schema in a few words."""
+    if "$ref" in rule:
+        return rule["$ref"].rpartition("/")[2]
+    if "anyOf" in rule:
+        return " or ".join(_kind(each) for each in rule["anyOf"] if each.get("type") != "null")
+    if "enum" in rule:
+        return ", ".join(f"`{word}`" for word in rule["enum"])
+    if rule.get("pattern") in (_OFFSET, _NOT_NEGATIVE, _POSITIVE):
+        return {_OFFSET: "time", _NOT_NEGATIVE: "duration", _POSITIVE: "duration, more than 0"}[rule["pattern"]]
+    if rule.get("type") == "array":
+        inner = rule.get("items") or {}
+        return f"list of {_kind(inner)}" if inner else "list of two texts"
+    limits = [f"{word} {rule[key]:g}" for key, word in _LIMITS.items() if key in rule]
+    return ", ".join([_TYPES.get(rule.get("type", ""), "map"), *limits])
+
+
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+_TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}
+
+
 class _SettingValue(BaseModel):
     """A setting's value and where it came from."""
 
@@ -280,12 +388,29 @@ class _ScenarioRow(BaseModel):
     family: str
 
 
+class _Comparison(BaseModel):
+    """What changed since a saved run; one line of words for each."""
+
+    common: int
+    better: list[str]
+    worse: list[str]
+    got_worse: bool
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
     "history-search": {"results": list[SimilarIncident], "corrected": dict[str, str]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
+    "scenarios-validate": {"scenarios": list[SoundnessRow]},
+    "eval": {
+        "reasoner": str,
+        "complete": bool,
+        "scoreboard": list[dict[str, Any]],
+        "comparison": _Comparison | None,
+        "runs": list[Result],
+    },
     "actions-list": {"actions": list[_Action]},
     "actions-show": {"action": _Action},
     "config-show": {"home": str, "settings": dict[str, _SettingValue]},
@@ -336,6 +461,8 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "triage.schema.json": make_triage_schema,
     "alert.schema.json": make_alert_schema,
     "scenario.schema.json": make_scenario_schema,
+    "scenario.md": make_scenario_reference,
+    "case.schema.json": make_case_schema,
     **{f"{name}.schema.json": partial(make_document_schema, name) for name in DOCUMENTS},
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiops_cli.config import Resolved
-from aiops_cli.errors import BackendError, BadConfig, UnknownName
+from aiops_cli.errors import BackendError, BadConfig, BadInput, UnknownName
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.domain.document import ReviewPart
+    from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
 
 Settings = Mapping[str, Resolved]
@@ -170,9 +173,9 @@ def rehearse_scenario(name: str, seeds: int) -> SoundnessRow:
 
 
 def stage_scenario(
-    scenario: "Scenario", seed: int | None, alert_at: datetime | None = None
+    scenario: "Scenario", seed: int | None, alert_at: datetime | None = None, speed: float | None = None
 ) -> tuple[Scene, "SimulatedObserver"]:
-    """Let a scenario run until its alert fires and a person looks.
+    """Let a scenario run until its alert fires and a person looks; from then on at `speed` times the real time.
 
     With `alert_at` the simulated clock is set so that the alert fires then. Raises BackendError when none fires.
     """
@@ -183,9 +186,56 @@ def stage_scenario(
     world = stage(scenario, seed)
     fired = min(world.fired.values())
     epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=fired)
-    clock = SimulatedClock(world, epoch)
+    clock = SimulatedClock(world, epoch, speed)
     observer = SimulatedObserver(world, clock)
     return Scene(observer, SimulatedActuator(world), clock, scenario), observer
+
+
+def review_replay(
+    scenario: "Scenario",
+    observer: "SimulatedObserver",
+    incident: "Incident",
+    cost_usd: float | None,
+    said: tuple[str | None, str | None] | None,
+) -> "ReviewPart":
+    """A replayed incident beside the truth; the world goes on by itself first. `said` is the person's own answer."""
+    from aiops_cli.adapters.backends.simulator.review import AFTERWARDS_S, Watched
+    from aiops_cli.domain.document import DrillPart, ReviewPart, RootPart
+    from aiops_cli.domain.scoring import score_actions, score_answer, score_diagnosis
+    from aiops_cli.domain.vocabulary import METRICS
+
+    truth, watched = scenario.truth, Watched.of(observer)
+    watched.go_on(AFTERWARDS_S)
+    score, actions = score_diagnosis(incident.first_diagnosis, truth), score_actions(incident, truth)
+    you = None
+    if said is not None:
+        yours = score_answer(*said, truth)
+        you = DrillPart(entity=said[0], fault_class=said[1], entity_right=yours.exact, class_right=yours.class_right)
+    epoch = observer.clock.at(0.0).timestamp()
+    return ReviewPart(
+        roots=[RootPart(entity=root.entity, fault_class=root.fault.value) for root in truth.roots],
+        no_fault=truth.no_fault,
+        explanation=truth.explanation.strip(),
+        right=score.exact,
+        class_right=score.class_right,
+        found=list(score.found),
+        missed=list(score.missed),
+        false_blame=list(score.false_blame),
+        false_alarm=score.false_alarm,
+        done=list(actions.done),
+        harmful_actions=list(actions.harmful),
+        masking_actions=list(actions.masking),
+        outage_minutes=round(watched.outage_s / 60, 2),
+        watched_minutes=AFTERWARDS_S / 60,
+        well_afterwards=watched.well_at_end,
+        cost_usd=cost_usd,
+        you=you,
+        metric=watched.rule.metric.value,
+        unit=METRICS[watched.rule.metric].unit,
+        threshold=watched.rule.threshold,
+        points=[(epoch + t, value) for t, value in watched.points],
+        acted_at=[attempt.acted_at for attempt in incident.attempts if attempt.acted_at],
+    )
 
 
 def choose_scene(group: "AlertGroup", backend: Resolved, has_evidence: bool) -> Scene:
@@ -258,6 +308,47 @@ def read_evidence(paths: Sequence[Path]) -> "Gathered":
     from aiops_cli.ports import Gathered
 
     return read_handed_over(paths) if paths else Gathered((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCase:
+    """A recorded case: its alert or question as a group, its evidence, and the truth, for scoring alone."""
+
+    case: "RecordedCase"
+    group: "AlertGroup"
+    handed: "Gathered"
+
+
+CASE_FILE = "case.yaml"
+_NO_QUESTION = "What is wrong here?"
+
+
+def read_case(folder: Path) -> OpenedCase:
+    """A recorded case: `case.yaml`, perhaps `alert.json`, and `evidence/`. Raises BadConfig or BadInput."""
+    from aiops_cli.adapters import library
+    from aiops_cli.adapters.alerts import read_free_text
+
+    case = library.read_case(folder)
+    alert = folder / "alert.json"
+    if alert.is_file():
+        group = _read_recorded_alert(alert, f"{folder.name}/alert.json")
+    else:
+        group = read_free_text(case.question or _NO_QUESTION, "the question", sanitize=True)
+    evidence = folder / "evidence"
+    return OpenedCase(case, group, read_evidence([evidence] if evidence.is_dir() else []))
+
+
+def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
+    """An alert that a parser knows, or failing that whatever its JSON says. Raises BadInput."""
+    from aiops_cli.adapters.alerts import MAX_BYTES, read_alerts
+    from aiops_cli.adapters.alerts.loose import read_loosely
+
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    try:
+        return read_alerts(raw, name, sanitize=True)[0]
+    except BadInput:
+        return read_loosely(raw[:MAX_BYTES], name)
 
 
 # --- the person ------------------------------------------------------------------------------------------------------

@@ -69,9 +69,14 @@ class Kit:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence."""
+    """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence.
+
+    `by_hand` are actions that the person wants to try: they are planned first, whatever the diagnosis, and go through
+    the same gate.
+    """
 
     plan_only: bool = False
+    by_hand: tuple[Proposal, ...] = ()
     deadline_s: float = 60.0
     environment: str = "unknown"
     origin: str | None = None
@@ -113,7 +118,7 @@ def _work(incident: Incident, kit: Kit, options: Options) -> None:
     """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure."""
     case, diagnosis = _assess(incident, kit, options)
     for number in range(1, MAX_ATTEMPTS + 1):
-        if diagnosis.verdict is not Verdict.FAULT:
+        if diagnosis.verdict is not Verdict.FAULT and len(incident.attempts) >= len(options.by_hand):
             return _close_without_fault(incident, diagnosis, kit)
         attempt = _remediate(number, incident, case, diagnosis, kit, options)
         if attempt is None:
@@ -198,6 +203,7 @@ def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options:
             except ModelError as error:
                 answer = replace(answer, degraded=error.message + (f" ({error.hint})" if error.hint else ""))
         incident.diagnosis = answer
+        incident.first_diagnosis = incident.first_diagnosis or answer
         kit.bus.publish(Diagnosed(incident, answer))
         return answer
 
@@ -233,10 +239,10 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 # --- remediate -------------------------------------------------------------------------------------------------------
 
 
-def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit) -> Plan:
+def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, by_hand: Sequence[Proposal]) -> Plan:
     """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
-    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried)
+    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, by_hand)
     if kit.actuator is None:
         plan = replace(plan, refused=())
     incident.planned_call = None
@@ -256,9 +262,11 @@ def _remediate(
 ) -> Attempt | None:
     """One attempt: draft, ask, act. None when it ended the incident: nothing to propose, or no approval."""
     with _stage(incident, Stage.REMEDIATE, kit):
-        plan = _draft(incident, case, diagnosis, kit)
+        plan = _draft(incident, case, diagnosis, kit, options.by_hand)
         if incident.planned_call is None or kit.actuator is None:
             left = "no action of the catalogue is left to try"
+            if options.by_hand:
+                left = "what was asked for was tried or refused"
             _hand_over(incident, plan, kit, left if kit.actuator else "nothing is configured here that could act")
             return None
         if options.plan_only:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE
+from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction
 from aiops_cli.domain.validation import first_problem
@@ -87,6 +88,22 @@ def _read_scenario_file(path: Path) -> YamlDocument:
         raise BadInput(f"cannot read {shown}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{shown} is not UTF-8 text", hint="save it as UTF-8") from error
+
+
+def read_case(folder: Path) -> RecordedCase:
+    """The `case.yaml` of a recorded case. Raises BadConfig or BadInput."""
+    shown = safe(str(folder / "case.yaml"), one_line=True, limit=200)
+    try:
+        text = (folder / "case.yaml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"cannot read {shown}", hint="a recorded case is a folder with a case.yaml in UTF-8") from error
+    document = read_yaml(text, shown)
+    try:
+        return RecordedCase.model_validate(document.data)
+    except ValidationError as error:
+        problem = first_problem(error)
+        message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
+        raise BadConfig(message, hint="see docs/guides/evaluation.md in the repository") from error
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:

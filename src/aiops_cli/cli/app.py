@@ -37,10 +37,11 @@ def _root(
 
 
 def _register() -> None:
-    from aiops_cli.cli import actions, config, doctor, history, replay, scenarios, triage
+    from aiops_cli.cli import actions, config, doctor, eval, history, replay, scenarios, triage
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
+    app.command("eval")(eval.evaluate)
     for name, group, text in (
         ("history", history.app, "What was remembered: list, show, search."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),

@@ -1,6 +1,7 @@
 """`aiops replay`: the whole loop on a simulated world."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,11 @@ from aiops_cli.cli.options import (
     ReasonerOption,
 )
 
+if TYPE_CHECKING:
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+    from aiops_cli.domain.action import Proposal
+    from aiops_cli.domain.alert import AlertGroup
+
 
 def complete_scenario(incomplete: str) -> list[str]:
     """Scenario names for the shell."""
@@ -27,10 +33,18 @@ def complete_scenario(incomplete: str) -> list[str]:
 
 
 def replay(
-    scenario: Annotated[
-        str, typer.Argument(help="A scenario's name; see `aiops scenarios list`.", autocompletion=complete_scenario)
-    ],
+    scenario: Annotated[str, typer.Argument(help="A scenario's name, or its file.", autocompletion=complete_scenario)],
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed of the world's noise.")] = None,
+    do: Annotated[
+        list[str] | None,
+        typer.Option("--do", metavar="CALL", help='Try this instead: "scale_service api replicas=6"; repeatable.'),
+    ] = None,
+    no_act: Annotated[bool, typer.Option("--no-act", help="Diagnose, do nothing, and see what becomes of it.")] = False,
+    drill: Annotated[bool, typer.Option("--drill", help="Say first what you think is wrong.")] = False,
+    speed: Annotated[
+        float | None,
+        typer.Option("--speed", min=1, max=100_000, help="Simulated seconds in a real one; no waiting without it."),
+    ] = None,
     reasoner: ReasonerOption = None,
     model: ModelOption = None,
     deadline: DeadlineOption = None,
@@ -42,23 +56,64 @@ def replay(
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
 ) -> int:
-    """Practise on a simulated incident: the same loop, on a world that reacts to what is done to it."""
-    from aiops_cli.bootstrap import read_scenario, stage_scenario
+    """Practise on a simulated incident: the same loop, on a world that reacts to what is done to it.
+
+    When it is over you are told what the truth was, and what became of the world in the next hour and a half.
+    """
+    from aiops_cli.bootstrap import read_scenario, review_replay, stage_scenario
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve
+    from aiops_cli.errors import UsageError
 
+    if no_act and (do or approve_simulated or approval_file):
+        raise UsageError("--no-act does nothing, so there is nothing to do or to approve", hint="leave one of them out")
     world = read_scenario(scenario)
+    by_hand = tuple(read_call(call, world.targets) for call in do or [])
     settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline})
+    scene, observer = stage_scenario(world, seed, speed=speed)
+    group = observer.alert_group()
+    said = _drill(observer, group, no_color) if drill else None
     request = Request(
         settings=settings,
         output=output,
         quiet=quiet,
         no_color=no_color,
-        plan_only=plan_only,
+        plan_only=plan_only or no_act,
         approve_simulated=approve_simulated,
         approval_file=approval_file,
         no_record=no_record,
         with_past=True,
+        by_hand=by_hand,
+        review=lambda incident, cost_usd: review_replay(world, observer, incident, cost_usd, said),
     )
-    scene, observer = stage_scenario(world, seed)
-    return run_all([observer.alert_group()], lambda _: scene, request)
+    return run_all([group], lambda _: scene, request)
+
+
+def read_call(text: str, targets: "Sequence[str]") -> "Proposal":
+    """A call in words, on something that this world has. Raises UsageError or UnknownName."""
+    from aiops_cli.adapters.library import nearest
+    from aiops_cli.domain.action import parse_call
+    from aiops_cli.errors import UnknownName
+
+    proposal = parse_call(text)
+    if proposal.target not in targets:
+        raise UnknownName("target", proposal.target, targets, nearest(proposal.target, targets))
+    return proposal
+
+
+def _drill(observer: "SimulatedObserver", group: "AlertGroup", no_color: bool) -> tuple[str | None, str | None]:
+    """Show what can be seen, and ask."""
+    import sys
+
+    from aiops_cli.adapters.ui.console import make_console
+    from aiops_cli.adapters.ui.drill import ask_person, clock_line, evidence_block
+    from aiops_cli.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("--drill asks you, and this is not a terminal", hint="leave --drill out")
+    console, now = make_console(stderr=True, no_color=no_color), observer.clock.now()
+    lead = group.lead
+    console.print(f"{lead.name}  {lead.service}  {lead.severity.value}: {lead.summary}")
+    console.print(clock_line(now))
+    console.print(evidence_block(observer.observe(group, now).items))
+    return ask_person(observer.entities())

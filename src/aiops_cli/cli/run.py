@@ -13,8 +13,9 @@ from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
 from aiops_cli.cli.start import signals_held
 from aiops_cli.config import find_home
+from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup
-from aiops_cli.domain.document import IncidentDocument, document
+from aiops_cli.domain.document import IncidentDocument, ReviewPart, document
 from aiops_cli.domain.incident import Incident
 from aiops_cli.errors import AiopsError, ExitCode, StoreError, UsageError
 from aiops_cli.ports import Approver, Gathered
@@ -37,6 +38,10 @@ _WORST_FIRST = (
 )
 
 
+# Compares a finished incident, and what its model calls cost, with the truth of a scenario.
+Reviewer = Callable[[Incident, float | None], ReviewPart]
+
+
 @dataclass(frozen=True)
 class Request:
     """What the person asked for, beside the alert."""
@@ -51,6 +56,8 @@ class Request:
     no_record: bool = False
     alert_on_stdin: bool = False
     with_past: bool = False
+    by_hand: tuple[Proposal, ...] = ()
+    review: Reviewer | None = None
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
     @property
@@ -119,6 +126,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         deadline_s=request.settings["deadline"].value,
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
+        by_hand=request.by_hand,
         handed=request.handed,
     )
     try:
@@ -151,7 +159,9 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
     if request.with_past and scene.scenario is not None:
         load_past(scene.scenario, store)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
-    console = Console(out, err, report=request.output is Output.TEXT, quiet=request.quiet)
+    report = request.output is Output.TEXT
+    # A review draws the same signal, and more of it.
+    console = Console(out, err, report=report, quiet=request.quiet, chart=request.review is None)
     return _Watchers(Telemetry(__version__), console, Recorder(store), store)
 
 
@@ -179,6 +189,9 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
         problem = error.message
     watchers.store.close()
     data = document(incident, summary).model_copy(update={"recorded": problem is None})
+    if request.review is not None:
+        # After the record: the truth must not get into the memory that the next run is given.
+        data.review = request.review(incident, summary.cost_usd)
     if request.output is Output.TEXT:
         watchers.console.end(data, problem)
     return data

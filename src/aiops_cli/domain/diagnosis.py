@@ -36,6 +36,8 @@ class Verdict(StrEnum):
 # Row B7: above 90 % proceed plainly, 60-90 % state the assumption, below 60 % flag it and ask.
 PLAIN = 0.90
 ASSUMED = 0.60
+# Two faults at once share the probability between them; what has half of the leading one's is blamed as well.
+_ALSO_BLAMED = 0.5
 
 
 def band(confidence: float) -> str:
@@ -89,6 +91,14 @@ class Diagnosis:
     def leading(self) -> Hypothesis | None:
         """The hypothesis that the verdict rests on."""
         return self.hypotheses[0] if self.hypotheses else None
+
+    @property
+    def blamed(self) -> tuple[Hypothesis, ...]:
+        """The roots as this judgement has them: of a fault, what leads and what is at least half as probable."""
+        if self.verdict is not Verdict.FAULT or self.leading is None:
+            return ()
+        least = self.leading.confidence * _ALSO_BLAMED
+        return tuple(h for h in self.hypotheses if not h.fault.benign and h.confidence >= least)
 
     @property
     def band(self) -> str:

@@ -347,6 +347,54 @@ class TelemetryPart(_Part):
     spans: list[SpanPart]
 
 
+class RootPart(_Part):
+    """An entity and the class of what is wrong with it."""
+
+    entity: str
+    fault_class: str
+
+
+class DrillPart(_Part):
+    """What the person said before the reasoner did, and whether it was right."""
+
+    entity: str | None
+    fault_class: str | None
+    entity_right: bool
+    class_right: bool
+
+
+class ReviewPart(_Part):
+    """A replayed incident beside the truth of its scenario, and what became of the world after it.
+
+    `outage_minutes` is how long the alert's condition held, from the alert to the end of `watched_minutes` after the
+    incident was closed; `well_afterwards` whether it was away in the last twenty of them. `points` are unix seconds and
+    values of the alert's own signal.
+    """
+
+    roots: list[RootPart]
+    no_fault: bool
+    explanation: str
+    right: bool
+    class_right: bool
+    found: list[str]
+    missed: list[str]
+    false_blame: list[str]
+    false_alarm: bool
+    done: list[str]
+    harmful_actions: list[str]
+    masking_actions: list[str]
+    outage_minutes: float
+    watched_minutes: float
+    well_afterwards: bool
+    cost_usd: float | None
+    you: DrillPart | None
+    metric: str
+    unit: str
+    threshold: float
+    points: list[tuple[float, float]]
+    acted_at: list[datetime]
+
+
 class IncidentDocument(_Part):
     """What `triage`, `replay` and `history show` give as JSON."""
 
@@ -364,6 +412,7 @@ class IncidentDocument(_Part):
     escalation: EscalationPart | None
     signal: SignalPart | None
     telemetry: TelemetryPart | None
+    review: ReviewPart | None = None
     recorded: bool = True
     others: list["IncidentDocument"] = []
     not_looked_at: list[str] = []

@@ -103,6 +103,7 @@ class Incident:
     evidence: EvidenceSet = field(default_factory=EvidenceSet)
     recall: Recall = field(default_factory=Recall)
     diagnosis: Diagnosis | None = None
+    first_diagnosis: Diagnosis | None = None
     plan: Plan | None = None
     planned_call: EffectiveCall | None = None
     attempts: list[Attempt] = field(default_factory=list)

@@ -38,14 +38,17 @@ def draft(
     runbooks: Sequence[Runbook],
     inventory: Collection[str],
     tried: Collection[tuple[str, str, str]],
+    by_hand: Sequence[Proposal] = (),
 ) -> Plan:
     """The plan for a diagnosed fault. `tried` holds identities of proposals that were tried: they are not repeated.
 
     A model's proposals come first when it made any that hold; the runbook's follow. A stop-gap comes after a fix.
+    Where a person asks for actions `by_hand`, the plan is those and nothing else.
     """
     lead = diagnosis.leading
     book = for_fault(lead.fault, runbooks) if lead else None
-    offered = [*diagnosis.proposals, *(_from_runbook(book, lead, case) if book and lead else ())]
+    drafted = [*diagnosis.proposals, *(_from_runbook(book, lead, case) if book and lead else ())]
+    offered = list(by_hand) or drafted
     kept: dict[tuple[str, str, str], Proposal] = {}
     refused: list[str] = []
     for proposal in offered:

@@ -13,12 +13,13 @@ from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.words import clock_and_age, duration, figure, money
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
-from aiops_cli.domain.document import IncidentDocument, SpanPart, TelemetryPart
+from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome, Verification
+from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 
 _CITED_SHOWN = 8
 _BAR = 24
@@ -194,11 +195,11 @@ def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis:
     )
 
 
-def result_block(incident: Incident, now: datetime, width: int) -> RenderableType:
+def result_block(incident: Incident, width: int, *, chart: bool = True) -> RenderableType:
     """How it ended, measured; a chart of the signal where there is one."""
     word, style = _STYLES[incident.status]
     parts: list[RenderableType] = [line((f"{word}  ", style), _result_sentence(incident))]
-    if incident.verification and incident.signal:
+    if chart and incident.verification and incident.signal:
         parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in _chart(incident, width)]
     if incident.status is Status.ACTION_NEEDED and incident.planned_call is not None:
         parts.append(indented(labelled(_ways_to_approve(incident.planned_call), 9)))
@@ -322,6 +323,62 @@ def _span_note(span: SpanPart) -> str:
         usage = {key.removeprefix("gen_ai.usage."): value for key, value in span.attributes.items()}
         notes.append(f"{usage['input_tokens']} in, {usage.get('output_tokens', 0)} out")
     return " ".join(notes)
+
+
+def review_block(review: ReviewPart, width: int) -> RenderableType:
+    """The truth after a replay, and how the run compares with it."""
+    right = ("right", "bold green") if review.right else ("wrong", "bold red")
+    parts: list[RenderableType] = [
+        line(("TRUTH  ", "bold"), _truth_sentence(review)),
+        indented(Text(review.explanation)),
+        indented(labelled(_review_rows(review, Text.assemble(right, _blame_sentence(review))), 10)),
+    ]
+    marks = [at.timestamp() for at in review.acted_at]
+    chart = draw_chart(review.points, review.threshold, review.unit, marks, min(60, max(20, width - 16)))
+    if chart:
+        parts.append(indented(Text(f"{review.metric}, and what was done", "dim")))
+        parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in chart]
+    return Group(*parts)
+
+
+def _truth_sentence(review: ReviewPart) -> str:
+    if review.no_fault:
+        return "nothing needed fixing"
+    return " and ".join(f"{root.entity} {FAULT_PHRASES[FaultClass(root.fault_class)]}" for root in review.roots)
+
+
+def _blame_sentence(review: ReviewPart) -> str:
+    said = []
+    if review.found:
+        kind = "and what is wrong with it" if review.class_right else "but not what is wrong with it"
+        said.append(f"found {', '.join(review.found)}, {kind}")
+    if review.missed:
+        said.append(f"missed {', '.join(review.missed)}")
+    if review.false_blame:
+        said.append(f"blamed {', '.join(review.false_blame)} wrongly")
+    if review.no_fault:
+        said.append("said that something is wrong" if review.false_alarm else "did not cry wolf")
+    return f": {'; '.join(said)}" if said else ""
+
+
+def _review_rows(review: ReviewPart, verdict: Text) -> list[tuple[str, str | Text]]:
+    rows: list[tuple[str, str | Text]] = [("diagnosis", verdict)]
+    if review.you is not None:
+        answer = review.you.entity or "nothing is wrong"
+        kind = f" ({review.you.fault_class})" if review.you.fault_class else ""
+        right = "right" if review.you.entity_right else "wrong"
+        class_right = ", and the class too" if review.you.class_right else ""
+        rows.append(("you said", f"{answer}{kind}: {right}{class_right}"))
+    rows.append(("done", "; ".join(review.done) or "nothing"))
+    if review.harmful_actions:
+        rows.append(("hurt", Text("; ".join(review.harmful_actions), "red")))
+    if review.masking_actions:
+        rows.append(("only hid it", Text("; ".join(review.masking_actions), "yellow")))
+    after = "well" if review.well_afterwards else "not well"
+    rows.append(("afterwards", f"{after} at the end of {review.watched_minutes:.0f} simulated minutes left alone"))
+    rows.append(("outage", f"{review.outage_minutes:.0f} simulated minutes from the alert on"))
+    rows.append(("cost", money(review.cost_usd, "no model was called")))
+    return rows
 
 
 def saved_line(data: IncidentDocument, place: str) -> Text:

@@ -74,9 +74,13 @@ def show(console: RichConsole, block: RenderableType) -> None:
 
 
 class Console:
-    """Shows a run. `report` is off when stdout carries JSON; `quiet` silences everything but the report and panels."""
+    """Shows a run. `report` is off when stdout carries JSON; `quiet` silences everything but the report and panels.
 
-    def __init__(self, out: RichConsole, err: RichConsole, *, report: bool, quiet: bool) -> None:
+    `chart` is off where a review will draw the signal once more.
+    """
+
+    def __init__(self, out: RichConsole, err: RichConsole, *, report: bool, quiet: bool, chart: bool = True) -> None:
+        self._chart = chart
         self._out = out
         self._err = err
         self._report = report
@@ -123,7 +127,7 @@ class Console:
                 self._say_stage("verify", f"{word}: {blocks.verification_sentence(result)}")
             case Closed(incident=incident):
                 self._stop()
-                self._print(blocks.result_block(incident, incident.closed_at or incident.opened_at, self._out.width))
+                self._print(blocks.result_block(incident, self._out.width, chart=self._chart))
 
     def _show_diagnosis(self, incident: Incident, diagnosis: Diagnosis) -> None:
         self._diagnosis = diagnosis
@@ -210,6 +214,8 @@ class Console:
         """The last part of the report: telemetry, and where the record is or why there is none."""
         if data.telemetry is not None:
             self._print(blocks.telemetry_block(data.telemetry))
+        if data.review is not None:
+            self._print(blocks.review_block(data.review, self._out.width))
         self._print(blocks.saved_line(data, problem or ""))
 
     def close(self) -> None:

@@ -52,7 +52,8 @@ def still_grows(before: Series, after: Series) -> str | None:
     else. A few minutes are too short for a line that explains most of the variance, and long enough for its slope.
     """
     old = find_ramp(before)
-    now = trend(after.points)
+    # A rollout takes its time: what counts is memory after the last replica was replaced.
+    now = trend(_since_last_reset(after.points))
     if old is None or now is None or now.slope < _SURE * now.error or now.slope < 0.5 * old.slope:
         return None
     return f"memory still grows {_per_minute(now.slope)}, as before ({_per_minute(old.slope)})"

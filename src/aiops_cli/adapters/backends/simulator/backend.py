@@ -74,21 +74,27 @@ class SimulatedObserver:
     simulated = True
 
     def __init__(self, world: World, clock: SimulatedClock) -> None:
-        self._world = world
-        self._clock = clock
+        self.world = world
+        self.clock = clock
         self.name = f"simulator:{world.scenario.meta.id}"
 
     def inventory(self) -> Sequence[str]:
         """Everything of the scenario that may be looked at or acted on."""
-        return self._world.scenario.targets
+        return self.world.scenario.targets
+
+    def entities(self) -> Sequence[str]:
+        """Everything that has a name here: what the trouble may be in, whether one can act on it or not."""
+        scenario = self.world.scenario
+        names = {*scenario.targets, *self.world.states, *self.world.pipelines.data}
+        return sorted(names)
 
     def alert_group(self) -> AlertGroup:
         """The alert that this world fires, as a group. Raises BackendError when none fired."""
-        rules = [rule for rule in self._world.scenario.alerts if rule.name in self._world.fired]
+        rules = [rule for rule in self.world.scenario.alerts if rule.name in self.world.fired]
         if not rules:
-            raise BackendError(f"no alert fires in scenario {self._world.scenario.meta.id}")
+            raise BackendError(f"no alert fires in scenario {self.world.scenario.meta.id}")
         alerts = tuple(self._alert(rule) for rule in rules)
-        return AlertGroup("simulator", self._world.scenario.meta.id, alerts)
+        return AlertGroup("simulator", self.world.scenario.meta.id, alerts)
 
     def _alert(self, rule: Rule) -> Alert:
         return Alert(
@@ -100,13 +106,13 @@ class SimulatedObserver:
             summary=rule.summary,
             labels={"alertname": rule.name, "service": rule.service, "severity": rule.severity},
             annotations={"summary": rule.summary},
-            starts_at=self._clock.at(self._world.fired[rule.name]),
+            starts_at=self.clock.at(self.world.fired[rule.name]),
             expression=_expression(rule),
         )
 
     def bind(self, group: AlertGroup) -> Signal | None:
         """The rule that the alert is about, or None: another alert on the same service is not measured on it."""
-        rule = find_rule(self._world.scenario, group)
+        rule = find_rule(self.world.scenario, group)
         if rule is None:
             return None
         unit = METRICS[rule.metric].unit
@@ -114,7 +120,7 @@ class SimulatedObserver:
 
     def observe(self, group: AlertGroup, now: datetime) -> Gathered:
         """Metrics, logs, events, changes and calls of the last three hours; what is missing is a row of the ledger."""
-        missing = {row.source: row for row in self._world.scenario.missing}
+        missing = {row.source: row for row in self.world.scenario.missing}
         items: list[Evidence] = []
         ledger: list[Coverage] = []
         for source, gather in (
@@ -135,31 +141,34 @@ class SimulatedObserver:
 
     def measure(self, signal: Signal) -> Reading:
         """The signal, traffic and replicas after the last step."""
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         value = recorder.latest(signal.entity, Metric(signal.metric))
         traffic = recorder.latest(signal.entity, Metric.TRAFFIC)
-        state = self._world.states.get(signal.entity)
-        up, wanted = (len(state.up(self._world.t)), len(state.replicas)) if state else (0, 0)
-        return Reading(self._clock.now(), value, traffic, up, wanted)
+        if traffic is not None:
+            # What is turned away at once is no traffic that a service stands up to.
+            traffic *= 1 - (recorder.latest(signal.entity, Metric.ERRORS) or 0.0)
+        state = self.world.states.get(signal.entity)
+        up, wanted = (len(state.up(self.world.t)), len(state.replicas)) if state else (0, 0)
+        return Reading(self.clock.now(), value, traffic, up, wanted)
 
     def _since(self) -> float:
-        return self._world.t - _WINDOW_S
+        return self.world.t - _WINDOW_S
 
     def _metrics(self) -> list[Evidence]:
         found = []
-        for entity, metric in self._world.recorder.tracks:
-            points = self._world.recorder.points(entity, metric, self._since())
-            shown = tuple((self._clock.at(t).timestamp(), value) for t, value in points)
+        for entity, metric in self.world.recorder.tracks:
+            points = self.world.recorder.points(entity, metric, self._since())
+            shown = tuple((self.clock.at(t).timestamp(), value) for t, value in points)
             series = Series(metric, METRICS[metric].unit, shown)
             text = describe(series, METRICS[metric].floor)
-            found.append(Evidence("", "metrics", entity, self._clock.now(), text, series))
+            found.append(Evidence("", "metrics", entity, self.clock.now(), text, series))
         return found
 
     def _logs(self) -> list[Evidence]:
         """Log lines, folded per entity, template and hour."""
         return [
             self._item("logs", e, f"{e.level} {e.text} ({e.count} times)", LogLine(e.level, e.text, e.count))
-            for e in self._world.journal.entries("log", self._since())
+            for e in self.world.journal.entries("log", self._since())
         ]
 
     def _events(self) -> list[Evidence]:
@@ -168,19 +177,19 @@ class SimulatedObserver:
                 "events", e, f"{e.level} {e.text}" + (f" ({e.count} times)" if e.count > 1 else ""),
                 ClusterEvent(e.level, e.text, e.level not in _NORMAL_EVENTS),
             )
-            for e in self._world.journal.entries("event", self._since())
+            for e in self.world.journal.entries("event", self._since())
         ]  # fmt: skip
 
     def _changes(self) -> list[Evidence]:
         return [
             self._item("changes", e, f"{e.level}: {e.text}", Change(e.level, e.text, e.before, e.after, e.subject))
-            for e in self._world.journal.changes
+            for e in self.world.journal.changes
         ]
 
     def _registry(self) -> list[Evidence]:
         """The versions of registered models, their lineage, and where the aliases point."""
         found = []
-        for name, model in self._world.pipelines.models.items():
+        for name, model in self.world.pipelines.models.items():
             for version in model.spec.versions:
                 aliases = tuple(alias for alias, at in sorted(model.aliases.items()) if at == version.version)
                 payload = ModelVersion(version.version, aliases, version.trained_on, version.offline_score)
@@ -190,11 +199,11 @@ class SimulatedObserver:
     def _calls(self) -> list[Evidence]:
         return [
             Evidence("", "topology", edge.caller, None, f"{edge.caller} calls {edge.to}", Call(edge.to))
-            for edge in self._world.scenario.calls
+            for edge in self.world.scenario.calls
         ]
 
     def _item(self, source: str, entry: Entry, text: str, payload: Payload) -> Evidence:
-        return Evidence("", source, entry.entity, self._clock.at(entry.t), text, payload)
+        return Evidence("", source, entry.entity, self.clock.at(entry.t), text, payload)
 
 
 def find_rule(scenario: Scenario, group: AlertGroup) -> Rule | None:

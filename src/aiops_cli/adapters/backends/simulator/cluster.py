@@ -34,7 +34,7 @@ class Cluster:
         self._journal = journal
         self._states = states
         self._influence_of = influence_of
-        self.nodes = {node.name: NodeState(node) for node in scenario.nodes}
+        self.nodes = {node.name: NodeState(node, node.cordoned) for node in scenario.nodes}
         self.pod_quota = scenario.pod_quota
         self.quota_generation = 1
         self.t = 0.0
@@ -145,6 +145,9 @@ class Cluster:
             refusal = self._refused_by_quota(replica, name) or self._unplaced(state, replica)
             if refusal:
                 return self._wait(replica, *refusal)
+        now = state.spec.configuration(state.config)
+        if now is not None and now.takes == "next-start":
+            replica.config = state.config
         influence = self._influence_of(state, replica)
         if influence.unpullable:
             image = f"registry.internal/{name}:{replica.version}"

@@ -1,5 +1,8 @@
 """Load goes down the calls, latency and errors come back up; queues, pools, caches, limits and batches in between.
 
+Where the model is simple: a retry meets the same trouble, so that what failed once counts as failed; and the 95th
+percentiles of the calls behind a request are added up, which is more than the 95th percentile of their sum.
+
 One step is two passes. Downward: what arrives, what is retried, what is served, what is passed on. Upward: how long it
 took and how much of it failed. Clients that gave up in one step ask again in the next, so retry storms need no script.
 """
@@ -40,6 +43,7 @@ class EdgeState:
     lost: float = 0.0
     delay_s: float = 0.0
     refused: float = 0.0
+    held_s: float = 0.0
     message: str | None = None
 
 
@@ -182,8 +186,10 @@ class FlowModel:
             size = edge.spec.pool * up_count
             free = max(0.0, size - leaked)
             held_s = edge.per_request * max(0.001, min(callee.flow.p50_s + edge.delay_s, self._timeout_s(callee)))
-            least = min(least, free / held_s)
-            used = min(free, state.flow.served * held_s) + min(leaked, size)
+            # Half of the step before: what holds a connection is known a step late, and would swing to and fro.
+            edge.held_s = (edge.held_s + held_s) / 2 if edge.held_s else held_s
+            least = min(least, free / edge.held_s)
+            used = min(free, state.flow.served * edge.held_s) + min(leaked, size)
             state.flow.pool_used = max(state.flow.pool_used, used / size)
         return least
 
@@ -215,24 +221,24 @@ class FlowModel:
                 continue
             edge.per_request = edge.spec.per_request * influence.calls.get(edge.spec.to, 1.0)
             edge.per_request *= missed if edge.spec.on_miss else 1.0
-            edge.refused = self._connections_refused(edge)
+            edge.refused = self._connections_refused(edge, t)
             edge.rate = flow.served * edge.per_request * (1 - edge.lost) * (1 - edge.refused)
             per_call = tokens.prompt * flow.prompt + tokens.output * flow.output if tokens else 0.0
             arrivals[edge.spec.to].add(edge.rate, flow.prompt, flow.output, edge.rate * per_call * 60)
 
-    def _connections_refused(self, edge: EdgeState) -> float:
+    def _connections_refused(self, edge: EdgeState, t: float) -> float:
         """The share of connections that a database turns away because its callers together hold too many."""
         callee = self._states[edge.spec.to]
         most = callee.spec.max_connections
         if most is None or edge.spec.pool is None:
             return 0.0
         held = sum(
-            other.spec.pool * len(self._states[other.spec.caller].replicas)
+            other.spec.pool * len(self._states[other.spec.caller].up(t))
             for other in self._network.callers(edge.spec.to)
             if other.spec.pool
         )
         callee.flow.connections_used = min(1.0, held / most)
-        return max(0.0, 1 - most / held)
+        return max(0.0, 1 - most / held) if held else 0.0
 
     # -- upward -------------------------------------------------------------------------------------------------------
 
@@ -291,7 +297,8 @@ class FlowModel:
                 continue
             callee = self._states[edge.spec.to].flow
             failed = 1 - (1 - max(0.0, callee.errors - BASE_ERRORS)) * (1 - edge.lost) * (1 - edge.refused)
-            fine *= (1 - failed) ** min(5.0, edge.per_request)
+            each = edge.per_request
+            fine *= 1 - failed * each if each <= 1 else (1 - failed) ** min(5.0, each)
         return min(1.0, max(0.0, 1 - fine))
 
     def _age(self, state: ServiceState, influence: Influence, dt: float) -> None:

@@ -214,10 +214,11 @@ class Service(Part):
 
 
 class Node(Part):
-    """A machine with room for `slots` replicas."""
+    """A machine with room for `slots` replicas; a `cordoned` one is out of scheduling from the start."""
 
     name: Name
     slots: Annotated[int, Field(ge=1, le=1000)]
+    cordoned: bool = False
 
 
 class CallEdge(Part):
@@ -395,6 +396,10 @@ class Rule(Part):
     hold: Annotated[float, BeforeValidator(_seconds), Field(alias="for", ge=0)]
     severity: Literal["critical", "warning", "info"]
     summary: str
+
+    def breached(self, value: float) -> bool:
+        """Whether a value is on the firing side."""
+        return value > self.threshold if self.comparison == ">" else value < self.threshold
 
 
 class PastIncident(Part):

@@ -93,7 +93,8 @@ class Pipelines:
 
     def _refresh(self, job: JobState, started: float) -> None:
         if job.spec.feeds:
-            self.data[job.spec.feeds].made_at = started
+            data = self.data[job.spec.feeds]
+            data.made_at = max(data.made_at, started)
         if job.spec.trains:
             read = [d for d in self.data.values() if job.spec.trains in d.spec.read_by]
             self._states[job.spec.trains].trained_drift = max((d.drift for d in read), default=0.0)

@@ -93,7 +93,10 @@ class Entry:
 
 
 class Journal:
-    """Log lines, events and changes. Lines and events that are alike are folded per hour, and told with their count."""
+    """Log lines, events and changes.
+
+    Lines and events that are alike are folded per hour: the time is the first one's, the text the last one's.
+    """
 
     def __init__(self) -> None:
         self._folded: dict[tuple[str, str, str, str, int], Entry] = {}
@@ -116,7 +119,7 @@ class Journal:
         known = self._folded.get(key)
         if known is not None:
             known.count += 1
-            known.last = entry.t
+            known.last, known.text = entry.t, entry.text
         elif len(self._folded) < _MAX_ROWS:
             self._folded[key] = entry
 

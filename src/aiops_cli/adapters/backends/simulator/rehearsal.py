@@ -165,9 +165,7 @@ def _costs(course: Course, nothing: Course) -> Iterator[bool]:
 
 def _course(world: World, rule: Rule, began: float) -> Course:
     points = world.recorder.points(rule.service, rule.metric)
-    breaches = [
-        (t, value > rule.threshold if rule.comparison == ">" else value < rule.threshold) for t, value in points
-    ]
+    breaches = [(t, rule.breached(value)) for t, value in points]
     end = [bad for t, bad in breaches if t > world.t - _END_S]
     after = [value for t, value in points if began < t <= began + _HARM_S]
     level = fmean(after) / rule.threshold if rule.threshold else fmean(after)

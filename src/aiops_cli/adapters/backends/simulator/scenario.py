@@ -154,14 +154,15 @@ def _bounds(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     for index, change in enumerate(scenario.changes):
         if change.at > scenario.meta.duration:
             yield ("changes", index, "at"), "after the end of the scenario"
-        elif change.at < 0 and _has_effect(change):
+        elif change.at < 0 and has_effect(change):
             yield ("changes", index, "at"), "a change with an effect cannot be before the start"
     for index, past in enumerate(scenario.past):
         if past.at >= 0:
             yield ("past", index, "at"), "the past is before the start: write it with a minus"
 
 
-def _has_effect(change: WorldChange) -> bool:
+def has_effect(change: WorldChange) -> bool:
+    """Whether a change does anything, or only stands in the list."""
     named = (change.to_version, change.to_config, change.to_replicas, change.to_pods, change.flag, change.canary)
     return change.flush or any(value is not None for value in named)
 

@@ -18,6 +18,7 @@ _CLIENTS_EVERY_S = 600.0
 _NOISY_RATIOS = frozenset(
     [Metric.UTILIZATION, Metric.ERRORS, Metric.CACHE_HITS, Metric.QUALITY, Metric.POOL_USED, Metric.KV_CACHE_USED]
 )
+_LATENCIES = frozenset([Metric.LATENCY_P50, Metric.LATENCY_P95, Metric.LATENCY_P99])
 # Counts, sizes and ages are what they are; the rest is measured.
 _EXACT = frozenset(
     [
@@ -40,8 +41,14 @@ class Telemetry:
         """Measure everything at the end of a step."""
         world = self._world
         for name, state in world.states.items():
+            if state.spec.outside and not state.flow.offered:
+                # Who asks a provider nothing knows nothing of it.
+                continue
+            answers = state.spec.outside or bool(state.up(t))
             for metric, value_of in self._rows[name]:
-                self._put(name, metric, value_of(state))
+                # Nobody knows how long what does not answer would have taken.
+                if answers or metric not in _LATENCIES:
+                    self._put(name, metric, value_of(state))
             self._by_version(name, state)
             if not state.spec.outside:
                 self._log(state, t)
@@ -203,9 +210,12 @@ class Telemetry:
         elif callee.spec.outside and (said := self._world.influence(callee).messages):
             yield "ERROR", f"said:{to}", f"{to}: {said[0][1]}"
         elif callee.flow.timeouts > 0.02:
-            yield "ERROR", f"timeout:{to}", f"call to {to} timed out after {callee.spec.timeout_ms / 1000:g} s"
+            yield "ERROR", f"timeout:{to}", f"call to {to} timed out after {self._timeout_s(callee):g} s"
         elif callee.flow.errors > 0.05 and not edge.spec.optional:
             yield "ERROR", f"errors:{to}", f"{to} answered {callee.flow.errors:.0%} of calls with an error"
+
+    def _timeout_s(self, callee: ServiceState) -> float:
+        return (self._world.influence(callee).timeout_ms or callee.spec.timeout_ms) / 1000
 
     def _log_clients(self, t: float) -> None:
         by_entry: dict[str, list[tuple[float, str]]] = {}
@@ -214,7 +224,7 @@ class Telemetry:
                 rate = self._world.network.client_rates.get(source.client, 0.0)
                 by_entry.setdefault(source.entry, []).append((rate, source.client))
         for entry, rows in by_entry.items():
-            whole = sum(rate for rate, _ in rows) or 1.0
+            whole = self._world.states[entry].flow.offered or 1.0
             top = ", ".join(f"{name} {rate / whole:.0%}" for rate, name in sorted(rows, reverse=True)[:4])
             text = f"requests by client: {top}"
             self._world.journal.log(t, entry, "INFO", text, text)

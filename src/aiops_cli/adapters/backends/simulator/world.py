@@ -428,10 +428,7 @@ class World:
     def _watch_rules(self) -> None:
         for rule in self.scenario.alerts:
             value = self.recorder.latest(rule.service, rule.metric)
-            breached = value is not None and (
-                value > rule.threshold if rule.comparison == ">" else value < rule.threshold
-            )
-            if not breached:
+            if value is None or not rule.breached(value):
                 self._breached_since.pop(rule.name, None)
                 continue
             since = self._breached_since.setdefault(rule.name, self.t)

@@ -1,0 +1,62 @@
+"""What became of a simulated world after a run: how long the alert's condition held, and whether it stays away."""
+
+from dataclasses import dataclass
+
+from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+from aiops_cli.adapters.backends.simulator.parts import Rule
+from aiops_cli.adapters.backends.simulator.rehearsal import fired_rule
+from aiops_cli.adapters.backends.simulator.scenario import has_effect
+from aiops_cli.adapters.backends.simulator.world import World
+
+# How long a world goes on by itself after a run: a leak that was only hidden is back by then.
+AFTERWARDS_S = 90 * 60.0
+_END_S = 20 * 60.0
+_FEW = 0.05
+_LEAD_S = 2 * 3600.0
+_LEAST_LEAD_S = 20 * 60.0
+_BEFORE_S = 10 * 60.0
+
+
+@dataclass
+class Watched:
+    """A world, the rule that fired first, and since when."""
+
+    world: World
+    rule: Rule
+    fired_at: float
+
+    @classmethod
+    def of(cls, observer: SimulatedObserver) -> "Watched":
+        """The world behind an observer."""
+        rule = fired_rule(observer.world)
+        return cls(observer.world, rule, observer.world.fired[rule.name])
+
+    def go_on(self, seconds: float) -> None:
+        """Let the world go on by itself."""
+        self.world.run(seconds)
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """The signal from a little before the trouble began, but no more than two hours before the alert."""
+        scenario = self.world.scenario
+        begun = [fault.at for fault in scenario.faults if fault.at is not None]
+        begun += [change.at for change in scenario.changes if has_effect(change)]
+        before = [at - _BEFORE_S for at in begun if at < self.fired_at]
+        begin = max(self.fired_at - _LEAD_S, min([self.fired_at - _LEAST_LEAD_S, *before]))
+        return list(self.world.recorder.points(self.rule.service, self.rule.metric, begin))
+
+    @property
+    def outage_s(self) -> float:
+        """Seconds from the alert on in which its condition held."""
+        step = self.world.scenario.meta.step
+        return sum(step for _, bad in self._after(self.fired_at) if bad)
+
+    @property
+    def well_at_end(self) -> bool:
+        """Whether the condition was away in the last twenty minutes, less one reading in twenty."""
+        end = [bad for _, bad in self._after(self.world.t - _END_S)]
+        return sum(end) <= _FEW * len(end)
+
+    def _after(self, since: float) -> list[tuple[float, bool]]:
+        points = self.world.recorder.points(self.rule.service, self.rule.metric, since)
+        return [(t, self.rule.breached(value)) for t, value in points]

@@ -1,0 +1,281 @@
+"""Measures a reasoner: scenarios and recorded cases through the whole pipeline, in parallel, beside the truth.
+
+Each run has a world and a store of its own. In a simulated world the answer to every question is yes, and what came of
+it is measured in the world, for an hour and a half after the incident was closed.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiops_cli import __version__
+from aiops_cli.bootstrap import (
+    CASE_FILE,
+    Scene,
+    Settings,
+    SystemClock,
+    load_past,
+    make_model,
+    open_store,
+    read_case,
+    read_scenario,
+    stage_scenario,
+)
+from aiops_cli.config import find_home
+from aiops_cli.domain.alert import AlertGroup
+from aiops_cli.domain.baselines import BASELINES
+from aiops_cli.domain.diagnosis import Diagnosis, Verdict
+from aiops_cli.domain.findings import Case
+from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.recorded_case import HEALTHY, shortcomings
+from aiops_cli.domain.scoring import Result, score_actions, score_blame, score_diagnosis
+from aiops_cli.domain.status import Status
+from aiops_cli.errors import AiopsError, BadInput
+from aiops_cli.events import (
+    Event,
+    EventBus,
+    EvidenceCollected,
+    OperationEnded,
+    OperationKind,
+    OperationStarted,
+)
+from aiops_cli.ports import Gathered
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.store.sql import SqlStore
+
+_CASES = "recorded cases"
+_STEPS = (OperationKind.OBSERVE, OperationKind.MODEL, OperationKind.TOOL)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run to be made: a scenario with a seed, or the folder of a recorded case."""
+
+    name: str
+    family: str
+    traits: tuple[str, ...] = ()
+    seed: int | None = None
+    folder: Path | None = None
+
+
+def find_tasks(paths: Sequence[str], seeds: int, family: str | None) -> list[Task]:
+    """What is to be run: all shipped scenarios, or what `paths` name. Raises BadInput, BadConfig or UnknownName."""
+    from aiops_cli.adapters.library import scenario_names
+
+    tasks = [task for path in paths or scenario_names() for task in _tasks_of(path, seeds)]
+    if family is not None:
+        known = sorted({word for task in tasks for word in (task.family, *task.traits)})
+        tasks = [task for task in tasks if family in (task.family, *task.traits)]
+        if not tasks:
+            raise BadInput(f"nothing is of the family or trait {family!r}", hint=f"known: {', '.join(known)}")
+    return tasks
+
+
+def _tasks_of(path: str, seeds: int) -> Iterator[Task]:
+    folder = Path(path)
+    if "/" in path or folder.is_dir():
+        cases = sorted(file.parent for file in folder.glob(f"**/{CASE_FILE}"))
+        yield from (Task(case.name, _CASES, folder=case) for case in cases)
+        names = [str(file) for file in sorted(folder.glob("**/scenario.yaml"))] if folder.is_dir() else [path]
+        if not cases and not names:
+            raise BadInput(f"no {CASE_FILE} and no scenario.yaml in {path}", hint="name a folder of cases or scenarios")
+    else:
+        names = [path]
+    for name in names:
+        meta = read_scenario(name).meta
+        for number in range(seeds):
+            yield Task(name, meta.family, tuple(meta.traits), seed=meta.seed + number)
+
+
+def run_tasks(tasks: Sequence[Task], settings: Settings, jobs: int, on_result: Callable[[Result], None]) -> None:
+    """Run every task in `jobs` processes; `on_result` is called as each is done. A lost process is a failed run."""
+    import multiprocessing
+
+    # Fresh processes: a fork would take along locks that a thread of ours may hold.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
+        waiting: dict[Future[Result], Task] = {pool.submit(run_task, task, settings): task for task in tasks}
+        try:
+            for future in as_completed(waiting):
+                on_result(_result_of(future, waiting[future]))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _result_of(future: Future[Result], task: Task) -> Result:
+    try:
+        return future.result()
+    except BrokenExecutor:
+        return _failed(task, "the process that ran it was lost", 0.0)
+
+
+def default_jobs() -> int:
+    """One process for each processor that we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_task(task: Task, settings: Settings) -> Result:
+    """One run. What is wrong with infrastructure, provider or files is a failure, and no wrong answer."""
+    began = time.monotonic()
+    try:
+        return (_run_case if task.folder else _run_scenario)(task, settings, began)
+    except AiopsError as error:
+        return _failed(task, error.message, time.monotonic() - began)
+
+
+@dataclass
+class _Watch:
+    """Listens to a run: the first look, and how many steps the run took."""
+
+    first: Case | None = None
+    steps: int = 0
+
+    def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
+        match event:
+            case EvidenceCollected(incident=incident, evidence=evidence) if self.first is None:
+                at = evidence.at or incident.opened_at
+                self.first = Case(incident.group, incident.signal, evidence, at)
+            case OperationEnded(operation=operation) if operation.kind in _STEPS:
+                self.steps += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A run that is over: the record, what was heard of it, and what the model used."""
+
+    incident: Incident
+    watch: _Watch
+    tokens: int
+    cost_usd: float | None
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What was said first: later ones know what was tried."""
+        return self.incident.first_diagnosis
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run says nothing of the reasoner: backend or store failed, or the model gave no answer."""
+        if self.incident.status in (Status.FAILED, Status.INTERRUPTED):
+            return self.incident.note
+        return self.diagnosis.degraded if self.diagnosis else "no diagnosis was made"
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The fields of a result that say what was answered and what it took."""
+        diagnosis = self.diagnosis
+        blamed = diagnosis.blamed if diagnosis else ()
+        return {
+            "verdict": diagnosis.verdict.value if diagnosis else "none",
+            "blamed": tuple(f"{h.entity} ({h.fault.value})" for h in blamed),
+            "steps": self.watch.steps,
+            "tokens": self.tokens,
+            "cost_usd": self.cost_usd,
+        }
+
+
+def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore", handed: Gathered) -> _Run:
+    """The pipeline, for somebody who says yes to everything in a simulated world and is asked nothing elsewhere."""
+    from aiops_cli import pipeline
+    from aiops_cli.adapters.library import read_runbooks
+    from aiops_cli.adapters.telemetry.spans import Telemetry
+    from aiops_cli.adapters.ui.ask import SimulatedApprover
+
+    telemetry, watch = Telemetry(__version__), _Watch()
+    kit = pipeline.Kit(
+        observer=scene.observer,
+        actuator=scene.actuator,
+        model=make_model(settings, find_home()),
+        store=store,
+        approver=SimulatedApprover(),
+        clock=scene.clock,
+        bus=EventBus([telemetry, watch]),
+        runbooks=read_runbooks(),
+    )
+    options = pipeline.Options(deadline_s=settings["deadline"].value, environment="evaluation", handed=handed)
+    incident = pipeline.run(group, kit, options)
+    summary = telemetry.summary(0.0)
+    tokens = summary.tokens
+    return _Run(incident, watch, tokens.input + tokens.output + tokens.thinking, summary.cost_usd)
+
+
+def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
+    from aiops_cli.adapters.backends.simulator.review import AFTERWARDS_S, Watched
+
+    scenario = read_scenario(task.name)
+    truth = scenario.truth
+    scene, observer = stage_scenario(scenario, task.seed)
+    with closing(open_store(None)) as store:
+        load_past(scenario, store)
+        run = _run(observer.alert_group(), scene, settings, store, Gathered((), ()))
+    if run.failure:
+        return _failed(task, run.failure, time.monotonic() - began)
+    score, actions = score_diagnosis(run.diagnosis, truth), score_actions(run.incident, truth)
+    watched = Watched.of(observer)
+    watched.go_on(AFTERWARDS_S)
+    fixed = bool(actions.done) and watched.well_at_end
+    mends = not truth.no_fault and not truth.recovers_alone
+    first = run.watch.first
+    return Result(
+        item=scenario.meta.id,
+        family=task.family,
+        seed=task.seed,
+        healthy=truth.no_fault,
+        exact=score.exact,
+        precision=score.precision,
+        class_right=score.class_right,
+        false_alarm=score.false_alarm,
+        abstained=score.abstained,
+        fixed=fixed if mends else None,
+        harmful=len(actions.harmful),
+        recovery_s=watched.outage_s if mends and fixed else None,
+        wall_s=time.monotonic() - began,
+        baselines={name: score_blame(blame(first), truth).exact for name, blame in BASELINES.items()} if first else {},
+        missed=score.missed,
+        **run.common,
+    )
+
+
+def _run_case(task: Task, settings: Settings, began: float) -> Result:
+    from aiops_cli.adapters.backends.files import NothingObserver
+
+    assert task.folder is not None
+    opened = read_case(task.folder)
+    truth = opened.case.truth
+    scene = Scene(NothingObserver("a recorded case has nothing but its evidence"), None, SystemClock())
+    with closing(open_store(None)) as store:
+        run = _run(opened.group, scene, settings, store, opened.handed)
+    diagnosis = run.diagnosis
+    if run.failure or diagnosis is None:
+        return _failed(task, run.failure or "no diagnosis was made", time.monotonic() - began)
+    wrong = shortcomings(diagnosis, truth)
+    return Result(
+        item=opened.case.id,
+        family=task.family,
+        seed=None,
+        healthy=truth.verdict == HEALTHY,
+        exact=not wrong,
+        precision=float(not wrong),
+        class_right=not wrong,
+        false_alarm=truth.verdict == HEALTHY and diagnosis.verdict is Verdict.FAULT,
+        abstained=diagnosis.verdict is Verdict.INCONCLUSIVE,
+        wall_s=time.monotonic() - began,
+        why="; ".join(wrong),
+        **run.common,
+    )
+
+
+def _failed(task: Task, why: str, wall_s: float) -> Result:
+    return Result(item=task.name, family=task.family, seed=task.seed, wall_s=wall_s, failure=why)
+
+
+def sort_results(results: Iterable[Result]) -> list[Result]:
+    """In the order of families, items and seeds, whichever process was first."""
+    return sorted(results, key=lambda r: (r.family, r.item, r.seed or 0))
