@@ -15,11 +15,18 @@ from typing import Any, Literal
 
 import typer.main
 from pydantic import BaseModel, ConfigDict, create_model
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import BeforeValidatorFunctionSchema
+from pydantic.json_schema import GenerateJsonSchema
 
 from aiops_cli.adapters.alerts.native import NativeAlert
 from aiops_cli.adapters.backends.simulator import parts, scenario
+from aiops_cli.adapters.backends.simulator.schema import (
+    DIALECT,
+    NOT_NEGATIVE,
+    OFFSET,
+    POSITIVE,
+    part_schema,
+    scenario_schema,
+)
 from aiops_cli.adapters.keys import GEMINI_VARIABLES
 from aiops_cli.adapters.store.history import IncidentRow
 from aiops_cli.bootstrap import SoundnessRow
@@ -41,7 +48,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reference"
 WIDTH = 80
 NOTE = "<!-- Written by tools/gen_docs.py. Do not edit: run `make docs`. -->\n"
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
@@ -216,24 +222,6 @@ class _Schema(GenerateJsonSchema):
         return False
 
 
-# Python's side of it is `_seconds` in parts.py: a text such as 2h40m, never a number.
-_UNITS = r"(?=\d)(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?$"
-_OFFSET = f"^-?{_UNITS}"
-_NOT_NEGATIVE = f"^{_UNITS}"
-_POSITIVE = f"^(?=.*[1-9]){_UNITS}"
-
-
-class _ScenarioSchema(_Schema):
-    """A duration is read by a function before pydantic sees a number; in the file it is a text."""
-
-    def function_before_schema(self, schema: BeforeValidatorFunctionSchema) -> JsonSchemaValue:
-        if schema["function"]["function"] is parts._seconds:
-            return {"type": "string", "pattern": _OFFSET}
-        if schema["function"]["function"] is truth._one_or_many:
-            return {"anyOf": [{"type": "string"}, self.generate_inner(schema["schema"])]}
-        return super().function_before_schema(schema)
-
-
 def make_triage_schema() -> str:
     """The JSON document of an incident."""
     return _dump(IncidentDocument, IncidentDocument.model_json_schema(mode="serialization", schema_generator=_Schema))
@@ -256,8 +244,7 @@ def make_alert_schema() -> str:
 
 def make_scenario_schema() -> str:
     """The scenario file."""
-    schema = scenario.Scenario.model_json_schema(schema_generator=_ScenarioSchema)
-    return _dump(scenario.Scenario, _with_durations(schema))
+    return _dump(scenario.Scenario, scenario_schema())
 
 
 def make_case_schema() -> str:
@@ -316,7 +303,7 @@ def make_scenario_reference() -> str:
     texts = [NOTE, "# The scenario format\n", _SCENARIO_HEAD]
     shared = set(parts.Effects.model_fields)
     for title, part in _SCENARIO_PARTS:
-        schema = _with_durations(part.model_json_schema(schema_generator=_ScenarioSchema))
+        schema = part_schema(part)
         effects = part is not parts.Effects and issubclass(part, parts.Effects)
         fields = {name: rule for name, rule in schema["properties"].items() if not (effects and name in shared)}
         rows = [_field_row(name, rule, name in schema.get("required", ())) for name, rule in fields.items()]
@@ -343,8 +330,8 @@ def _kind(rule: Mapping[str, Any]) -> str:
         return " or ".join(_kind(each) for each in rule["anyOf"] if each.get("type") != "null")
     if "enum" in rule:
         return ", ".join(f"`{word}`" for word in rule["enum"])
-    if rule.get("pattern") in (_OFFSET, _NOT_NEGATIVE, _POSITIVE):
-        return {_OFFSET: "time", _NOT_NEGATIVE: "duration", _POSITIVE: "duration, more than 0"}[rule["pattern"]]
+    if rule.get("pattern") in (OFFSET, NOT_NEGATIVE, POSITIVE):
+        return {OFFSET: "time", NOT_NEGATIVE: "duration", POSITIVE: "duration, more than 0"}[rule["pattern"]]
     if rule.get("type") == "array":
         inner = rule.get("items") or {}
         return f"list of {_kind(inner)}" if inner else "list of two texts"
@@ -424,25 +411,6 @@ def make_document_schema(name: str) -> str:
     fields: dict[str, Any] = {key: (kind, ...) for key, kind in DOCUMENTS[name].items()}
     model = create_model(title, __config__=ConfigDict(extra="forbid"), schema_version=(Literal[1], ...), **fields)
     return _dump(model, model.model_json_schema(mode="serialization", schema_generator=_Schema))
-
-
-def _with_durations(node: Any) -> Any:
-    """Turn a duration's limits and default, which are numbers of seconds, into what a text can be held to."""
-    if isinstance(node, list):
-        return [_with_durations(inner) for inner in node]
-    if not isinstance(node, dict):
-        return node
-    if node.get("pattern") != _OFFSET:
-        return {key: _with_durations(inner) for key, inner in node.items()}
-    pattern = _POSITIVE if "gt" in node else _NOT_NEGATIVE if "ge" in node else _OFFSET
-    kept = {key: value for key, value in node.items() if key not in ("gt", "ge")}
-    default = {"default": _duration_text(node["default"])} if isinstance(node.get("default"), float) else {}
-    return kept | {"pattern": pattern} | default
-
-
-def _duration_text(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    return (f"{minutes}m" if minutes else "") + (f"{rest}s" if rest or not minutes else "")
 
 
 def _dump(model: type[BaseModel], schema: Mapping[str, Any]) -> str:

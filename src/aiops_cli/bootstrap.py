@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiops_cli.config import Resolved
 from aiops_cli.errors import BackendError, BadConfig, BadInput, UnknownName
@@ -144,6 +144,19 @@ def read_scenario(name: str) -> "Scenario":
     return parse_scenario(library.read_scenario(name))
 
 
+def new_scenario(name: str) -> "tuple[str, dict[str, Any]]":
+    """The text of a new scenario of that name, and the schema of the format. Raises BadInput for a bad name."""
+    from importlib.resources import files
+
+    from aiops_cli.adapters.backends.simulator.schema import scenario_schema
+    from aiops_cli.adapters.library import is_name
+
+    if not is_name(name):
+        raise BadInput(f"{name[:80]!r} is no name for a scenario", hint="lower case letters, digits and hyphens")
+    template = files("aiops_cli.adapters.backends.simulator").joinpath("template.yaml").read_text(encoding="utf-8")
+    return template.replace("NAME", name), scenario_schema()
+
+
 @dataclass(frozen=True, slots=True)
 class SoundnessRow:
     """What playing a scenario out in every way found: nothing, when it is sound."""
@@ -267,7 +280,8 @@ def _scenario_for(group: "AlertGroup") -> "Scenario | None":
     from aiops_cli.adapters.backends.simulator.backend import find_rule
 
     names = {alert.name for alert in group.alerts}
-    found = [(s, rule) for s in map(read_scenario, library.scenario_names()) if (rule := find_rule(s, group))]
+    likely = library.scenarios_naming(group.service) if group.service else []
+    found = [(s, rule) for s in map(read_scenario, likely) if (rule := find_rule(s, group))]
     return min(found, key=lambda pair: pair[1].name not in names)[0] if found else None
 
 
@@ -275,7 +289,7 @@ def known_services() -> list[str]:
     """Services that a backend knows: names that a sentence may be about."""
     from aiops_cli.adapters import library
 
-    return sorted({service.name for name in library.scenario_names() for service in read_scenario(name).services})
+    return library.service_names()
 
 
 def load_past(scenario: "Scenario", store: "SqlStore") -> None:

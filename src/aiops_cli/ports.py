@@ -22,6 +22,10 @@ class Gathered:
     items: tuple[Evidence, ...]
     coverage: tuple[Coverage, ...]
 
+    def __add__(self, other: "Gathered") -> "Gathered":
+        """What both gave."""
+        return Gathered(self.items + other.items, self.coverage + other.coverage)
+
 
 class Observer(Protocol):
     """Reads a world, and cannot change it. `observe` never raises: a source that failed is a row of the ledger."""

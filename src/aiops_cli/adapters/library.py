@@ -21,6 +21,9 @@ from aiops_cli.strict_yaml import YamlDocument, read_yaml
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
 _HEADING = re.compile(r"^##\s+(.+)$", re.M)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+# The block of services up to the next key at the margin, and the items of the list itself.
+_SERVICES = re.compile(r"^services:\n(.*?)(?=^\S|\Z)", re.M | re.S)
+_SERVICE_NAME = re.compile(r"^  - \{?name: ([a-z0-9-]+)", re.M)
 _NEAR = 3
 _NEAR_CUTOFF = 70
 
@@ -64,6 +67,22 @@ def scenario_names() -> list[str]:
     return sorted(path.parent.name for path in find_data("scenarios").glob("*/scenario.yaml"))
 
 
+def scenarios_naming(word: str) -> list[str]:
+    """Names of the shipped scenarios in whose text a word occurs: half a second quicker than reading them all."""
+    return [path.parent.name for path, text in _scenario_texts() if word in text]
+
+
+def service_names() -> list[str]:
+    """Names of all services of the shipped scenarios, picked from the text for the same reason."""
+    blocks = [found[1] for _, text in _scenario_texts() if (found := _SERVICES.search(text))]
+    return sorted({name for block in blocks for name in _SERVICE_NAME.findall(block)})
+
+
+def _scenario_texts() -> list[tuple[Path, str]]:
+    paths = sorted(find_data("scenarios").glob("*/scenario.yaml"))
+    return [(path, path.read_text(encoding="utf-8")) for path in paths]
+
+
 def read_scenario(name: str) -> YamlDocument:
     """The file of a scenario, not validated yet: a shipped one by its name, another by its path.
 
@@ -104,6 +123,11 @@ def read_case(folder: Path) -> RecordedCase:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
         raise BadConfig(message, hint="see docs/guides/evaluation.md in the repository") from error
+
+
+def is_name(name: str) -> bool:
+    """Whether a scenario may be called so."""
+    return _NAME.fullmatch(name) is not None
 
 
 def nearest(name: str, known: Sequence[str]) -> list[str]:

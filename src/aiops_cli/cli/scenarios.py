@@ -1,13 +1,14 @@
 """`aiops scenarios`: the simulated worlds that ship with aiops."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.cli.replay import complete_scenario
-from aiops_cli.errors import ExitCode
+from aiops_cli.errors import ExitCode, UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -78,6 +79,31 @@ def validate(
             for problem in row.problems:
                 print(f"  {problem}")
     return ExitCode.USAGE if any(row.problems for row in rows) else ExitCode.DONE
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="The name: lower case with hyphens, and no hint at the cause.")],
+    folder: Annotated[Path, typer.Option("--folder", help="Where the scenario's own folder is made.")] = Path("."),
+) -> None:
+    """Write a commented scenario that is sound, and the schema with which an editor completes it."""
+    import json
+
+    from aiops_cli.bootstrap import new_scenario
+    from aiops_cli.cli.render import print_lines
+
+    text, schema = new_scenario(name)
+    target = folder / name
+    try:
+        target.mkdir(parents=True)
+        (target / "scenario.yaml").write_text(text, encoding="utf-8")
+        (target / "scenario.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
+    except FileExistsError as error:
+        raise UsageError(f"{target} is there already", hint="take another name, or remove it") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}", hint="name a folder with --folder") from error
+    file = target / "scenario.yaml"
+    print_lines([f"wrote {file}", f"next: aiops scenarios validate {file}", f"      aiops replay {file}"])
 
 
 def _shipped() -> list[str]:

@@ -20,11 +20,17 @@ from aiops_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from aiops_cli.bootstrap import OpenedCase
     from aiops_cli.domain.alert import AlertGroup
 
 
 def triage(
-    alert: Annotated[str, typer.Argument(metavar="FILE|-|TEXT", help="An alert file, - for standard input, or words.")],
+    alert: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-|TEXT|CASE", help="An alert file, - for standard input, words, or a recorded case's folder."
+        ),
+    ],
     evidence: Annotated[
         list[Path] | None,
         typer.Option("--evidence", "-e", metavar="PATH", help="A file or folder of evidence to read; repeatable."),
@@ -56,7 +62,8 @@ def triage(
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve
 
-    groups = read_alert(alert, sanitize=sanitize)
+    case = _find_case(alert)
+    groups = [case.group] if case else read_alert(alert, sanitize=sanitize)
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
@@ -72,9 +79,18 @@ def triage(
         approval_file=approval_file,
         no_record=no_record,
         alert_on_stdin=alert == "-",
-        handed=read_evidence(evidence or []),
+        handed=read_evidence(evidence or []) + (case.handed if case else read_evidence([])),
     )
-    return run_all(groups, lambda group: choose_scene(group, settings["backend"], bool(evidence)), request)
+    handed = bool(evidence) or case is not None
+    return run_all(groups, lambda group: choose_scene(group, settings["backend"], handed), request)
+
+
+def _find_case(argument: str) -> "OpenedCase | None":
+    """A recorded case, when the argument is its folder; what its truth says is not looked at here."""
+    from aiops_cli.bootstrap import CASE_FILE, read_case
+
+    folder = Path(argument)
+    return read_case(folder) if _exists(argument) and (folder / CASE_FILE).is_file() else None
 
 
 def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":

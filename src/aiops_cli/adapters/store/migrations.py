@@ -30,7 +30,30 @@ def _search(connection: Connection) -> None:
         index.add(connection, row.number, *index.words(row.title, row.alert, row.service, row.cause, row.document))
 
 
-MIGRATIONS = (Migration(2, "search by words", _search),)
+# Classes of fault whose former names were words that occur in any log line.
+_RENAMED = {
+    "certificate": "certificate-invalid",
+    "dns": "name-resolution",
+    "permission": "access-denied",
+    "quota": "quota-exceeded",
+    "scheduling": "pod-unschedulable",
+    "storage": "storage-failure",
+}
+
+
+def _fault_classes(connection: Connection) -> None:
+    """Give classes of fault their present names, so that an old incident still counts as one of the same kind."""
+    for before, after in _RENAMED.items():
+        connection.execute(
+            text("UPDATE incident SET fault_class = :after WHERE fault_class = :before"),
+            {"before": before, "after": after},
+        )
+
+
+MIGRATIONS = (
+    Migration(2, "search by words", _search),
+    Migration(3, "classes of fault with names of their own", _fault_classes),
+)
 LATEST = MIGRATIONS[-1].version
 
 
