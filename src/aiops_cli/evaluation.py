@@ -5,6 +5,7 @@ it is measured in the world, for an hour and a half after the incident was close
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
@@ -99,14 +100,20 @@ def run_tasks(tasks: Sequence[Task], settings: Settings, jobs: int, on_result: C
 
     # Fresh processes: a fork would take along locks that a thread of ours may hold.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
+    processes = min(jobs, len(tasks))
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_ignore_interrupts) as pool:
         waiting: dict[Future[Result], Task] = {pool.submit(run_task, task, settings): task for task in tasks}
         try:
             for future in as_completed(waiting):
                 on_result(_result_of(future, waiting[future]))
-        except BaseException:
+        finally:
+            # After Ctrl-C those that run end by themselves, within a second; the others are not begun.
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that asked: it reaches all of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _result_of(future: Future[Result], task: Task) -> Result:

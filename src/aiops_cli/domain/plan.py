@@ -1,10 +1,10 @@
 """Which actions, in which order, and why: typed proposals from runbooks, checked against catalogue and inventory."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aiops_cli.domain.action import Proposal, check_proposal
+from aiops_cli.domain.action import CATALOGUE, Proposal, check_proposal
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
 from aiops_cli.domain.evidence import Change
@@ -96,20 +96,55 @@ def _from_runbook(book: Runbook, lead: Hypothesis, case: Case) -> Iterable[Propo
 
 def _fill(entry: RunbookAction, book: Runbook, lead: Hypothesis, case: Case) -> Proposal | None:
     """Give a runbook's action its arguments from the evidence, or None when the evidence does not say them."""
-    arguments: dict[str, object] = {}
-    why = f"runbook {book.id}"
+    why, target = f"runbook {book.id}", lead.entity
+    arguments: dict[str, object] | None = {}
     if entry.action == "scale_service":
         replicas = _size(case, lead.entity)
-        if replicas is None:
+        arguments = None if replicas is None else {"replicas": replicas}
+    elif entry.action in _TAKING_BACK:
+        item = case.evidence.get(lead.change) if lead.change else None
+        if item is None or not isinstance(item.payload, Change):
             return None
-        arguments["replicas"] = replicas
-    elif entry.action == "rollback_release":
-        change = case.evidence.get(lead.change) if lead.change else None
-        if change is None or not isinstance(change.payload, Change) or not change.payload.before:
-            return None
-        arguments["to_version"] = change.payload.before
-        why += f": {change.payload.summary}"
-    return Proposal(entry.action, lead.entity, arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+        arguments, target = _TAKING_BACK[entry.action](item.payload), item.entity
+        why += f": {item.payload.summary}"
+    elif CATALOGUE[entry.action].arguments.model_fields:
+        return None
+    if arguments is None:
+        return None
+    return Proposal(entry.action, target, arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+
+
+def _take_back_release(change: Change) -> dict[str, object] | None:
+    is_release = change.kind == "deploy" and change.before and not change.before.endswith("%")
+    return {"to_version": change.before} if is_release else None
+
+
+def _take_back_config(change: Change) -> dict[str, object] | None:
+    return {"to_revision": change.before} if change.kind in ("config", "network", "infra") and change.before else None
+
+
+def _take_back_flag(change: Change) -> dict[str, object] | None:
+    return {"flag": change.subject, "on": change.before == "on"} if change.kind == "flag" and change.subject else None
+
+
+def _take_back_canary(change: Change) -> dict[str, object] | None:
+    share = (change.before or "").removesuffix(" %")
+    return {"percent": int(share)} if change.kind == "deploy" and share.isdecimal() else None
+
+
+def _take_back_alias(change: Change) -> dict[str, object] | None:
+    known = change.kind == "model" and change.subject and change.before
+    return {"alias": change.subject, "version": change.before} if known else None
+
+
+# Actions that put one change back to what was before it; None where the change is of another kind.
+_TAKING_BACK: Mapping[str, Callable[[Change], dict[str, object] | None]] = {
+    "rollback_release": _take_back_release,
+    "revert_config": _take_back_config,
+    "set_flag": _take_back_flag,
+    "set_canary": _take_back_canary,
+    "set_model_alias": _take_back_alias,
+}
 
 
 def _size(case: Case, entity: str) -> int | None:

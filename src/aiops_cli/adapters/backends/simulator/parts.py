@@ -4,7 +4,7 @@ Whatever a release, a configuration, a flag, a model version or a fault does is 
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -41,6 +41,10 @@ class Part(BaseModel):
     """A part of a scenario: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: it never changes, and a world that is copied shares it."""
+        return self
 
 
 class Effects(Part):

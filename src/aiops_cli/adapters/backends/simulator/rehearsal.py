@@ -77,12 +77,12 @@ def rehearse(scenario: Scenario, seed: int | None = None) -> Checked:
     """Play a scenario out in every way that its truth speaks of. Raises BackendError when its alert never fires."""
     world = stage(scenario, seed)
     rule = fired_rule(world)
-    return Checked(rule.name, world.fired[rule.name], tuple(check(scenario, seed)))
+    return Checked(rule.name, world.fired[rule.name], tuple(check(world)))
 
 
-def play(scenario: Scenario, steps: Sequence[str], horizon_s: float = _HORIZON_S, seed: int | None = None) -> Course:
-    """Stage the scenario, take the steps five minutes apart, and let the world go on. Raises ActionRefused."""
-    world = stage(scenario, seed)
+def play(staged: World, steps: Sequence[str], horizon_s: float = _HORIZON_S) -> Course:
+    """Take the steps five minutes apart, in a copy of the world, and let it go on. Raises ActionRefused."""
+    world = staged.copy()
     rule, began = fired_rule(world), world.t
     # No gate here: the world of a rehearsal is nobody's, and is thrown away.
     actions = Actions(world)
@@ -94,10 +94,9 @@ def play(scenario: Scenario, steps: Sequence[str], horizon_s: float = _HORIZON_S
     return _course(world, rule, began)
 
 
-def check(scenario: Scenario, seed: int | None = None) -> Iterator[str]:
+def check(staged: World) -> Iterator[str]:
     """Everything about the truth that the world contradicts, in words."""
-    nothing = play(scenario, (), seed=seed)
-    truth = scenario.truth
+    nothing, truth = play(staged, ()), staged.scenario.truth
     if truth.no_fault:
         if not nothing.recovered:
             yield f"nothing is wrong, yet the alert's condition holds {nothing.at_end:.0%} of the last 20 min"
@@ -106,52 +105,45 @@ def check(scenario: Scenario, seed: int | None = None) -> Iterator[str]:
         yield f"the trouble {ends}, and recovers_alone is {str(truth.recovers_alone).lower()}"
     if not truth.no_fault and not truth.recovers_alone and not truth.ok_actions:
         yield "no action of the truth ends it (ok_actions)"
-    for steps in truth.ok_actions:
-        yield from _check_ok(scenario, steps, seed)
-    for steps in truth.masking_actions:
-        yield from _check_masking(scenario, steps, seed)
-    for steps in truth.harmful_actions:
-        yield from _check_harmful(scenario, steps, nothing, seed)
+    for kind, problem_with in (
+        ("ok_actions", _not_ok),
+        ("masking_actions", _not_masking),
+        ("harmful_actions", _not_harmful),
+    ):
+        for steps in getattr(truth, kind):
+            try:
+                problem = problem_with(staged, steps, nothing)
+            except ActionRefused as error:
+                problem = f"refused: {error.message}"
+            if problem:
+                yield f"{kind}: {' then '.join(steps)}: {problem}"
 
 
-def _check_ok(scenario: Scenario, steps: Sequence[str], seed: int | None) -> Iterator[str]:
-    try:
-        course = play(scenario, steps, seed=seed)
-    except ActionRefused as error:
-        yield f"ok_actions: {_named(steps)}: refused: {error.message}"
-        return
+def _not_ok(staged: World, steps: Sequence[str], nothing: Course) -> str | None:
+    course = play(staged, steps)
     if not course.recovered:
-        yield f"ok_actions: {_named(steps)}: the condition still holds {course.at_end:.0%} of the last 20 min"
-    elif course.soonest_s is None or course.soonest_s > _SOON_S:
-        yield f"ok_actions: {_named(steps)}: it takes more than {_SOON_S / 60:.0f} min"
+        return f"the condition still holds {course.at_end:.0%} of the last 20 min"
+    late = course.soonest_s is None or course.soonest_s > _SOON_S
+    return f"it takes more than {_SOON_S / 60:.0f} min" if late else None
 
 
-def _check_masking(scenario: Scenario, steps: Sequence[str], seed: int | None) -> Iterator[str]:
-    try:
-        course = play(scenario, steps, _MASKING_HORIZON_S, seed)
-    except ActionRefused as error:
-        yield f"masking_actions: {_named(steps)}: refused: {error.message}"
-        return
+def _not_masking(staged: World, steps: Sequence[str], nothing: Course) -> str | None:
+    course = play(staged, steps, _MASKING_HORIZON_S)
     if course.soonest_s is None or course.soonest_s > _SOON_S:
-        yield f"masking_actions: {_named(steps)}: it does not even help at first"
-    elif course.recovered:
-        yield f"masking_actions: {_named(steps)}: it ends the trouble for good within 4 h"
+        return "it does not even help at first"
+    return "it ends the trouble for good within 4 h" if course.recovered else None
 
 
-def _check_harmful(scenario: Scenario, steps: Sequence[str], nothing: Course, seed: int | None) -> Iterator[str]:
-    try:
-        course = play(scenario, steps, seed=seed)
-    except ActionRefused as error:
-        yield f"harmful_actions: {_named(steps)}: refused: {error.message}"
-        return
-    if scenario.truth.no_fault:
-        if not any(_costs(course, nothing)):
-            yield f"harmful_actions: {_named(steps)}: it costs nothing"
-    elif course.signal <= _WORSE * nothing.signal:
-        yield (
-            f"harmful_actions: {_named(steps)}: the signal is no worse than after doing nothing "
-            f"({course.signal:.3g} against {nothing.signal:.3g} times the threshold)"
-        )
+def _not_harmful(staged: World, steps: Sequence[str], nothing: Course) -> str | None:
+    course = play(staged, steps)
+    if staged.scenario.truth.no_fault:
+        return None if any(_costs(course, nothing)) else "it costs nothing"
+    if course.signal > _WORSE * nothing.signal:
+        return None
+    return (
+        f"the signal is no worse than after doing nothing ({course.signal:.3g} against {nothing.signal:.3g} "
+        "times the threshold)"
+    )
 
 
 def _costs(course: Course, nothing: Course) -> Iterator[bool]:
@@ -201,7 +193,3 @@ def _soonest(breaches: Sequence[tuple[float, bool]], began: float) -> float | No
         if since is not None and t - since >= _HOLD_S:
             return since - began
     return None
-
-
-def _named(steps: Sequence[str]) -> str:
-    return " then ".join(steps)

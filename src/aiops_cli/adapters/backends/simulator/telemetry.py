@@ -18,6 +18,8 @@ _CLIENTS_EVERY_S = 600.0
 _NOISY_RATIOS = frozenset(
     [Metric.UTILIZATION, Metric.ERRORS, Metric.CACHE_HITS, Metric.QUALITY, Metric.POOL_USED, Metric.KV_CACHE_USED]
 )
+# A figure of a service at a time; these are kept in a world that may be copied, so they hold nothing of it.
+_Read = Callable[[ServiceState, float], float]
 _LATENCIES = frozenset([Metric.LATENCY_P50, Metric.LATENCY_P95, Metric.LATENCY_P99])
 # Counts, sizes and ages are what they are; the rest is measured.
 _EXACT = frozenset(
@@ -48,7 +50,7 @@ class Telemetry:
             for metric, value_of in self._rows[name]:
                 # Nobody knows how long what does not answer would have taken.
                 if answers or metric not in _LATENCIES:
-                    self._put(name, metric, value_of(state))
+                    self._put(name, metric, value_of(state, t))
             self._by_version(name, state)
             if not state.spec.outside:
                 self._log(state, t)
@@ -67,56 +69,56 @@ class Telemetry:
                 value = min(1.0, value)
         self._world.recorder.record(entity, metric, max(0.0, value))
 
-    def _metrics(self, spec: Service) -> Iterator[tuple[Metric, Callable[[ServiceState], float]]]:
+    def _metrics(self, spec: Service) -> Iterator[tuple[Metric, _Read]]:
         """What this service exports: what every service does, and more for the parts that it has."""
-        yield Metric.LATENCY_P95, lambda s: s.flow.p95_s
-        yield Metric.LATENCY_P50, lambda s: s.flow.p50_s
-        yield Metric.LATENCY_P99, lambda s: s.flow.p99_s
-        yield Metric.ERRORS, lambda s: s.flow.errors
-        yield Metric.TRAFFIC, lambda s: s.flow.offered
+        yield Metric.LATENCY_P95, lambda s, t: s.flow.p95_s
+        yield Metric.LATENCY_P50, lambda s, t: s.flow.p50_s
+        yield Metric.LATENCY_P99, lambda s, t: s.flow.p99_s
+        yield Metric.ERRORS, lambda s, t: s.flow.errors
+        yield Metric.TRAFFIC, lambda s, t: s.flow.offered
         if spec.tokens_per_minute:
-            yield Metric.RATE_LIMITED, lambda s: s.flow.limited
+            yield Metric.RATE_LIMITED, lambda s, t: s.flow.limited
         if spec.outside:
             return
-        yield Metric.UTILIZATION, lambda s: s.flow.utilization
-        yield Metric.QUEUE_WAIT, lambda s: s.flow.wait_s
+        yield Metric.UTILIZATION, lambda s, t: s.flow.utilization
+        yield Metric.QUEUE_WAIT, lambda s, t: s.flow.wait_s
         if spec.memory:
             limit = spec.memory.limit_mb * _MB
-            yield Metric.MEMORY, lambda s: max((r.memory_mb for r in s.up(self._world.t)), default=0.0) * _MB
-            yield Metric.MEMORY_LIMIT, lambda s: limit
-        yield Metric.REPLICAS, lambda s: float(len(s.up(self._world.t)))
-        yield Metric.REPLICAS_WANTED, lambda s: float(len(s.replicas))
-        yield Metric.RESTARTS, lambda s: float(s.restarts)
+            yield Metric.MEMORY, lambda s, t: max((r.memory_mb for r in s.up(t)), default=0.0) * _MB
+            yield Metric.MEMORY_LIMIT, lambda s, t: limit
+        yield Metric.REPLICAS, lambda s, t: float(len(s.up(t)))
+        yield Metric.REPLICAS_WANTED, lambda s, t: float(len(s.replicas))
+        yield Metric.RESTARTS, lambda s, t: float(s.restarts)
         yield from self._of_parts(spec)
 
-    def _of_parts(self, spec: Service) -> Iterator[tuple[Metric, Callable[[ServiceState], float]]]:
+    def _of_parts(self, spec: Service) -> Iterator[tuple[Metric, _Read]]:
         if spec.retries:
-            yield Metric.ATTEMPTS, lambda s: s.flow.attempts
+            yield Metric.ATTEMPTS, lambda s, t: s.flow.attempts
         if spec.kind == "worker":
-            yield Metric.QUEUE_DEPTH, lambda s: s.flow.queue
+            yield Metric.QUEUE_DEPTH, lambda s, t: s.flow.queue
         if any(edge.pool for edge in self._world.scenario.calls if edge.caller == spec.name):
-            yield Metric.POOL_USED, lambda s: s.flow.pool_used
+            yield Metric.POOL_USED, lambda s, t: s.flow.pool_used
         if spec.max_connections:
-            yield Metric.CONNECTIONS_USED, lambda s: s.flow.connections_used
+            yield Metric.CONNECTIONS_USED, lambda s, t: s.flow.connections_used
         if spec.disk:
-            yield Metric.DISK_USED, lambda s: s.disk_gb / s.disk_size_gb
+            yield Metric.DISK_USED, lambda s, t: s.disk_gb / s.disk_size_gb
         if spec.cache:
-            yield Metric.CACHE_HITS, lambda s: s.flow.cache_hits
+            yield Metric.CACHE_HITS, lambda s, t: s.flow.cache_hits
         if spec.quality is not None:
-            yield Metric.QUALITY, lambda s: s.flow.quality
+            yield Metric.QUALITY, lambda s, t: s.flow.quality
         if spec.tokens:
             prompt = spec.tokens.prompt
-            yield Metric.PROMPT_TOKENS, lambda s: prompt * s.flow.prompt
+            yield Metric.PROMPT_TOKENS, lambda s, t: prompt * s.flow.prompt
             if spec.gpu:
-                yield Metric.KV_CACHE_USED, lambda s: s.flow.kv_used
-                yield Metric.PREEMPTIONS, lambda s: s.flow.preemptions
-                yield Metric.FIRST_TOKEN, lambda s: s.flow.wait_s + 0.3 * s.flow.own_s
+                yield Metric.KV_CACHE_USED, lambda s, t: s.flow.kv_used
+                yield Metric.PREEMPTIONS, lambda s, t: s.flow.preemptions
+                yield Metric.FIRST_TOKEN, lambda s, t: s.flow.wait_s + 0.3 * s.flow.own_s
         if spec.tokens and spec.providers:
-            yield Metric.COST_PER_HOUR, lambda s: s.flow.cost_per_hour
-            yield Metric.COST_PER_REQUEST, lambda s: s.flow.cost_per_request
+            yield Metric.COST_PER_HOUR, lambda s, t: s.flow.cost_per_hour
+            yield Metric.COST_PER_REQUEST, lambda s, t: s.flow.cost_per_request
             budget = spec.tokens.daily_budget_usd
             if budget:
-                yield Metric.BUDGET_USED, lambda s: (s.spent_usd or 0.0) / budget
+                yield Metric.BUDGET_USED, lambda s, t: (s.spent_usd or 0.0) / budget
 
     def _by_version(self, name: str, state: ServiceState) -> None:
         """Errors, latency and quality by version, while more than one serves."""

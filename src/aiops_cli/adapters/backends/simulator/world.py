@@ -4,6 +4,7 @@ Time is in seconds from the scenario's start. Nothing reads the wall clock, and 
 stream of its own, so that the same seed and the same actions give the same bytes.
 """
 
+import copy
 from collections.abc import Iterator
 
 from aiops_cli.adapters.backends.simulator.cluster import Cluster
@@ -63,6 +64,10 @@ class World:
         self._telemetry = Telemetry(self, streams)
         self._due = sorted(scenario.changes, key=lambda change: change.at)
         self._breached_since: dict[str, float] = {}
+
+    def copy(self) -> "World":
+        """A world of its own in the same state: what is done to one does not show in the other."""
+        return copy.deepcopy(self)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
