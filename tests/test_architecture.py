@@ -73,19 +73,45 @@ def test_nobody_renames_the_permit() -> None:
                 assert not [alias for alias in node.names if alias.name == "Permit" and alias.asname], name
 
 
-def test_only_the_actuator_changes_the_simulated_world() -> None:
+def test_only_the_table_of_actions_changes_a_simulated_world() -> None:
+    world = ast.parse((SRC / "adapters" / "backends" / "simulator" / "world.py").read_text())
+    recorded = {
+        method.name
+        for cls in world.body
+        if isinstance(cls, ast.ClassDef) and cls.name == "World"
+        for method in cls.body
+        if isinstance(method, ast.FunctionDef) and calls_of(ast.Module([method], []), "_did")
+    }
+    assert {"scale", "restart", "release", "drain", "point", "limit"} <= recorded
     changers = {
         name
         for name, tree in trees()
-        for method in ("scale", "restart", "release")
+        for method in recorded
         for call in calls_of(tree, method)
-        if isinstance(call.func, ast.Attribute) and "world" in ast.unparse(call.func.value)
+        if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value).endswith("world")
     }
-    assert changers == {"adapters/backends/simulator/backend.py"}
-    tree = ast.parse((SRC / "adapters" / "backends" / "simulator" / "backend.py").read_text())
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "SimulatedActuator"]
-    for cls in classes:
-        assert not [m for m in ("scale", "restart", "release") if calls_of(ast.Module([cls], []), m)]
+    assert changers == {"adapters/backends/simulator/actions.py"}
+
+
+def test_steps_are_taken_by_the_actuator_and_by_rehearsals_in_worlds_of_their_own() -> None:
+    takers = {name for name, tree in trees() if calls_of(tree, "effect")}
+    assert takers == {"adapters/backends/simulator/actuator.py", "adapters/backends/simulator/rehearsal.py"}
+    rehearsal = (SRC / "adapters" / "backends" / "simulator" / "rehearsal.py").read_text()
+    assert "world = staged.copy()" in rehearsal
+    pipeline_and_shell = [name for name, tree in trees() if calls_of(tree, "Actions")]
+    assert sorted(pipeline_and_shell) == sorted(takers)
+
+
+def test_the_truth_is_read_by_scoring_and_rehearsals_alone() -> None:
+    readers = {name for name, tree in trees() for node in ast.walk(tree)
+               if isinstance(node, ast.Attribute) and node.attr == "truth"}  # fmt: skip
+    assert readers == {
+        "adapters/backends/simulator/rehearsal.py",
+        "adapters/backends/simulator/scenario.py",
+        "bootstrap.py",
+        "cli/scenarios.py",
+        "evaluation.py",
+    }
 
 
 def test_the_one_broad_except_is_in_the_app() -> None:
@@ -160,6 +186,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
             "actions",
             "config",
             "doctor",
+            "eval",
             "history",
             "replay",
             "scenarios",

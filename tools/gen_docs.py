@@ -373,6 +373,7 @@ class _ScenarioRow(BaseModel):
     name: str
     title: str
     family: str
+    traits: list[str]
 
 
 class _Comparison(BaseModel):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
-from aiops_cli.adapters.library import parse_runbook, read_runbooks, read_scenario, scenario_names
-from aiops_cli.errors import BadConfig, ExitCode, UnknownName
+from aiops_cli.adapters.library import parse_runbook, read_runbooks, read_scenario, scenario_names, service_names
+from aiops_cli.errors import BadConfig, BadInput, ExitCode, UnknownName
 from aiops_cli.strict_yaml import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def scenario_text() -> str:
         ("respond_after: 4m", "respond_after: 4", "meta.respond_after"),
         ("respond_after: 4m", "respond_after: 4 minutes", "not a duration"),
         ("duration: 5h", "duration: 500d", "steps"),
-        ("    version: 5.18.2\n", "    version: 9.9.9\n", "not among its releases"),
+        ("    version: 5.18.2\n", "    version: 9.9.9\n", "not among the releases"),
         ("metric: latency_p95_seconds", "metric: latency", "alerts.0.metric"),
         ("fault: capacity-exhausted}", "fault: bad-luck}", "truth.roots.0.fault"),
         ("{from: payments-api, to: fraud-check", "{from: payments-api, to: checkout-web", "circle"),
@@ -86,10 +86,37 @@ def test_an_unknown_scenario_gives_the_nearest_names() -> None:
     assert caught.value.hint == "did you mean payments-evening?"
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "", "a" * 500, "payments-evening/../x", "\x1b[2J"])
-def test_a_name_never_becomes_a_path(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "a" * 500, "passwd", "~", "payments-evening\0", "\x1b[2J"])
+def test_a_word_without_a_slash_is_a_name_and_never_a_path(name: str) -> None:
     with pytest.raises(UnknownName):
         read_scenario(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("./nowhere/scenario.yaml", "cannot read"),
+        ("nowhere.yaml", "cannot read"),
+        ("/etc/passwd", "/etc/passwd"),
+        ("/dev/null", "/dev/null"),
+        ("..", "cannot read"),
+    ],
+)
+def test_a_path_that_is_no_scenario_says_so(path: str, words: str) -> None:
+    with pytest.raises((BadInput, BadConfig), match=words):
+        parse_scenario(read_scenario(path))
+
+
+def test_a_scenario_is_read_by_its_file_and_by_its_folder() -> None:
+    folder = ROOT / "scenarios" / "payments-evening"
+    by_name = parse_scenario(read_scenario("payments-evening"))
+    for path in (folder, folder / "scenario.yaml"):
+        assert parse_scenario(read_scenario(str(path))) == by_name
+
+
+def test_services_are_picked_from_the_text_as_they_are_parsed() -> None:
+    parsed = {service.name for name in scenario_names() for service in parse_scenario(read_scenario(name)).services}
+    assert set(service_names()) == parsed
 
 
 def test_names_of_scenarios_do_not_hint_at_the_cause() -> None:

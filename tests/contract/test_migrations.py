@@ -33,6 +33,15 @@ def test_a_store_of_an_earlier_version_keeps_its_incidents_and_becomes_searchabl
     history.close()
 
 
+def test_classes_of_fault_get_their_present_names(home: Path) -> None:
+    restore(home, "store-v2.sql")
+    open_history(home).close()
+    connection = sqlite3.connect(home / "incidents.db")
+    classes = [row[0] for row in connection.execute("SELECT fault_class FROM incident ORDER BY number")]
+    connection.close()
+    assert classes == ["capacity-exhausted", "quota-exceeded"]
+
+
 def test_an_upgraded_store_has_the_tables_of_a_new_one(home: Path, tmp_path: Path) -> None:
     restore(home, "store-v1.sql")
     open_history(home).close()

@@ -172,8 +172,9 @@ _DIAGNOSIS_LEGEND = """\
 _ACTIONS = ("ACTIONS", "fixed", "95 %", "harm", "min", "steps")
 _ACTIONS_LEGEND = """\
   fixed  acted, and the signal is well an hour and a half later
-  harm   actions that hurt, all of them · min  minutes of outage until fixed, median
-  steps  looks, model calls and actions, mean"""
+  harm   actions that hurt, all of them
+  min    minutes of outage until fixed, the median
+  steps  looks, model calls and actions, the mean"""
 
 
 def _print_text(results: "Sequence[Result]", planned: int, details: bool, change: "Comparison | None") -> None:

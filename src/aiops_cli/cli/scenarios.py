@@ -1,8 +1,9 @@
 """`aiops scenarios`: the simulated worlds that ship with aiops."""
 
 import dataclasses
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,50 +11,93 @@ from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.cli.replay import complete_scenario
 from aiops_cli.errors import ExitCode, UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.bootstrap import SoundnessRow
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
-def list_scenarios(output: OutputOption = Output.TEXT) -> None:
-    """List the scenarios."""
-    from aiops_cli.adapters.library import scenario_names
+def list_scenarios(
+    spoil: Annotated[bool, typer.Option("--spoil", help="Also tell the family, which says what to look for.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the scenarios: what the pager says, and nothing of what is behind it."""
     from aiops_cli.bootstrap import read_scenario
     from aiops_cli.cli.render import print_json, print_rows
 
-    metas = [read_scenario(name).meta for name in scenario_names()]
+    metas = [read_scenario(name).meta for name in _shipped()]
     if output is Output.JSON:
-        rows = [{"name": meta.id, "title": meta.title, "family": meta.family} for meta in metas]
+        rows = [{"name": meta.id, "title": meta.title, "family": meta.family, "traits": meta.traits} for meta in metas]
         print_json({"schema_version": 1, "scenarios": rows})
-        return
-    rows_text = [(meta.id, meta.family, meta.title) for meta in metas]
-    print_rows(("name", "family", "what the pager says"), rows_text, empty="no scenarios are installed")
+    elif spoil:
+        told = [(meta.id, meta.family, ", ".join(meta.traits), meta.title) for meta in metas]
+        print_rows(("name", "family", "traits", "what the pager says"), told, empty=_NONE)
+    else:
+        print_rows(("name", "what the pager says"), [(meta.id, meta.title) for meta in metas], empty=_NONE)
+
+
+_NONE = "no scenarios are installed"
 
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A scenario's name.", autocompletion=complete_scenario)],
+    name: Annotated[str, typer.Argument(help="A scenario's name, or its file.", autocompletion=complete_scenario)],
     spoil: Annotated[bool, typer.Option("--spoil", help="Also tell the story and what the truth is.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Show a scenario's world; the story and the truth only with --spoil."""
+    """Show a scenario's world as somebody new to it would see it; the story and the truth only with --spoil."""
     from aiops_cli.bootstrap import read_scenario
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, print_lines
 
     scenario = read_scenario(name)
     if output is Output.JSON:
-        shown = scenario.model_dump(mode="json", by_alias=True)
-        if not spoil:
-            del shown["truth"], shown["meta"]["story"]
+        shown = scenario.model_dump(mode="json", by_alias=True) if spoil else _without_causes(scenario)
         print_json({"schema_version": 1, "scenario": shown})
         return
-    print(f"{scenario.meta.id}  {scenario.meta.title}")
+    print_lines(list(_world_lines(scenario)))
+    if spoil:
+        print(f"\n{scenario.meta.family}{''.join(f', {trait}' for trait in scenario.meta.traits)}")
+        print(f"\n{scenario.meta.story.strip()}\n")
+        print_lines([f"The truth: {scenario.truth.explanation.strip()}"])
+
+
+def _world_lines(scenario: "Scenario") -> "Iterable[str]":
+    yield f"{scenario.meta.id}  {scenario.meta.title}"
     for service in scenario.services:
         calls = ", ".join(edge.to for edge in scenario.calls if edge.caller == service.name)
-        print(f"  {service.name:<18} {service.replicas} replicas" + (f", calls {calls}" if calls else ""))
+        size = "outside" if service.outside else f"{service.replicas} replicas"
+        yield f"  {service.name:<18} {service.kind}, {size}" + (f", calls {calls}" if calls else "")
+    for node in scenario.nodes:
+        yield f"  node {node.name}, room for {node.slots}"
+    for job in scenario.jobs:
+        yield f"  job {job.name}, {job.kind}" + (f", refreshes {job.feeds}" if job.feeds else "")
+    for data in scenario.data:
+        yield f"  data {data.name}, read by {', '.join(data.read_by)}"
+    for model in scenario.models:
+        aliases = ", ".join(f"{alias} is {version}" for alias, version in model.aliases.items())
+        yield f"  model {model.name}, {aliases}"
     for rule in scenario.alerts:
-        print(f"  alert {rule.name}: {rule.metric} of {rule.service} {rule.comparison} {rule.threshold:g}")
-    if spoil:
-        print(f"\n{scenario.meta.story.strip()}\n\nThe truth: {scenario.truth.explanation}")
+        yield f"  alert {rule.name}: {rule.metric} of {rule.service} {rule.comparison} {rule.threshold:g}"
+
+
+def _without_causes(scenario: "Scenario") -> dict[str, Any]:
+    """What is there and what pages; nothing of what goes wrong, and of what releases and such do."""
+    meta = scenario.meta.model_dump(mode="json", include={"id", "title", "seed", "start", "duration", "step"})
+    services = {"name", "kind", "outside", "replicas", "version", "config", "providers", "nodes"}
+    return {
+        "meta": meta,
+        "services": [service.model_dump(mode="json", include=services) for service in scenario.services],
+        "calls": [edge.model_dump(mode="json", by_alias=True) for edge in scenario.calls],
+        "nodes": [node.name for node in scenario.nodes],
+        "jobs": [{"name": job.name, "kind": job.kind, "feeds": job.feeds} for job in scenario.jobs],
+        "data": [{"name": data.name, "read_by": data.read_by} for data in scenario.data],
+        "models": [{"name": model.name, "aliases": model.aliases} for model in scenario.models],
+        "alerts": [rule.model_dump(mode="json", by_alias=True) for rule in scenario.alerts],
+    }
 
 
 @app.command("validate")
@@ -67,18 +111,24 @@ def validate(
 ) -> ExitCode:
     """Read scenarios and play them out: does the alert fire, do the right actions help, do the wrong ones hurt?"""
     from aiops_cli.bootstrap import rehearse_scenario
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, print_lines
 
-    rows = [rehearse_scenario(name, seeds) for name in names or _shipped()]
+    rows = []
+    for name in names or _shipped():
+        rows.append(rehearse_scenario(name, seeds))
+        if output is Output.TEXT:
+            # One after the other, as they are played: all of them take some twenty seconds.
+            print_lines(_soundness(rows[-1]))
+            sys.stdout.flush()
     if output is Output.JSON:
         print_json({"schema_version": 1, "scenarios": [dataclasses.asdict(row) for row in rows]})
-    else:
-        for row in rows:
-            fires = f"{row.alert} fires after {row.at_s / 60:.0f} min" if row.alert else "its alert does not fire"
-            print(f"{row.name}  {'sound' if not row.problems else 'NOT SOUND'}  {fires}")
-            for problem in row.problems:
-                print(f"  {problem}")
     return ExitCode.USAGE if any(row.problems for row in rows) else ExitCode.DONE
+
+
+def _soundness(row: "SoundnessRow") -> list[str]:
+    fires = f"{row.alert} fires after {row.at_s / 60:.0f} min" if row.alert else "its alert does not fire"
+    verdict = "sound" if not row.problems else "NOT SOUND"
+    return [f"{row.name}  {verdict}  {fires}", *(f"  {problem}" for problem in row.problems)]
 
 
 @app.command("new")

@@ -343,6 +343,12 @@ class _Answer(_Loose):
     question: Annotated[str, Field(max_length=2000)] = ""
 
 
+def _argument_types() -> dict[str, dict[str, str]]:
+    """The arguments of all actions of the catalogue, by name; which of them an action takes is checked afterwards."""
+    schemas = [spec.arguments.model_json_schema().get("properties", {}) for spec in CATALOGUE.values()]
+    return {name: {"type": field["type"]} for properties in schemas for name, field in properties.items()}
+
+
 # Written out rather than derived from the classes above: a provider takes a subset of JSON Schema, and `arguments` has
 # to name what the catalogue knows.
 ANSWER_SCHEMA: Mapping[str, Any] = {
@@ -375,7 +381,7 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
                     "target": {"type": "string"},
                     "arguments": {
                         "type": "object",
-                        "properties": {"replicas": {"type": "integer"}, "to_version": {"type": "string"}},
+                        "properties": _argument_types(),
                     },
                     "because": {"type": "string"},
                     "evidence": {"type": "array", "items": {"type": "string"}},

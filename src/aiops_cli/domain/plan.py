@@ -23,7 +23,10 @@ _MOST_GROWTH = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in the order in which they are tried, one an attempt; what was proposed and refused, and why."""
+    """Steps in the order in which they are tried, one an attempt; what was proposed and refused, and why.
+
+    `advice` is what the runbook tells a person to do, for when no step is left.
+    """
 
     steps: tuple[Proposal, ...]
     refused: tuple[str, ...]
@@ -67,7 +70,7 @@ def draft(
         refused=tuple(dict.fromkeys(refused)),
         success=describe_success(case.signal),
         runbook=book.id if book else None,
-        advice=_advice(book) if not steps else (),
+        advice=_advice(book),
     )
 
 

@@ -25,7 +25,7 @@ class Metric(StrEnum):
     CONNECTIONS_USED = "connections_used_ratio"
     DISK_USED = "disk_used_ratio"
     CACHE_HITS = "cache_hit_ratio"
-    RATE_LIMITED = "rate_limited_ratio"
+    RATE_LIMITED = "throttled_ratio"
     PROMPT_TOKENS = "prompt_tokens_per_request"
     COST_PER_REQUEST = "cost_usd_per_request"
     COST_PER_HOUR = "cost_usd_per_hour"
@@ -36,7 +36,7 @@ class Metric(StrEnum):
     QUALITY = "quality_score"
     DATA_AGE = "data_age_seconds"
     DRIFT = "drift_psi"
-    JOB_FAILURES = "job_failures_total"
+    JOB_FAILURES = "failed_runs_total"
 
 
 @dataclass(frozen=True, slots=True)

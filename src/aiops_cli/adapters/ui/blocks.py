@@ -161,10 +161,10 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
         stop_gap = "  (a stop-gap: it does not end the cause)" if step.stop_gap else ""
         rows.append((f"{number}.", f"{step.action} {step.target} {arguments}{exact} — {step.because}{stop_gap}"))
     rows += [("refused", text) for text in plan.refused]
-    rows += [("advice", text) for text in plan.advice]
     if plan.steps:
         rows.append(("success", plan.success))
     else:
+        rows += [("advice", text) for text in plan.advice]
         rows.append(("", "no action of the catalogue applies"))
     return Group(line(("PLAN", "bold")), indented(labelled(rows, 7)))
 

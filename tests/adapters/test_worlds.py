@@ -1,0 +1,174 @@
+"""Every shipped scenario: the same bytes everywhere, no word of the answer, and a truth that its world bears out."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from aiops_cli.adapters.backends.simulator.rehearsal import Course, check, play
+from aiops_cli.adapters.backends.simulator.rehearsal import stage as stage_world
+from aiops_cli.adapters.backends.simulator.scenario import Scenario, has_effect, parse_scenario
+from aiops_cli.adapters.backends.simulator.schema import scenario_schema
+from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.adapters.library import read_scenario, scenario_names
+from aiops_cli.domain.evidence import Evidence, Series
+from aiops_cli.domain.vocabulary import FaultClass
+from tests.scenes import Stage, stage
+
+NAMES = scenario_names()
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@cache
+def world_of(name: str) -> World:
+    """The world when somebody looks; tests play in copies of it."""
+    return stage_world(parse_scenario(read_scenario(name)))
+
+
+@cache
+def left_alone(name: str) -> Course:
+    return play(world_of(name), ())
+
+
+def digest(at: Stage) -> str:
+    """All evidence of a scenario, ten minutes after somebody looked."""
+    at.scene.clock.wait(600)
+    items = [(i.id, i.source, i.entity, i.at, i.text, i.payload) for i in at.case().evidence.items]
+    return hashlib.sha256(repr(items).encode()).hexdigest()
+
+
+PROBE = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.adapters.test_worlds import NAMES, digest, stage
+for name in NAMES:
+    print(name, digest(stage(name, 5)))
+"""
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process() -> None:
+    """With another seed of Python's own hashing, so that no order of a set gets into the evidence."""
+    here = {name: digest(stage(name, 5)) for name in NAMES}
+    environment = {**os.environ, "PYTHONHASHSEED": "4711"}
+    code = PROBE.format(root=str(ROOT))
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert dict(line.split() for line in said.stdout.splitlines()) == here
+
+
+def test_there_are_thirty_and_more_in_every_family() -> None:
+    families = [world_of(name).scenario.meta.family for name in NAMES]
+    traits = {trait for name in NAMES for trait in world_of(name).scenario.meta.traits}
+    assert len(NAMES) >= 30
+    assert len(set(families)) == 8
+    assert traits == {
+        "two roots", "outside", "masking fix", "late bite", "missing telemetry", "metastable", "far symptom", "delayed",
+    }  # fmt: skip
+
+
+def test_each_world_is_another_company() -> None:
+    seen: dict[str, str] = {}
+    for name in NAMES:
+        scenario = world_of(name).scenario
+        for part in (*scenario.services, *scenario.jobs, *scenario.data, *scenario.models, *scenario.nodes):
+            assert seen.setdefault(part.name, name) == name, f"{part.name} is in {seen[part.name]} and in {name}"
+
+
+def words_of(items: tuple[Evidence, ...]) -> str:
+    """Every word of the evidence, figures of series left out."""
+    shown = [f"{i.entity} {i.text} {'' if isinstance(i.payload, Series) else i.payload}" for i in items]
+    return "\n".join(shown).lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_evidence_names_the_answer(name: str) -> None:
+    at = stage(name)
+    scenario = at.world.scenario
+    at.scene.clock.wait(1800)
+    lead = at.group.lead
+    text = words_of(at.case().evidence.items) + f"\n{lead.name} {lead.summary} {lead.labels} {lead.annotations}".lower()
+    for fault in FaultClass:
+        for form in (fault.value, fault.value.replace("-", "_")):
+            # With hyphens or underscores no class is a phrase of anybody else.
+            assert form not in text, fault
+    for root in scenario.truth.roots:
+        assert root.fault.replace("-", " ") not in text
+    for secret in (*re.split(r"(?<=[.;])\s+", scenario.truth.explanation), *scenario.meta.story.split(". ")):
+        words = " ".join(secret.lower().split())
+        assert len(words) < 30 or words[:40] not in text
+    for word in ("truth", "root cause", "ok_actions", "harmful", "red herring", scenario.meta.family, "scenario"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_world_bears_out_what_the_truth_says(name: str) -> None:
+    """Doing nothing does not end it, the right actions do, wrong ones hurt, and on a healthy world acting costs."""
+    truth = world_of(name).scenario.truth
+    assert truth.harmful_actions
+    assert truth.no_fault or truth.recovers_alone or truth.ok_actions
+    assert list(check(world_of(name))) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_what_the_published_schema_says(name: str) -> None:
+    jsonschema.Draft202012Validator(scenario_schema()).validate(read_scenario(name).data)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_has_a_story_red_herrings_and_a_name_that_says_nothing(name: str) -> None:
+    scenario = world_of(name).scenario
+    causal = {FaultClass(root.fault).value for root in scenario.truth.roots}
+    words = {word for fault in causal for word in fault.split("-")} | {"fault", "bug", "bad", "broken", "leak", "slow"}
+    assert not words & set(name.split("-"))
+    assert 3 <= scenario.meta.story.count(".") + scenario.meta.story.count(";") <= 14
+    innocent = [change for change in scenario.changes if scenario.truth.no_fault or not has_effect(change)]
+    assert len(innocent) + len(scenario.cosmetic_errors) + len(scenario.past) >= 2
+
+
+def test_of_two_roots_both_have_to_be_fixed() -> None:
+    world = world_of("hotels-evening")
+    for both in world.scenario.truth.ok_actions:
+        assert len(both) == 2 and play(world, both).recovered
+        assert not any(play(world, [one]).recovered for one in both)
+
+
+def test_a_fix_that_bites_later_helps_at_first() -> None:
+    world = world_of("groceries-afternoon")
+    (rollback,) = [steps for steps in world.scenario.truth.masking_actions if "rollback" in steps[0]]
+    course = play(world, rollback)
+    assert course.soonest_s is not None and not course.recovered
+
+
+def test_a_retry_storm_goes_on_after_its_cause_and_ends_for_good_when_load_is_shed_once() -> None:
+    world = world_of("tickets-noon")
+    (burst,) = [p for t in world.scenario.traffic for p in t.pulses if p.every is None]
+    assert burst.until is not None and world.t > burst.until + 600
+    assert not left_alone("tickets-noon").recovered
+    assert play(world, world.scenario.truth.ok_actions[0]).recovered
+
+
+def test_what_is_missing_is_in_the_ledger_and_not_in_the_evidence() -> None:
+    at = stage("insurance-noon")
+    (missing,) = at.world.scenario.missing
+    evidence = at.case().evidence
+    (row,) = [row for row in evidence.coverage if row.source == missing.source]
+    assert row.status == missing.status and missing.detail in row.detail and row.cannot
+    assert not [item for item in evidence.items if item.source == missing.source]
+
+
+def test_a_copied_world_goes_on_as_the_first_would_have() -> None:
+    scenario: Scenario = parse_scenario(read_scenario("captions-dawn"))
+    first = stage_world(scenario)
+    second = first.copy()
+    first.run(1800)
+    second.run(1800)
+    assert all(first.recorder.points(*key) == second.recorder.points(*key) for key in first.recorder.tracks)
+    second.drain("gpu-a7")
+    second.run(600)
+    first.run(600)
+    assert not first.cluster.nodes["gpu-a7"].cordoned

@@ -1,0 +1,182 @@
+"""`aiops eval`: the scoreboard, saved runs, what got worse, and what is no wrong answer."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Result
+
+Aiops = Callable[..., Result]
+THREE = ("payments-evening", "statements-night", "search-morning")
+
+
+@pytest.fixture
+def saved(aiops: Aiops, tmp_path: Path) -> Path:
+    file = tmp_path / "saved.json"
+    file.write_text(aiops("eval", *THREE, "-j", "2", "-o", "json").out)
+    return file
+
+
+def change(saved: Path, item: str, **fields: object) -> None:
+    """Let a saved run have been another."""
+    data = json.loads(saved.read_text())
+    for run in data["runs"]:
+        if run["item"] == item:
+            run.update(fields)
+    saved.write_text(json.dumps(data))
+
+
+def test_the_three_first_scenarios_are_right_and_the_baselines_are_beside_them(saved: Path) -> None:
+    data = json.loads(saved.read_text())
+    assert data["complete"] and data["comparison"] is None
+    runs = {run["item"]: run for run in data["runs"]}
+    assert set(runs) == set(THREE) and all(run["exact"] for run in runs.values())
+    assert runs["payments-evening"]["fixed"] and runs["search-morning"]["fixed"] is None
+    assert runs["statements-night"]["blamed"] == ["statement-api (memory-leak)"]
+    assert runs["payments-evening"]["baselines"] == {"alerting service": True, "latest change": False}
+    assert runs["search-morning"]["baselines"] == {"alerting service": False, "latest change": False}
+    whole = data["scoreboard"][-1]
+    assert whole["family"] == "all" and whole["exact"]["hits"] == 3 and whole["harmful"] == 0
+    assert whole["exact"]["interval"][0] < 0.5
+
+
+def test_a_second_run_is_the_same_whatever_the_number_of_processes(aiops: Aiops, saved: Path) -> None:
+    again = json.loads(aiops("eval", *THREE, "-j", "1", "-o", "json").out)["runs"]
+    before = json.loads(saved.read_text())["runs"]
+    for run in (*again, *before):
+        del run["wall_s"]
+    assert again == before
+
+
+def test_the_scoreboard_fits_into_80_columns(aiops: Aiops) -> None:
+    shown = aiops("eval", "payments-evening", "search-morning", "--seeds", "2")
+    assert shown.code == 0 and shown.err == ""
+    assert max(map(len, shown.out.splitlines())) <= 80
+    assert re.search(r"^all +4 +100% +51-100%", shown.out, re.M)
+    assert "4 of 4 runs" in shown.out and "alert, change" in shown.out
+
+
+def test_nothing_is_recorded(aiops: Aiops, home: Path) -> None:
+    aiops("eval", "payments-evening")
+    assert not home.exists()
+
+
+def test_a_run_that_is_the_same_compares_well(aiops: Aiops, saved: Path) -> None:
+    shown = aiops("eval", *THREE, "--compare", str(saved))
+    assert shown.code == 0 and "3 runs in common: the same" in shown.out
+
+
+def test_what_got_worse_is_named_and_ends_with_1(aiops: Aiops, saved: Path) -> None:
+    change(saved, "statements-night", exact=False, fixed=False)
+    better = aiops("eval", *THREE, "--compare", str(saved))
+    assert better.code == 0 and "better  statements-night#7: right" in better.out
+    change(saved, "search-morning", exact=False)
+    data = json.loads(saved.read_text())
+    data["runs"] = [run | {"harmful": -1} if run["item"] == "payments-evening" else run for run in data["runs"]]
+    saved.write_text(json.dumps(data))
+    assert aiops("eval", *THREE, "--compare", str(saved)).code == 0
+    assert "worse" not in better.out.split("COMPARED")[1]
+
+
+def test_a_reasoner_that_lost_ground_ends_with_1(aiops: Aiops, tmp_path: Path) -> None:
+    """`contracts-forenoon` is beyond the embedded reasoner; a run that had it right is compared with."""
+    file = tmp_path / "saved.json"
+    file.write_text(aiops("eval", "contracts-forenoon", "-o", "json").out)
+    change(file, "contracts-forenoon", exact=True, fixed=True)
+    shown = aiops("eval", "contracts-forenoon", "--compare", str(file))
+    assert shown.code == 1
+    assert "worse   contracts-forenoon#17: wrong" in shown.out and "not fixed" in shown.out
+    document = json.loads(aiops("eval", "contracts-forenoon", "--compare", str(file), "-o", "json").out)
+    assert document["comparison"]["got_worse"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read"),
+        ("{", "not JSON"),
+        ("[]", "not a saved evaluation"),
+        ('{"schema_version": 1}', "not a saved evaluation"),
+        ('{"schema_version": 1, "runs": [{"item": 1}]}', "runs.0."),
+        ('{"schema_version": 1, "runs": []}', "holds no runs"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_file_that_is_no_saved_run_is_refused_before_anything_runs(
+    aiops: Aiops, tmp_path: Path, text: str | None, words: str
+) -> None:
+    file = tmp_path / "saved.json"
+    if text is not None:
+        file.write_text(text)
+    shown = aiops("eval", "payments-evening", "--compare", str(file))
+    assert shown.code == 2 and words in shown.err and "hint:" in shown.err and shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["no-such-scenario"], "unknown scenario"),
+        (["--family", "underwater"], "nothing is of the family"),
+        (["--seeds", "0"], "--seeds"),
+        (["--reasoner", "oracle"], "reasoner"),
+        (["./nowhere/"], "cannot read"),
+    ],
+)
+def test_what_cannot_be_run_says_why(aiops: Aiops, arguments: list[str], words: str) -> None:
+    shown = aiops("eval", *arguments)
+    assert shown.code == 2 and words in shown.err and "hint:" in shown.err
+
+
+def test_an_empty_folder_says_what_was_expected(aiops: Aiops, tmp_path: Path) -> None:
+    shown = aiops("eval", str(tmp_path))
+    assert shown.code == 2 and "case.yaml" in shown.err
+
+
+def test_a_family_or_a_trait_picks_scenarios(aiops: Aiops) -> None:
+    data = json.loads(aiops("eval", "--family", "metastable", "-o", "json").out)
+    assert [run["item"] for run in data["runs"]] == ["tickets-noon"]
+
+
+# --- recorded cases --------------------------------------------------------------------------------------------------
+
+
+def case(folder: Path, name: str, truth: str, evidence: str) -> None:
+    (folder / name / "evidence").mkdir(parents=True)
+    (folder / name / "case.yaml").write_text(f"id: {name}\nquestion: what is wrong with api?\ntruth: {truth}\n")
+    (folder / name / "evidence" / "10-logs.txt").write_text(evidence)
+
+
+def test_recorded_cases_are_scored_by_what_the_summary_says(aiops: Aiops, tmp_path: Path) -> None:
+    case(tmp_path, "one", "{verdict: fault, must_match: ['pool']}", "ERROR connection pool exhausted\n")
+    case(tmp_path, "two", "{verdict: fault, must_match: ['certificate']}", "ERROR connection pool exhausted\n")
+    case(tmp_path, "three", "{verdict: healthy}", "ERROR connection pool exhausted\n")
+    shown = aiops("eval", str(tmp_path), "--details")
+    assert shown.code == 0
+    assert re.search(r"^recorded cases +3 +33%", shown.out, re.M)
+    assert "two: " in shown.out and "does not match 'certificate'" in shown.out
+    assert "three: " in shown.out and "ACTIONS" not in shown.out
+
+
+def test_a_broken_case_is_a_failure_and_no_wrong_answer(aiops: Aiops, tmp_path: Path) -> None:
+    case(tmp_path, "one", "{verdict: fault, must_match: ['pool']}", "ERROR connection pool exhausted\n")
+    case(tmp_path, "two", "{verdict: maybe}", "x\n")
+    shown = aiops("eval", str(tmp_path))
+    assert shown.code == 1
+    assert re.search(r"^recorded cases +2 +100%", shown.out, re.M)
+    assert "1 runs failed for another reason" in shown.out and "truth.verdict" in shown.out
+
+
+def test_a_model_that_cannot_be_asked_is_a_failure_and_no_wrong_answer(aiops: Aiops) -> None:
+    data = json.loads(aiops("eval", "payments-evening", "--reasoner", "gemini", "-o", "json").out)
+    assert "no key" in data["runs"][0]["failure"]
+    assert data["scoreboard"][-1]["exact"]["of"] == 0
+
+
+def test_triage_takes_the_folder_of_a_case_and_does_not_look_at_its_truth(aiops: Aiops, tmp_path: Path) -> None:
+    case(tmp_path, "one", "{verdict: healthy, must_mention: [xyzzy]}", "ERROR connection pool exhausted\n")
+    shown = aiops("triage", str(tmp_path / "one"))
+    assert "has used up its connections" in shown.out and "xyzzy" not in shown.out
+    assert "what is wrong with api?" in shown.out
