@@ -255,7 +255,8 @@ def test_labels_and_severities_of_the_guide_are_those_of_the_program() -> None:
 
 
 def test_closed_lists_in_the_guides_are_whole() -> None:
-    runbooks, scenarios = (guide(name).read_text(encoding="utf-8") for name in ("runbooks.md", "scenarios.md"))
+    runbooks = guide("runbooks.md").read_text(encoding="utf-8")
+    scenarios = (ROOT / "docs" / "reference" / "scenario.md").read_text(encoding="utf-8")
     assert [fault for fault in FaultClass if f"`{fault}`" not in runbooks] == []
     assert [metric for metric in Metric if f"`{metric}`" not in scenarios] == []
 
@@ -266,14 +267,23 @@ def field_names(schema: dict[str, Any]) -> set[str]:
     return {name for part in parts for name in part.get("properties", {})}
 
 
-def test_the_guides_name_every_field_of_scenarios_and_alerts() -> None:
+def test_the_guides_name_every_field_of_cases_and_alerts() -> None:
     for name, schema in (
-        ("scenarios.md", gen_docs.make_scenario_schema()),
+        ("evaluation.md", gen_docs.make_case_schema()),
         ("alerts.md", gen_docs.make_alert_schema()),
     ):
-        words = {word for code in _INLINE.findall(prose(guide(name))) for word in re.findall(r"\w+", code)}
-        missing = sorted(field_names(json.loads(schema)) - words)
+        text = prose(guide(name))
+        words = {word for code in _INLINE.findall(text) for word in re.findall(r"\w+", code)}
+        words |= set(re.findall(r"^ *(\w+):", guide(name).read_text(encoding="utf-8"), re.M))
+        missing = sorted(field_names(json.loads(schema)) - words - {"source"})
         assert missing == [], name
+
+
+def test_the_reference_of_scenarios_names_every_field() -> None:
+    text = gen_docs.make_scenario_reference()
+    fields = field_names(json.loads(gen_docs.make_scenario_schema()))
+    top_level = {"version", "metric_noise", "pod_quota", *(title for title, _ in gen_docs._SCENARIO_PARTS)}
+    assert [field for field in fields if f"| `{field}` |" not in text and field not in top_level] == []
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
