@@ -129,7 +129,7 @@ def find_unknown_name(command: str, rest: list[str]) -> str | None:
         "aiops scenarios show": scenario_names(),
         "aiops actions show": CATALOGUE,
     }
-    if first is None or first.isupper() or first in closed.get(command, [first]):
+    if first is None or first.isupper() or "/" in first or first in closed.get(command, [first]):
         return None
     return f"{command} knows no {first!r}"
 

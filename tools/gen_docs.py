@@ -382,6 +382,7 @@ class _Comparison(BaseModel):
     common: int
     better: list[str]
     worse: list[str]
+    gone: list[str]
     got_worse: bool
 
 

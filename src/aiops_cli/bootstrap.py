@@ -217,7 +217,7 @@ def review_replay(
     from aiops_cli.domain.scoring import score_actions, score_answer, score_diagnosis
     from aiops_cli.domain.vocabulary import METRICS
 
-    truth, watched = scenario.truth, Watched.of(observer)
+    truth, watched = scenario.truth, Watched.of(observer, incident.signal)
     watched.go_on(AFTERWARDS_S)
     score, actions = score_diagnosis(incident.first_diagnosis, truth), score_actions(incident, truth)
     you = None

@@ -88,6 +88,10 @@ class ActionRefused(BackendError):
     """The backend will not run this call."""
 
 
+# Reasons for which an answer that came could not be used: that is the model's doing, and no outage.
+_BAD_ANSWERS = frozenset(["blocked", "cut-off", "empty", "json", "schema", "stopped", "unsupported"])
+
+
 class ModelError(AiopsError):
     """A model gave no usable answer.
 
@@ -100,6 +104,8 @@ class ModelError(AiopsError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.reason = reason
+        # Whether the model did answer, and badly; otherwise nothing is known of what it would have said.
+        self.answered = reason in _BAD_ANSWERS
         self.attributes = dict(attributes or {})
 
 

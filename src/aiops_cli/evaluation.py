@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +69,9 @@ def find_tasks(paths: Sequence[str], seeds: int, family: str | None) -> list[Tas
     """What is to be run: all shipped scenarios, or what `paths` name. Raises BadInput, BadConfig or UnknownName."""
     from aiops_cli.adapters.library import scenario_names
 
-    tasks = [task for path in paths or scenario_names() for task in _tasks_of(path, seeds)]
+    found = [task for path in paths or scenario_names() for task in _tasks_of(path, seeds)]
+    # Named twice is meant once.
+    tasks = list({(task.name, task.seed, task.folder): task for task in found}.values())
     if family is not None:
         known = sorted({word for task in tasks for word in (task.family, *task.traits)})
         tasks = [task for task in tasks if family in (task.family, *task.traits)]
@@ -79,8 +81,10 @@ def find_tasks(paths: Sequence[str], seeds: int, family: str | None) -> list[Tas
 
 
 def _tasks_of(path: str, seeds: int) -> Iterator[Task]:
+    from aiops_cli.adapters.library import scenario_names
+
     folder = Path(path)
-    if "/" in path or folder.is_dir():
+    if "/" in path or (folder.is_dir() and path not in scenario_names()):
         cases = sorted(file.parent for file in folder.glob(f"**/{CASE_FILE}"))
         yield from (Task(case.name, _CASES, folder=case) for case in cases)
         names = [str(file) for file in sorted(folder.glob("**/scenario.yaml"))] if folder.is_dir() else [path]
@@ -106,9 +110,10 @@ def run_tasks(tasks: Sequence[Task], settings: Settings, jobs: int, on_result: C
         try:
             for future in as_completed(waiting):
                 on_result(_result_of(future, waiting[future]))
-        finally:
-            # After Ctrl-C those that run end by themselves, within a second; the others are not begun.
-            pool.shutdown(wait=False, cancel_futures=True)
+        except KeyboardInterrupt:
+            # Those that run end by themselves; the others are not begun.
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _ignore_interrupts() -> None:
@@ -117,10 +122,11 @@ def _ignore_interrupts() -> None:
 
 
 def _result_of(future: Future[Result], task: Task) -> Result:
-    try:
+    error = future.exception()
+    if error is None:
         return future.result()
-    except BrokenExecutor:
-        return _failed(task, "the process that ran it was lost", 0.0)
+    # A bug of ours or a lost process spoils one run; the others are worth keeping.
+    return _failed(task, f"the process that ran it was lost or broke: {type(error).__name__}: {error}", 0.0)
 
 
 def default_jobs() -> int:
@@ -164,15 +170,23 @@ class _Run:
 
     @property
     def diagnosis(self) -> Diagnosis | None:
-        """What was said first: later ones know what was tried."""
-        return self.incident.first_diagnosis
+        """What the reasoner said first: later ones know what was tried. None for an answer that could not be used."""
+        first = self.incident.first_diagnosis
+        return None if first is None or first.unusable else first
 
     @property
     def failure(self) -> str | None:
-        """Why the run says nothing of the reasoner: backend or store failed, or the model gave no answer."""
-        if self.incident.status in (Status.FAILED, Status.INTERRUPTED):
-            return self.incident.note
-        return self.diagnosis.degraded if self.diagnosis else "no diagnosis was made"
+        """Why the run says nothing of the reasoner: backend or store failed, or nobody answered."""
+        first = self.incident.first_diagnosis
+        if self.incident.status in (Status.FAILED, Status.INTERRUPTED) or first is None:
+            return self.incident.note or "no diagnosis was made"
+        return None if first.unusable else first.degraded
+
+    @property
+    def unusable(self) -> str:
+        """Why the model's answer could not be used, which is a wrong answer and no failure."""
+        first = self.incident.first_diagnosis
+        return (first.degraded or "") if first is not None and first.unusable else ""
 
     @property
     def common(self) -> dict[str, Any]:
@@ -225,9 +239,9 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
     if run.failure:
         return _failed(task, run.failure, time.monotonic() - began)
     score, actions = score_diagnosis(run.diagnosis, truth), score_actions(run.incident, truth)
-    watched = Watched.of(observer)
+    watched = Watched.of(observer, run.incident.signal)
     watched.go_on(AFTERWARDS_S)
-    fixed = bool(actions.done) and watched.well_at_end
+    fixed = bool(actions.done) and watched.well_at_end and not actions.only_hidden
     mends = not truth.no_fault and not truth.recovers_alone
     first = run.watch.first
     return Result(
@@ -246,6 +260,7 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
         wall_s=time.monotonic() - began,
         baselines={name: score_blame(blame(first), truth).exact for name, blame in BASELINES.items()} if first else {},
         missed=score.missed,
+        why=run.unusable,
         **run.common,
     )
 
@@ -259,10 +274,11 @@ def _run_case(task: Task, settings: Settings, began: float) -> Result:
     scene = Scene(NothingObserver("a recorded case has nothing but its evidence"), None, SystemClock())
     with closing(open_store(None)) as store:
         run = _run(opened.group, scene, settings, store, opened.handed)
+    if run.failure:
+        return _failed(task, run.failure, time.monotonic() - began)
     diagnosis = run.diagnosis
-    if run.failure or diagnosis is None:
-        return _failed(task, run.failure or "no diagnosis was made", time.monotonic() - began)
-    wrong = shortcomings(diagnosis, truth)
+    wrong = shortcomings(diagnosis, truth) if diagnosis else [run.unusable]
+    verdict = diagnosis.verdict if diagnosis else None
     return Result(
         item=opened.case.id,
         family=task.family,
@@ -271,8 +287,8 @@ def _run_case(task: Task, settings: Settings, began: float) -> Result:
         exact=not wrong,
         precision=float(not wrong),
         class_right=not wrong,
-        false_alarm=truth.verdict == HEALTHY and diagnosis.verdict is Verdict.FAULT,
-        abstained=diagnosis.verdict is Verdict.INCONCLUSIVE,
+        false_alarm=truth.verdict == HEALTHY and verdict is Verdict.FAULT,
+        abstained=verdict is Verdict.INCONCLUSIVE,
         wall_s=time.monotonic() - began,
         why="; ".join(wrong),
         **run.common,

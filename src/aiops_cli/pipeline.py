@@ -201,7 +201,8 @@ def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options:
             try:
                 answer = _ask_model(kit.model, incident, case, answer, recall, kit, options)
             except ModelError as error:
-                answer = replace(answer, degraded=error.message + (f" ({error.hint})" if error.hint else ""))
+                why = error.message + (f" ({error.hint})" if error.hint else "")
+                answer = replace(answer, degraded=why, unusable=error.answered)
         incident.diagnosis = answer
         incident.first_diagnosis = incident.first_diagnosis or answer
         kit.bus.publish(Diagnosed(incident, answer))

@@ -55,7 +55,7 @@ def test_the_scoreboard_fits_into_80_columns(aiops: Aiops) -> None:
     shown = aiops("eval", "payments-evening", "search-morning", "--seeds", "2")
     assert shown.code == 0 and shown.err == ""
     assert max(map(len, shown.out.splitlines())) <= 80
-    assert re.search(r"^all +4 +100% +51-100%", shown.out, re.M)
+    assert re.search(r"^all +4 +100% +34-100%", shown.out, re.M)
     assert "4 of 4 runs" in shown.out and "alert, change" in shown.out
 
 
@@ -69,16 +69,18 @@ def test_a_run_that_is_the_same_compares_well(aiops: Aiops, saved: Path) -> None
     assert shown.code == 0 and "3 runs in common: the same" in shown.out
 
 
-def test_what_got_worse_is_named_and_ends_with_1(aiops: Aiops, saved: Path) -> None:
+def test_what_got_better_is_named(aiops: Aiops, saved: Path) -> None:
     change(saved, "statements-night", exact=False, fixed=False)
     better = aiops("eval", *THREE, "--compare", str(saved))
     assert better.code == 0 and "better  statements-night#7: right" in better.out
-    change(saved, "search-morning", exact=False)
-    data = json.loads(saved.read_text())
-    data["runs"] = [run | {"harmful": -1} if run["item"] == "payments-evening" else run for run in data["runs"]]
-    saved.write_text(json.dumps(data))
-    assert aiops("eval", *THREE, "--compare", str(saved)).code == 0
     assert "worse" not in better.out.split("COMPARED")[1]
+
+
+def test_a_saved_run_of_other_scenarios_is_no_comparison(aiops: Aiops, saved: Path) -> None:
+    shown = aiops("eval", "contracts-forenoon", "--compare", str(saved))
+    assert shown.code == 2 and "none of these runs" in shown.err
+    part = aiops("eval", "payments-evening", "--compare", str(saved))
+    assert part.code == 0 and "gone    2 runs" in part.out
 
 
 def test_a_reasoner_that_lost_ground_ends_with_1(aiops: Aiops, tmp_path: Path) -> None:

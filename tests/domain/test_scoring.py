@@ -216,7 +216,7 @@ def test_a_failure_of_a_provider_is_no_wrong_answer() -> None:
     results = [result(exact=True, fixed=True), result("b", failure="503"), result("c", exact=False, fixed=False)]
     line = scoreboard(results)[-1]
     assert (line.runs, line.failures) == (3, 1)
-    assert (line.exact, line.fixed) == (Rate(1, 2), Rate(1, 2))
+    assert (line.exact, line.fixed) == (Rate(1, 2, 2), Rate(1, 2, 2))
 
 
 def test_false_alarms_are_counted_on_healthy_cases_and_classes_on_faulted_ones() -> None:
@@ -226,7 +226,7 @@ def test_false_alarms_are_counted_on_healthy_cases_and_classes_on_faulted_ones()
         result("c", class_right=True),
     ]
     line = scoreboard(results)[-1]
-    assert (line.false_alarms, line.class_right, line.exact) == (Rate(1, 2), Rate(1, 1), Rate(1, 3))
+    assert (line.false_alarms, line.class_right, line.exact) == (Rate(1, 2, 2), Rate(1, 1, 1), Rate(1, 3, 3))
 
 
 def test_families_have_a_line_each_and_the_median_time_is_of_what_was_fixed() -> None:
@@ -252,6 +252,9 @@ def test_families_have_a_line_each_and_the_median_time_is_of_what_was_fixed() ->
         ({"exact": False, "fixed": False}, {"exact": True, "fixed": True, "false_alarm": True}, True),
         ({"exact": True}, {"exact": False, "failure": "503"}, False),
         ({"exact": True, "failure": "503"}, {"exact": False}, False),
+        ({"exact": True, "harmful": 1}, {"exact": True, "harmful": 5}, True),
+        ({"exact": True, "harmful": 5}, {"exact": True, "harmful": 1}, False),
+        ({"exact": True, "class_right": True}, {"exact": True, "class_right": False}, True),
     ],
 )
 def test_worse_is_what_lost_more_than_it_gained_or_did_harm(
@@ -262,4 +265,19 @@ def test_worse_is_what_lost_more_than_it_gained_or_did_harm(
 
 def test_only_runs_that_both_have_are_compared() -> None:
     change = compare([result("a", exact=True), result("b", exact=True)], [result("b", exact=False), result("c")])
-    assert (change.common, change.worse) == (1, ("b#1: wrong",))
+    assert (change.common, change.worse, change.gone) == (1, ("b#1: wrong",), ("a#1",))
+
+
+def test_seeds_of_one_scenario_do_not_narrow_the_interval() -> None:
+    few = [result("a", exact=True), result("b")]
+    many = [result(item, seed=seed, exact=item == "a") for item in "ab" for seed in range(50)]
+    assert scoreboard(few)[-1].exact.interval == scoreboard(many)[-1].exact.interval
+
+
+def test_what_only_hides_the_trouble_is_told_and_a_sequence_counts_as_a_whole() -> None:
+    steps = [["restart_service db", "scale_service api replicas=5"]]
+    truth = ONE.model_copy(update={"masking_actions": steps, "ok_actions": [["renew_certificate db"]]})
+    restart, scale, renew = ran("restart_service db"), ran("scale_service api replicas=5"), ran("renew_certificate db")
+    assert score_actions(_Incident(restart), truth).masking == ()  # type: ignore[arg-type]
+    assert score_actions(_Incident(restart, scale), truth).only_hidden  # type: ignore[arg-type]
+    assert not score_actions(_Incident(restart, scale, renew), truth).only_hidden  # type: ignore[arg-type]

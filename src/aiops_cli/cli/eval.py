@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aiops_cli.cli.options import DeadlineOption, ModelOption, NoColorOption, Output, OutputOption, QuietOption
-from aiops_cli.errors import ExitCode
+from aiops_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from aiops_cli.bootstrap import Settings
@@ -60,6 +60,10 @@ def evaluate(
     whole = _run_with_progress(tasks, settings, jobs or default_jobs(), found, quiet=quiet, no_color=no_color)
     results = sort_results(found)
     change = compare(before, results) if before is not None else None
+    if whole and change is not None and not change.common:
+        raise UsageError(
+            "the saved run has none of these runs", hint="compare the same scenarios with the same --seeds"
+        )
     if output is Output.JSON:
         _print_json(results, reasoner, whole, change)
     else:
@@ -247,7 +251,12 @@ def _percent(rate: "Rate") -> str:
 
 
 def _details(results: "Sequence[Result]") -> list[str]:
-    wrong = [result for result in results if not result.failure and (not result.exact or result.fixed is False)]
+    wrong = [
+        result
+        for result in results
+        if not result.failure
+        and (not result.exact or not (result.class_right or result.healthy) or result.fixed is False)
+    ]
     if not wrong:
         return ["every run was right"]
     return [
@@ -261,11 +270,10 @@ def _details(results: "Sequence[Result]") -> list[str]:
 
 
 def _changes(change: "Comparison") -> list[str]:
-    if not change.common:
-        return ["COMPARED  with nothing: the saved run has none of these"]
     verdict = "worse" if change.got_worse else "better" if change.better else "the same"
     lines = [f"COMPARED  {change.common} runs in common: {verdict}"]
     lines += [f"  worse   {text}" for text in change.worse[:40]]
     lines += [f"  better  {text}" for text in change.better[:40]]
+    lines += [f"  gone    {len(change.gone)} runs of the saved file were not made"] if change.gone else []
     left = max(0, len(change.worse) - 40) + max(0, len(change.better) - 40)
     return [*lines, f"  and {left} more; all are in --output json"] if left else lines

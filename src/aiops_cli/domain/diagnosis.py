@@ -69,7 +69,10 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """A judgement with its reasons. `reasoner` is who made it; `degraded` says why it was not the one asked for."""
+    """A judgement with its reasons. `reasoner` is who made it; `degraded` says why it was not the one asked for.
+
+    `unusable` is set when the one asked for did answer, and the answer could not be used.
+    """
 
     verdict: Verdict
     summary: str
@@ -83,6 +86,7 @@ class Diagnosis:
     rule_change: str | None = None
     reasoner: str = "offline"
     degraded: str | None = None
+    unusable: bool = False
     struck: tuple[str, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     second_opinion: str | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from aiops_cli.domain.action import EffectiveCall, parse_call
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
-from aiops_cli.domain.incident import ActionState, Attempt, Incident
+from aiops_cli.domain.incident import ActionState, Incident
 from aiops_cli.domain.truth import Root, Truth
 
 # 95 % of a normal distribution, for Wilson's interval.
@@ -78,21 +78,28 @@ def score_answer(entity: str | None, fault_class: str | None, truth: Truth) -> D
 
 @dataclass(frozen=True, slots=True)
 class ActionScore:
-    """What was done, in words, and which of it the truth calls harmful or masking; on a healthy world all is harm."""
+    """What was done, in words, and which of it the truth calls harmful or masking; on a healthy world all is harm.
+
+    `only_hidden` says that something masking was done, and nothing that ends the trouble.
+    """
 
     done: tuple[str, ...]
     harmful: tuple[str, ...]
     masking: tuple[str, ...]
+    only_hidden: bool
 
 
 def score_actions(incident: Incident, truth: Truth) -> ActionScore:
     """Compare the calls that ran with those that the truth names."""
     ran = [a for a in incident.attempts if a.call is not None and a.state in (ActionState.DONE, ActionState.UNKNOWN)]
-    done = [(describe_call(attempt.call), attempt) for attempt in ran if attempt.call]
+    calls = [attempt.call for attempt in ran if attempt.call is not None]
+    done = tuple(describe_call(call) for call in calls)
+    masking = _among(calls, truth.masking_actions)
     return ActionScore(
-        done=tuple(text for text, _ in done),
-        harmful=tuple(text for text, a in done if truth.no_fault or _is_among(a, truth.harmful_actions)),
-        masking=tuple(text for text, a in done if _is_among(a, truth.masking_actions)),
+        done=done,
+        harmful=done if truth.no_fault else _among(calls, truth.harmful_actions),
+        masking=masking,
+        only_hidden=bool(masking) and not _among(calls, truth.ok_actions),
     )
 
 
@@ -106,10 +113,14 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _is_among(attempt: Attempt, listed: Iterable[Sequence[str]]) -> bool:
-    """Whether a call is one of those listed, each a single step; of a number, one that goes as far or further."""
-    assert attempt.call is not None
-    return any(len(steps) == 1 and _is_like(attempt.call, steps[0]) for steps in listed)
+def _among(calls: Sequence[EffectiveCall], listed: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """The calls that are one of those listed; of a list of several steps, only where all of them were taken."""
+    found: dict[str, None] = {}
+    for steps in listed:
+        taken = [[call for call in calls if _is_like(call, step)] for step in steps]
+        if all(taken):
+            found |= dict.fromkeys(describe_call(call) for step in taken for call in step)
+    return tuple(found)
 
 
 def _is_like(call: EffectiveCall, text: str) -> bool:
@@ -128,10 +139,15 @@ def _is_like(call: EffectiveCall, text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of runs with Wilson's 95 % interval; all three are None when there was nothing to count."""
+    """A share of runs with Wilson's 95 % interval; both are None when there was nothing to count.
+
+    Runs of one scenario with other seeds are nearly alike. The interval therefore counts each of the `items` once,
+    however many runs it had.
+    """
 
     hits: int
     of: int
+    items: int | None = None
 
     @property
     def share(self) -> float | None:
@@ -140,10 +156,10 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Wilson 1927: honest for few runs and for shares near 0 and 1."""
+        """Wilson 1927: honest for few items and for shares near 0 and 1."""
         if not self.of:
             return None
-        p, n = self.hits / self.of, self.of
+        p, n = self.hits / self.of, self.of if self.items is None else self.items
         middle = (p + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
         half = _Z * math.sqrt(p * (1 - p) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
         return max(0.0, middle - half), min(1.0, middle + half)
@@ -250,39 +266,46 @@ def _exactly(name: str) -> _Test:
 
 
 def _rate(results: Sequence[Result], test: _Test) -> Rate:
-    return Rate(sum(bool(test(result)) for result in results), len(results))
+    return Rate(sum(bool(test(result)) for result in results), len(results), len({result.item for result in results}))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changed between two evaluations, on the runs that both have."""
+    """What changed between two evaluations, on the runs that both have; `gone` are runs that only the first has."""
 
     common: int
     better: tuple[str, ...]
     worse: tuple[str, ...]
+    gone: tuple[str, ...] = ()
 
     @property
     def got_worse(self) -> bool:
-        """Whether more was lost than gained; one more harmful action or false alarm is a loss whatever was gained."""
-        grave = any(": harmful" in text or ": false alarm" in text for text in self.worse)
+        """Whether more was lost than gained; more harm or one more false alarm is a loss whatever was gained."""
+        grave = any(text.endswith(_GRAVE) for text in self.worse)
         return grave or len(self.worse) > len(self.better)
 
 
+_GRAVE = ("more harm", "false alarm")
+# What is compared of a run: a figure of which more is better, what to say when it rose, and when it fell.
+_COMPARED: tuple[tuple[Callable[[Result], int], str, str], ...] = (
+    (lambda result: result.exact, "right", "wrong"),
+    (lambda result: result.class_right, "the right class", "another class"),
+    (lambda result: bool(result.fixed), "fixed", "not fixed"),
+    (lambda result: not result.false_alarm, "no false alarm", "false alarm"),
+    (lambda result: -result.harmful, "less harm", "more harm"),
+)
+
+
 def compare(before: Sequence[Result], after: Sequence[Result]) -> Comparison:
-    """Run by run: right and wrong, fixed and not, harm and false alarms. Failed runs are compared with nothing."""
+    """Run by run, by item and seed. Failed runs are compared with nothing."""
     old = {result.key: result for result in before if result.failure is None}
+    new = {result.key: result for result in after if result.failure is None}
     better: list[str] = []
     worse: list[str] = []
-    common = [result for result in after if result.failure is None and result.key in old]
-    for now in common:
-        was = old[now.key]
-        for what, then, today in (
-            ("right", was.exact, now.exact),
-            ("fixed", bool(was.fixed), bool(now.fixed)),
-            ("no false alarm", not was.false_alarm, not now.false_alarm),
-            ("no harmful action", was.harmful <= 0, now.harmful <= 0),
-        ):
-            if then is not today:
-                gained, lost = what, {"right": "wrong", "fixed": "not fixed"}.get(what, what.removeprefix("no "))
-                (better if today else worse).append(f"{now.key}: {gained if today else lost}")
-    return Comparison(len(common), tuple(better), tuple(worse))
+    for key in [key for key in new if key in old]:
+        for figure, rose, fell in _COMPARED:
+            was, now = figure(old[key]), figure(new[key])
+            if now != was:
+                (better if now > was else worse).append(f"{key}: {rose if now > was else fell}")
+    gone = tuple(key for key in old if key not in new)
+    return Comparison(len(old) - len(gone), tuple(better), tuple(worse), gone)

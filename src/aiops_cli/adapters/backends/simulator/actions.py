@@ -66,7 +66,11 @@ class Actions:
             return _service_state(world.states[target])
         if target in world.cluster.nodes:
             node = world.cluster.nodes[target]
-            return {"generation": node.generation, "cordoned": node.cordoned}
+            return {
+                "generation": node.generation,
+                "cordoned": node.cordoned,
+                "runs": ", ".join(self._running_on(target)),
+            }
         if target in world.pipelines.jobs:
             job = world.pipelines.jobs[target]
             return {"generation": job.generation, "failures": job.failures} | _configured(job.config)
@@ -76,6 +80,10 @@ class Actions:
         if target == NAMESPACE:
             return {"generation": world.cluster.quota_generation, "pods": world.cluster.pod_quota}
         return {"generation": 1, "limit": world.network.client_limits.get(target)}
+
+    def _running_on(self, node: str) -> list[str]:
+        counts = ((s.spec.name, sum(r.node == node for r in s.replicas)) for s in self._world.states.values())
+        return [f"{count} of {name}" for name, count in sorted(counts) if count]
 
     def _service(self, name: str) -> ServiceState:
         if name not in self._world.states:
@@ -291,9 +299,8 @@ class Actions:
     def _drain(self, name: str, arguments: Mapping[str, Any]) -> Step:
         if self._node(name).cordoned:
             raise ActionRefused(f"{name} is out of scheduling already")
-        on = sorted({s.spec.name for s in self._world.states.values() for r in s.replicas if r.node == name})
         return Step(
-            changes=f"out of scheduling; moves replicas of {', '.join(on) or 'nothing'}",
+            changes=f"out of scheduling; moves {', '.join(self._running_on(name)) or 'nothing'}",
             command=f"drain {name}",
             touches=f"{name}: everything on it restarts elsewhere",
             undo=Undo("uncordon_node", {}, "put it back into scheduling", 1.0),

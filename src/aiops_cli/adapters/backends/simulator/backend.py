@@ -140,7 +140,10 @@ class SimulatedObserver:
         return Gathered((*items, *self._registry(), *self._calls()), tuple(ledger))
 
     def measure(self, signal: Signal) -> Reading:
-        """The signal, traffic and replicas after the last step."""
+        """The signal, traffic and replicas after the last step. Raises BackendError where metrics are missing."""
+        gone = next((row for row in self.world.scenario.missing if row.source == "metrics"), None)
+        if gone is not None:
+            raise BackendError(f"metrics {gone.status.replace('_', ' ')}: {gone.detail}")
         recorder = self.world.recorder
         value = recorder.latest(signal.entity, Metric(signal.metric))
         traffic = recorder.latest(signal.entity, Metric.TRAFFIC)

@@ -1,5 +1,6 @@
 """Replicas: where they run, how they start, why they do not, and how they are rolled over one after another."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from aiops_cli.adapters.backends.simulator.effects import Influence
@@ -30,6 +31,7 @@ class Cluster:
         self, scenario: Scenario, streams: Streams, journal: Journal, states: dict[str, ServiceState],
         influence_of: InfluenceOf,
     ) -> None:  # fmt: skip
+        self._step_s = scenario.meta.step
         self._streams = streams
         self._journal = journal
         self._states = states
@@ -103,10 +105,8 @@ class Cluster:
         if node.lost_at is None:
             node.lost_at = self.t
             self._journal.event(self.t, name, "NodeNotReady", f"Node {name} status is now: NodeNotReady")
-            for state in self._states.values():
-                for replica in state.replicas:
-                    if replica.node == name and replica.waiting is None:
-                        replica.waiting, replica.retry_at = _LOST, self.t + _EVICT_AFTER_S
+            for replica in self._on(name):
+                replica.waiting, replica.retry_at = _LOST, self.t + _EVICT_AFTER_S
 
     def regain(self, name: str) -> None:
         """A node answers again; replicas that were not moved go on."""
@@ -114,10 +114,12 @@ class Cluster:
         if node.lost_at is not None:
             node.lost_at = None
             self._journal.event(self.t, name, "NodeReady", f"Node {name} status is now: NodeReady")
-            for state in self._states.values():
-                for replica in state.replicas:
-                    if replica.node == name and replica.waiting == _LOST:
-                        replica.waiting = None
+            for replica in self._on(name):
+                if replica.waiting == _LOST:
+                    replica.waiting = None
+
+    def _on(self, name: str) -> list[Replica]:
+        return [replica for state in self._states.values() for replica in state.replicas if replica.node == name]
 
     def pressure(self, state: ServiceState, replica: Replica) -> float:
         """How much a replica suffers from its memory: 0 below 80 % of the limit, 1 at the limit."""
@@ -207,12 +209,12 @@ class Cluster:
 
     def _place(self, state: ServiceState) -> str | None:
         """The node with most room, or None."""
-        room = {}
-        for name in state.spec.nodes:
-            node = self.nodes[name]
-            taken = sum(r.node == name for s in self._states.values() for r in s.replicas)
-            if node.lost_at is None and not node.cordoned and taken < node.spec.slots:
-                room[name] = node.spec.slots - taken
+        taken = Counter(r.node for s in self._states.values() for r in s.replicas)
+        room = {
+            name: node.spec.slots - taken[name]
+            for name in state.spec.nodes
+            if (node := self.nodes[name]).lost_at is None and not node.cordoned and taken[name] < node.spec.slots
+        }
         return max(room, key=lambda name: room[name]) if room else None
 
     def _retry(self, state: ServiceState, replica: Replica) -> None:
@@ -238,7 +240,9 @@ class Cluster:
         self._start(state, replica, created=False)
 
     def _go_on_rolling(self, state: ServiceState) -> None:
-        state.roll = [replica for replica in state.roll if replica in state.replicas]
+        there = set(map(id, state.replicas))
+        state.roll = [replica for replica in state.roll if id(replica) in there]
+        state.rolled = [replica for replica in state.rolled if id(replica) in there]
         while state.roll:
             waits = any(not replica.is_up(self.t) for replica in state.rolled)
             if waits and state.roll[0].is_up(self.t):
@@ -251,7 +255,7 @@ class Cluster:
         """A liveness probe with a short timeout kills a replica that answers later than that."""
         up = state.up(self.t)
         limit_ms = self._influence_of(state, up[0]).probe_timeout_ms if up else None
-        if limit_ms is None or state.flow.p95_s * 1000 <= limit_ms or self.t % _PROBE_EVERY_S:
+        if limit_ms is None or state.flow.p95_s * 1000 <= limit_ms or not self._is_time(_PROBE_EVERY_S):
             return
         name = state.spec.name
         replica = min(up, key=lambda r: r.up_from)
@@ -261,7 +265,7 @@ class Cluster:
 
     def _autoscale(self, state: ServiceState) -> None:
         scaler = state.spec.autoscaler
-        if scaler is None or self.t % _SCALE_EVERY_S:
+        if scaler is None or not self._is_time(_SCALE_EVERY_S):
             return
         now, busy = len(state.replicas), state.flow.utilization
         if busy > scaler.target:
@@ -275,6 +279,9 @@ class Cluster:
                 self._rescale(state, now - 1)
         elif busy * now >= scaler.target * 0.8 * (now - 1):
             state.calm_since = self.t
+
+    def _is_time(self, every_s: float) -> bool:
+        return self.t % every_s < self._step_s
 
     def _rescale(self, state: ServiceState, wanted: int) -> None:
         text = f"New size: {wanted}; reason: utilization {'above' if wanted > len(state.replicas) else 'below'} target"

@@ -75,25 +75,46 @@ def _scaled(factor: float, strength: float) -> float:
 
 
 def mix(shares: Sequence[tuple[float, Influence]]) -> Influence:
-    """The mean over versions that serve at once, by their share of the requests (the shares add up to 1)."""
+    """The mean over what serves at once, by its share of the requests (the shares add up to 1).
+
+    What does not add up is that of the largest share.
+    """
     if len(shares) == 1:
         return shares[0][1]
-    first = shares[0][1]
+    largest = max(shares, key=lambda row: row[0])[1]
     mean = Influence(
-        latency=sum(w * i.latency for w, i in shares),
-        worst_latency=max(i.worst_latency for w, i in shares if w >= _SHOWS_IN_P95),
-        capacity=sum(w * i.capacity for w, i in shares),
-        success=sum(w * i.success for w, i in shares),
-        disk_mb_per_minute=sum(w * i.disk_mb_per_minute for w, i in shares),
-        cache=sum(w * i.cache for w, i in shares),
-        prompt=sum(w * i.prompt for w, i in shares),
-        output=sum(w * i.output for w, i in shares),
-        quality=sum(w * i.quality for w, i in shares),
-        retries=first.retries,
-        timeout_ms=first.timeout_ms,
-        probe_timeout_ms=first.probe_timeout_ms,
+        latency=total(w * i.latency for w, i in shares),
+        worst_latency=_tail_latency(shares),
+        capacity=total(w * i.capacity for w, i in shares),
+        success=total(w * i.success for w, i in shares),
+        disk_mb_per_minute=total(w * i.disk_mb_per_minute for w, i in shares),
+        cache=total(w * i.cache for w, i in shares),
+        prompt=total(w * i.prompt for w, i in shares),
+        output=total(w * i.output for w, i in shares),
+        quality=total(w * i.quality for w, i in shares),
+        retries=largest.retries,
+        timeout_ms=largest.timeout_ms,
+        probe_timeout_ms=largest.probe_timeout_ms,
         messages=tuple(dict.fromkeys(m for _, i in shares for m in i.messages)),
     )
-    for callee in {name for _, i in shares for name in i.calls}:
-        mean.calls[callee] = sum(w * i.calls.get(callee, 1.0) for w, i in shares)
+    for callee in sorted({name for _, i in shares for name in i.calls}):
+        mean.calls[callee] = total(w * i.calls.get(callee, 1.0) for w, i in shares)
     return mean
+
+
+def _tail_latency(shares: Sequence[tuple[float, Influence]]) -> float:
+    """The latency of the slowest twentieth of the requests."""
+    slower = 0.0
+    for share, influence in sorted(shares, key=lambda row: -row[1].worst_latency):
+        slower += share
+        if slower >= _SHOWS_IN_P95:
+            return influence.worst_latency
+    return shares[0][1].worst_latency
+
+
+def total(values: Iterable[float]) -> float:
+    """A plain sum from left to right: Python's own rounds otherwise since 3.12, and worlds are the same everywhere."""
+    added = 0.0
+    for value in values:
+        added += value
+    return added

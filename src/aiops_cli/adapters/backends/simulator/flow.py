@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aiops_cli.adapters.backends.simulator.cluster import PRESSURE_COST, Cluster
-from aiops_cli.adapters.backends.simulator.effects import Influence
+from aiops_cli.adapters.backends.simulator.effects import Influence, total
 from aiops_cli.adapters.backends.simulator.parts import CallEdge, Pulse, Service, Traffic
 from aiops_cli.adapters.backends.simulator.recording import Streams
 from aiops_cli.adapters.backends.simulator.scenario import Scenario
@@ -27,7 +27,7 @@ BASE_ERRORS = 0.001
 # A call that fewer requests make than this does not show in a 95th percentile.
 _RARE = 0.05
 # A request to a language model spends about this share of its time on the prompt, the rest on the answer.
-_PREFILL_SHARE = 0.3
+PREFILL_SHARE = 0.3
 # Once contexts do not fit, this share of the requests is computed twice.
 _PREEMPTED = 0.3
 _DAY_S = 86_400.0
@@ -68,17 +68,19 @@ class Network:
     """The state of traffic: the calls, the clients' limits and rates."""
 
     edges: dict[str, list[EdgeState]]
+    callers: dict[str, list[EdgeState]]
     client_limits: dict[str, float] = field(default_factory=dict)
     client_rates: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenario: Scenario) -> "Network":
-        """The calls of a scenario, by caller."""
-        return cls({s.name: [EdgeState(e) for e in scenario.calls if e.caller == s.name] for s in scenario.services})
-
-    def callers(self, name: str) -> list[EdgeState]:
-        """The calls that end at a service."""
-        return [edge for edges in self.edges.values() for edge in edges if edge.spec.to == name]
+        """The calls of a scenario, by caller and by who is called."""
+        found = [EdgeState(edge) for edge in scenario.calls]
+        names = [service.name for service in scenario.services]
+        return cls(
+            {name: [edge for edge in found if edge.spec.caller == name] for name in names},
+            {name: [edge for edge in found if edge.spec.to == name] for name in names},
+        )
 
 
 class FlowModel:
@@ -104,6 +106,7 @@ class FlowModel:
     def step(self, t: float, dt: float) -> None:
         """Both passes of one step that ends at `t`."""
         arrivals = {name: _Arrivals() for name in self._states}
+        self._network.client_rates.clear()
         for source in self._scenario.traffic:
             self._send(source, arrivals, t)
         for name in self._order:
@@ -118,15 +121,18 @@ class FlowModel:
         noise = 1 + source.noise * self._streams.of(source.entry, signal).gauss(0, 1)
         rate = max(0.0, source.base_rps * factor_at(source.pulses, t) * noise)
         if source.client:
-            rate = min(rate, self._network.client_limits.get(source.client, rate))
-            self._network.client_rates[source.client] = rate
+            # A client may enter at several places; its limit is for all of them together.
+            sent = self._network.client_rates.get(source.client, 0.0)
+            limit = self._network.client_limits.get(source.client, math.inf)
+            rate = min(rate, max(0.0, limit - sent))
+            self._network.client_rates[source.client] = sent + rate
         arrivals[source.entry].add(rate, source.prompt_factor, 1.0)
 
     def _serve(self, state: ServiceState, arrivals: dict[str, _Arrivals], t: float, dt: float) -> None:
         spec, flow, influence = state.spec, state.flow, self._influence(state)
         came = arrivals[spec.name]
         retries = spec.retries if influence.retries is None else influence.retries
-        flow.attempts = sum(flow.errors**k for k in range(retries + 1)) if flow.errors > BASE_ERRORS * 2 else 1.0
+        flow.attempts = total(flow.errors**k for k in range(retries + 1)) if flow.errors > BASE_ERRORS * 2 else 1.0
         flow.offered = came.load * flow.attempts
         flow.prompt = influence.prompt * (came.prompt / came.load if came.load else 1.0)
         flow.output = influence.output * (came.output / came.load if came.load else 1.0)
@@ -166,10 +172,10 @@ class FlowModel:
         up = state.up(t)
         if not up:
             return 0.0
-        fit = sum(1 - PRESSURE_COST * self._cluster.pressure(state, replica) for replica in up)
+        fit = total(1 - PRESSURE_COST * self._cluster.pressure(state, replica) for replica in up)
         capacity = spec.capacity_rps * fit * influence.capacity
         capacity = min(
-            capacity, self._through_pools(state, up_count=len(up), leaked=sum(r.leaked_connections for r in up))
+            capacity, self._through_pools(state, up_count=len(up), leaked=total(r.leaked_connections for r in up))
         )
         if spec.gpu and spec.tokens:
             capacity = min(capacity, self._through_gpu(state, influence, admitted, len(up)))
@@ -185,7 +191,7 @@ class FlowModel:
             callee = self._states[edge.spec.to]
             size = edge.spec.pool * up_count
             free = max(0.0, size - leaked)
-            held_s = edge.per_request * max(0.001, min(callee.flow.p50_s + edge.delay_s, self._timeout_s(callee)))
+            held_s = edge.per_request * max(0.001, min(callee.flow.p50_s + edge.delay_s, self.timeout_s(callee)))
             # Half of the step before: what holds a connection is known a step late, and would swing to and fro.
             edge.held_s = (edge.held_s + held_s) / 2 if edge.held_s else held_s
             least = min(least, free / edge.held_s)
@@ -234,7 +240,7 @@ class FlowModel:
             return 0.0
         held = sum(
             other.spec.pool * len(self._states[other.spec.caller].up(t))
-            for other in self._network.callers(edge.spec.to)
+            for other in self._network.callers[edge.spec.to]
             if other.spec.pool
         )
         callee.flow.connections_used = min(1.0, held / most)
@@ -263,7 +269,7 @@ class FlowModel:
             base *= _length(spec, flow.prompt, flow.output)
         if flow.preemptions:
             base *= 1 + _PREEMPTED
-        limit = self._timeout_s(state)
+        limit = self.timeout_s(state)
         wait = min(flow.wait_s, limit)
         flow.own_s = base * influence.latency
         p50 = flow.own_s + wait
@@ -273,7 +279,7 @@ class FlowModel:
             if not edge.spec.wait or not edge.per_request:
                 continue
             callee = self._states[edge.spec.to]
-            most = self._timeout_s(callee)
+            most = self.timeout_s(callee)
             low, high, top = (
                 min(s + edge.delay_s, most) for s in (callee.flow.p50_s, callee.flow.p95_s, callee.flow.p99_s)
             )
@@ -349,7 +355,8 @@ class FlowModel:
             state.spent_usd = 0.0
         state.spent_usd += per_second * dt
 
-    def _timeout_s(self, state: ServiceState) -> float:
+    def timeout_s(self, state: ServiceState) -> float:
+        """How long callers of a service wait at most."""
         return (self._influence(state).timeout_ms or state.spec.timeout_ms) / 1000
 
 
@@ -370,7 +377,7 @@ def factor_at(pulses: list[Pulse], t: float) -> float:
 
 def _length(spec: Service, prompt: float, output: float) -> float:
     """How much longer a request to a language model takes than one of the usual length."""
-    return _PREFILL_SHARE * prompt + (1 - _PREFILL_SHARE) * output if spec.tokens else 1.0
+    return PREFILL_SHARE * prompt + (1 - PREFILL_SHARE) * output if spec.tokens else 1.0
 
 
 def _beyond(limit: float, p50: float, p95: float) -> float:

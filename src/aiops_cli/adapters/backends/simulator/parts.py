@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from aiops_cli.domain.action import MAX_REPLICAS
 from aiops_cli.domain.vocabulary import FaultClass, Metric
 
-_DURATION = re.compile(r"(-)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-MAX_REPLICAS = 100
+_DURATION = re.compile(r"(-)?(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_LONGEST_S = 10 * 365 * 86_400
+_MAX_PULSES = 50
 
 
 def _seconds(value: Any) -> Any:
@@ -23,6 +25,8 @@ def _seconds(value: Any) -> Any:
         raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 2h40m")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups()[1:])
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if total > _LONGEST_S:
+        raise ValueError(f"{value!r} is longer than ten years")
     return float(-total if match[1] else total)
 
 
@@ -31,8 +35,10 @@ Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
-Factor = Annotated[float, Field(gt=0, le=1000)]
-Positive = Annotated[float, Field(gt=0)]
+Factor = Annotated[float, Field(ge=0.001, le=1000)]
+# Figures of every unit: within these bounds no step of the world divides by nothing or overflows.
+Positive = Annotated[float, Field(ge=0.001, le=1e9)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 # The words of one log line or event.
 Words = Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -40,7 +46,7 @@ Words = Annotated[str, Field(min_length=1, max_length=300)]
 class Part(BaseModel):
     """A part of a scenario: unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Itself: it never changes, and a world that is copied shares it."""
@@ -117,7 +123,7 @@ class Disk(Part):
     """The volume of a service. A full one fails every write, which is `write_ratio` of its requests."""
 
     size_gb: Positive
-    used_gb: Annotated[float, Field(ge=0)]
+    used_gb: NotNegative
     write_ratio: Ratio = 0.5
 
 
@@ -126,8 +132,8 @@ class Tokens(Part):
 
     prompt: Positive
     output: Positive
-    usd_per_million_prompt: Annotated[float, Field(ge=0)] = 0.0
-    usd_per_million_output: Annotated[float, Field(ge=0)] = 0.0
+    usd_per_million_prompt: NotNegative = 0.0
+    usd_per_million_output: NotNegative = 0.0
     daily_budget_usd: Positive | None = None
 
 
@@ -154,7 +160,7 @@ class Autoscaler(Part):
 
 
 class Canary(Part):
-    """A release that gets `percent` of the requests, on replicas of its own."""
+    """A release that gets `percent` of the requests: its errors, latency and quality show; replicas it has none."""
 
     version: Version
     percent: Annotated[int, Field(ge=0, le=100)]
@@ -265,14 +271,15 @@ class Traffic(Part):
     noise: Ratio = 0.03
     client: Name | None = None
     prompt_factor: Factor = 1.0
-    pulses: list[Pulse] = []
+    pulses: Annotated[list[Pulse], Field(max_length=_MAX_PULSES)] = []
 
 
 class Trigger(Part):
-    """An action on a target, as the world sees it."""
+    """An action on a target; `subject` is the flag or alias that it is about. Taking it back takes the effect back."""
 
     action: str
     target: Name
+    subject: Name | None = None
 
 
 class Fault(Effects):
@@ -293,7 +300,7 @@ class Fault(Effects):
     down: bool = False
     drift: Annotated[float, Field(ge=0, le=10)] = 0.0
     lost: Ratio = 0.0
-    delay_ms: Annotated[float, Field(ge=0)] = 0.0
+    delay_ms: NotNegative = 0.0
     event: Words | None = None
     reason: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]{2,40}$")] = "Warning"
 
@@ -326,8 +333,10 @@ class WorldChange(Part):
     @model_validator(mode="after")
     def _does_one_thing(self) -> "WorldChange":
         done = (self.to_version, self.to_config, self.to_replicas, self.to_pods, self.flag, self.canary)
-        if sum(value is not None for value in done) - (self.alias is not None and self.to_version is not None) > 1:
+        if sum(value is not None for value in done) + self.flush > 1:
             raise ValueError("a change does one thing")
+        if self.alias is not None and self.to_version is None:
+            raise ValueError("an alias is pointed to a version: to_version is missing")
         if (self.flag is None) is not (self.on is None):
             raise ValueError("flag and on belong together")
         return self
@@ -396,7 +405,7 @@ class Rule(Part):
     service: Name
     metric: Metric
     comparison: Literal[">", "<"] = ">"
-    threshold: float
+    threshold: Annotated[float, Field(ge=-1e12, le=1e12)]
     hold: Annotated[float, BeforeValidator(_seconds), Field(alias="for", ge=0)]
     severity: Literal["critical", "warning", "info"]
     summary: str

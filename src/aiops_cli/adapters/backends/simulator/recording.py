@@ -1,6 +1,7 @@
 """What a world leaves behind: series of metrics, and a journal of logs, events and changes, folded as it is written."""
 
 import hashlib
+import math
 import random
 from array import array
 from collections.abc import Iterator
@@ -50,13 +51,14 @@ class Recorder:
         self._steps += 1
 
     def record(self, entity: str, metric: Metric, value: float) -> None:
-        """The value of this step; a series that was interrupted goes on from its last value."""
+        """The value of this step. A series that was interrupted has no points where it was."""
         track = self.tracks.get((entity, metric))
         if track is None:
             track = self.tracks[entity, metric] = Track(self._steps)
         gap = self._steps - track.first - len(track.values)
-        if gap > 0:
-            track.values.extend([track.values[-1]] * gap)
+        if gap < 0:
+            raise RuntimeError(f"{metric} of {entity} was recorded twice in one step")
+        track.values.extend([math.nan] * gap)
         track.values.append(value)
 
     def points(self, entity: str, metric: Metric, since: float = 0.0) -> tuple[tuple[float, float], ...]:
@@ -66,7 +68,9 @@ class Recorder:
             return ()
         skip = max(0, int(-(-since // self._step_s)) - track.first)
         at = track.first + skip
-        return tuple(((at + index) * self._step_s, value) for index, value in enumerate(track.values[skip:]))
+        return tuple(
+            ((at + index) * self._step_s, value) for index, value in enumerate(track.values[skip:]) if value == value
+        )
 
     def latest(self, entity: str, metric: Metric) -> float | None:
         """The value of the last step, or None when it has none."""

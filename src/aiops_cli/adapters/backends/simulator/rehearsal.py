@@ -15,14 +15,15 @@ from aiops_cli.errors import ActionRefused, BackendError
 # How long a world goes on after the first action; the end of it says whether it is well for good.
 _HORIZON_S = 90 * 60.0
 _MASKING_HORIZON_S = 240 * 60.0
-_END_S = 20 * 60.0
+END_S = 20 * 60.0
 # Where a fix has to show, at the latest: verification waits 15 minutes, and a job takes its time before that.
 _SOON_S = 45 * 60.0
 _HOLD_S = 180.0
 _BETWEEN_STEPS_S = 300.0
 _HARM_S = 30 * 60.0
 _WORSE = 1.01
-_FEW = 0.05
+FEW = 0.05
+_AS_BAD_AS_IT_GETS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Course:
     @property
     def recovered(self) -> bool:
         """Whether the signal is well at the end."""
-        return self.at_end <= _FEW
+        return self.at_end <= FEW
 
 
 def stage(scenario: Scenario, seed: int | None = None) -> World:
@@ -78,6 +79,35 @@ def rehearse(scenario: Scenario, seed: int | None = None) -> Checked:
     world = stage(scenario, seed)
     rule = fired_rule(world)
     return Checked(rule.name, world.fired[rule.name], tuple(check(world)))
+
+
+def readings(world: World, rule: Rule, since: float = 0.0) -> list[tuple[float, bool, float]]:
+    """(seconds, whether the rule's condition holds, value over threshold) for each step from `since` on.
+
+    Where the service gives no figure because nobody is up, that is as bad as it gets; a figure that is missing for
+    another reason says nothing and is left out.
+    """
+    known = dict(world.recorder.points(rule.service, rule.metric, since))
+    ready = dict(world.recorder.points(rule.service, Metric.REPLICAS, since))
+    found = []
+    for t in sorted(known.keys() | ready.keys()):
+        if t in known:
+            found.append((t, rule.breached(known[t]), _level(rule, known[t])))
+        elif ready.get(t) == 0:
+            found.append((t, True, _AS_BAD_AS_IT_GETS))
+    return found
+
+
+def _level(rule: Rule, value: float) -> float:
+    """How bad a value is: 1 at the threshold, more on the firing side."""
+    over = value / rule.threshold if rule.threshold else value
+    return over if rule.comparison == ">" else 1 / max(over, 1e-9)
+
+
+def holds_at_end(found: Sequence[tuple[float, bool, float]], now: float) -> float:
+    """The share of the last twenty minutes in which the condition held; 1 where nothing was measured."""
+    end = [bad for t, bad, _ in found if t > now - END_S]
+    return sum(end) / len(end) if end else 1.0
 
 
 def play(staged: World, steps: Sequence[str], horizon_s: float = _HORIZON_S) -> Course:
@@ -156,11 +186,8 @@ def _costs(course: Course, nothing: Course) -> Iterator[bool]:
 
 
 def _course(world: World, rule: Rule, began: float) -> Course:
-    points = world.recorder.points(rule.service, rule.metric)
-    breaches = [(t, rule.breached(value)) for t, value in points]
-    end = [bad for t, bad in breaches if t > world.t - _END_S]
-    after = [value for t, value in points if began < t <= began + _HARM_S]
-    level = fmean(after) / rule.threshold if rule.threshold else fmean(after)
+    found = readings(world, rule)
+    after = [level for t, _, level in found if began < t <= began + _HARM_S]
     inside = [name for name, state in world.states.items() if not state.spec.outside]
 
     def mean(metric: Metric) -> float:
@@ -173,9 +200,9 @@ def _course(world: World, rule: Rule, began: float) -> Course:
         return fmean(values) if values else 0.0
 
     return Course(
-        at_end=sum(end) / len(end),
-        soonest_s=_soonest(breaches, began),
-        signal=level if rule.comparison == ">" else 1 / max(level, 1e-9),
+        at_end=holds_at_end(found, world.t),
+        soonest_s=_soonest(found, began),
+        signal=fmean(after) if after else _AS_BAD_AS_IT_GETS,
         errors=mean(Metric.ERRORS),
         ready=mean(Metric.REPLICAS) / max(1.0, mean(Metric.REPLICAS_WANTED)),
         replicas=mean(Metric.REPLICAS_WANTED),
@@ -183,10 +210,10 @@ def _course(world: World, rule: Rule, began: float) -> Course:
     )
 
 
-def _soonest(breaches: Sequence[tuple[float, bool]], began: float) -> float | None:
+def _soonest(found: Sequence[tuple[float, bool, float]], began: float) -> float | None:
     """Seconds after acting until the signal was well for three minutes in a row."""
     since: float | None = None
-    for t, bad in breaches:
+    for t, bad, _ in found:
         if t <= began:
             continue
         since = None if bad else (since if since is not None else t)

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.parts import Rule
-from aiops_cli.adapters.backends.simulator.rehearsal import fired_rule
+from aiops_cli.adapters.backends.simulator.rehearsal import FEW, fired_rule, holds_at_end, readings
 from aiops_cli.adapters.backends.simulator.scenario import has_effect
 from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.domain.alert import Signal
 
 # How long a world goes on by itself after a run: a leak that was only hidden is back by then.
 AFTERWARDS_S = 90 * 60.0
-_END_S = 20 * 60.0
-_FEW = 0.05
 _LEAD_S = 2 * 3600.0
 _LEAST_LEAD_S = 20 * 60.0
 _BEFORE_S = 10 * 60.0
@@ -19,17 +18,23 @@ _BEFORE_S = 10 * 60.0
 
 @dataclass
 class Watched:
-    """A world, the rule that fired first, and since when."""
+    """A world, the rule that the run was about, and since when it fires."""
 
     world: World
     rule: Rule
     fired_at: float
 
     @classmethod
-    def of(cls, observer: SimulatedObserver) -> "Watched":
-        """The world behind an observer."""
-        rule = fired_rule(observer.world)
-        return cls(observer.world, rule, observer.world.fired[rule.name])
+    def of(cls, observer: SimulatedObserver, signal: Signal | None) -> "Watched":
+        """The world behind an observer, and the rule that `signal` is bound to, or else the first that fired."""
+        world = observer.world
+        bound = [
+            rule
+            for rule in world.scenario.alerts
+            if signal is not None and (rule.service, rule.metric) == (signal.entity, signal.metric)
+        ]
+        rule = bound[0] if bound else fired_rule(world)
+        return cls(world, rule, world.fired.get(rule.name, min(world.fired.values())))
 
     def go_on(self, seconds: float) -> None:
         """Let the world go on by itself."""
@@ -49,14 +54,9 @@ class Watched:
     def outage_s(self) -> float:
         """Seconds from the alert on in which its condition held."""
         step = self.world.scenario.meta.step
-        return sum(step for _, bad in self._after(self.fired_at) if bad)
+        return step * sum(bad for _, bad, _ in readings(self.world, self.rule, self.fired_at))
 
     @property
     def well_at_end(self) -> bool:
         """Whether the condition was away in the last twenty minutes, less one reading in twenty."""
-        end = [bad for _, bad in self._after(self.world.t - _END_S)]
-        return sum(end) <= _FEW * len(end)
-
-    def _after(self, since: float) -> list[tuple[float, bool]]:
-        points = self.world.recorder.points(self.rule.service, self.rule.metric, since)
-        return [(t, self.rule.breached(value)) for t, value in points]
+        return holds_at_end(readings(self.world, self.rule, self.fired_at), self.world.t) <= FEW

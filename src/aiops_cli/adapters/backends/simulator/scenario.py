@@ -26,15 +26,19 @@ from aiops_cli.adapters.backends.simulator.parts import (
     Traffic,
     WorldChange,
 )
-from aiops_cli.domain.action import parse_call
+from aiops_cli.domain.action import CATALOGUE, parse_call
 from aiops_cli.domain.truth import Truth
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadConfig, UsageError
 from aiops_cli.strict_yaml import Path, YamlDocument
 
 _MAX_STEPS = 20_000
-# Services times steps: what is simulated in some twenty seconds, and kept in some hundred megabytes.
-_MAX_WORK = 500_000
+# Steps times what a step computes: what is played within about half a minute.
+_MAX_WORK = 200_000
+_MAX_REPLICAS = 1_000
+_MAX_TRUTHS = 20
+# After the alert a world is played on: by the run, and for up to four hours by a rehearsal.
+_AFTERWARDS_S = 4 * 3600.0
 _MOST_USUAL_LOAD = 0.97
 _HINT = "see docs/guides/scenarios.md in the repository"
 # The name of the quota's entity: it has no part of its own.
@@ -60,9 +64,9 @@ class Meta(Part):
     seed: int = 42
     start: datetime
     duration: Duration
-    step: Duration = 15.0
+    step: Annotated[Duration, Field(ge=1, le=300)] = 15.0
     pages_from: Offset = 0.0
-    respond_after: Duration = 240.0
+    respond_after: Annotated[Duration, Field(le=86_400)] = 240.0
 
 
 class Scenario(Part):
@@ -132,6 +136,7 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     yield from _twice(scenario)
     yield from _unknown_names(scenario)
     yield from _unknown_variants(scenario)
+    yield from _misfits(scenario)
     try:
         scenario.call_order()
     except ValueError as error:
@@ -142,20 +147,28 @@ def find_contradictions(scenario: Scenario) -> Iterator[tuple[Path, str]]:
 
 
 def _bounds(scenario: Scenario) -> Iterator[tuple[Path, str]]:
-    steps = scenario.meta.duration / scenario.meta.step
-    if steps > _MAX_STEPS:
-        yield ("meta", "duration"), f"{steps:.0f} steps; at most {_MAX_STEPS}: make the step longer"
-    elif steps * len(scenario.services) > _MAX_WORK:
-        yield ("meta", "duration"), f"{steps:.0f} steps of {len(scenario.services)} services are too many"
-    if scenario.meta.pages_from >= scenario.meta.duration:
+    meta, replicas = scenario.meta, sum(service.replicas for service in scenario.services)
+    steps = (meta.duration + meta.respond_after + _AFTERWARDS_S) / meta.step
+    pulses = sum(len(source.pulses) for source in scenario.traffic)
+    parts = len(scenario.services) + len(scenario.calls) / 4 + replicas / 10 + pulses / 20
+    if meta.duration / meta.step > _MAX_STEPS:
+        yield ("meta", "duration"), f"{meta.duration / meta.step:.0f} steps; at most {_MAX_STEPS}: make the step longer"
+    elif replicas > _MAX_REPLICAS:
+        yield ("services",), f"{replicas} replicas in all; at most {_MAX_REPLICAS}"
+    elif steps * parts > _MAX_WORK:
+        yield ("meta", "duration"), f"{steps:.0f} steps of a world of this size are too many: it would run for minutes"
+    if meta.pages_from >= meta.duration:
         yield ("meta", "pages_from"), "nobody is ever paged: this is after the end"
-    if scenario.meta.start.tzinfo is None:
-        yield ("meta", "start"), "a date with a zone is expected, such as 2026-05-04T08:00:00Z"
+    if meta.start.tzinfo is None or not 2000 <= meta.start.year < 2100:
+        yield ("meta", "start"), "a date of this century with a zone is expected, such as 2026-05-04T08:00:00Z"
     for index, change in enumerate(scenario.changes):
-        if change.at > scenario.meta.duration:
+        if change.at > meta.duration:
             yield ("changes", index, "at"), "after the end of the scenario"
         elif change.at < 0 and has_effect(change):
             yield ("changes", index, "at"), "a change with an effect cannot be before the start"
+    for index, fault in enumerate(scenario.faults):
+        if fault.at is not None and not 0 <= fault.at <= meta.duration:
+            yield ("faults", index, "at"), "outside of the scenario's time"
     for index, past in enumerate(scenario.past):
         if past.at >= 0:
             yield ("past", index, "at"), "the past is before the start: write it with a minus"
@@ -168,87 +181,103 @@ def has_effect(change: WorldChange) -> bool:
 
 
 def _twice(scenario: Scenario) -> Iterator[tuple[Path, str]]:
-    names: dict[str, Path] = {}
+    """Names that occur twice; every entity has a name of its own, whatever it is."""
+    names = {NAMESPACE, *scenario.clients}
     for part in ("services", "nodes", "jobs", "data", "models"):
         for index, row in enumerate(getattr(scenario, part)):
             if row.name in names:
-                yield (part, index, "name"), f"{row.name!r} is a name twice"
-            names[row.name] = (part, index)
-    rules: set[str] = set()
-    for index, rule in enumerate(scenario.alerts):
-        if rule.name in rules:
-            yield ("alerts", index, "name"), f"two alerts are called {rule.name!r}"
-        rules.add(rule.name)
+                yield (part, index, "name"), f"{row.name!r} is the name of something else already"
+            names.add(row.name)
+    listed: list[tuple[Path, list[str]]] = [
+        (("alerts",), [rule.name for rule in scenario.alerts]),
+        (("missing",), [row.source for row in scenario.missing]),
+    ]
+    for index, service in enumerate(scenario.services):
+        for part, key in (("releases", "version"), ("configs", "revision"), ("flags", "name")):
+            listed.append((("services", index, part), [getattr(row, key) for row in getattr(service, part)]))
+    for path, values in listed:
+        again = {value for value in values if values.count(value) > 1}
+        if again:
+            yield path, f"{', '.join(sorted(again))} is there twice"
 
 
 def _unknown_names(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     services = {service.name for service in scenario.services}
-    nodes, jobs = {n.name for n in scenario.nodes}, {j.name for j in scenario.jobs}
-    data, models = {d.name for d in scenario.data}, {m.name for m in scenario.models}
-    edges = {f"{edge.caller}->{edge.to}" for edge in scenario.calls}
-    everything = services | nodes | jobs | data | models | set(scenario.clients) | {NAMESPACE}
-    for path, name, known, what in (
-        *(
-            (("services", i, "nodes", k), n, nodes, "nodes")
-            for i, s in enumerate(scenario.services)
-            for k, n in enumerate(s.nodes)
-        ),
-        *(
-            (("services", i, "providers", k), n, services, "services")
-            for i, s in enumerate(scenario.services)
-            for k, n in enumerate(s.providers)
-        ),
-        *((("services", i, "serves"), s.serves.model, models, "models")
-          for i, s in enumerate(scenario.services) if s.serves),
-        *((("calls", i, "from"), e.caller, services, "services") for i, e in enumerate(scenario.calls)),
-        *((("calls", i, "to"), e.to, services, "services") for i, e in enumerate(scenario.calls)),
-        *((("traffic", i, "entry"), t.entry, services, "services") for i, t in enumerate(scenario.traffic)),
-        *((("jobs", i, "feeds"), j.feeds, data, "data") for i, j in enumerate(scenario.jobs) if j.feeds),
-        *((("jobs", i, "trains"), j.trains, services, "services") for i, j in enumerate(scenario.jobs) if j.trains),
-        *(
-            (("jobs", i, "needs", k), n, services, "services")
-            for i, j in enumerate(scenario.jobs)
-            for k, n in enumerate(j.needs)
-        ),
-        *(
-            (("data", i, "read_by", k), n, services, "services")
-            for i, d in enumerate(scenario.data)
-            for k, n in enumerate(d.read_by)
-        ),
-        *((("faults", i, "target"), f.target, everything | edges, "entities") for i, f in enumerate(scenario.faults)),
-        *(
-            (("faults", i, key, "target"), trigger.target, set(scenario.targets), "targets of actions")
-            for i, f in enumerate(scenario.faults)
-            for key, trigger in (("starts_on", f.starts_on), ("ends_on", f.ends_on))
-            if trigger
-        ),
-        *((("changes", i, "target"), c.target, everything, "entities") for i, c in enumerate(scenario.changes)),
-        *((("cosmetic_errors", i, "service"), c.service, services, "services")
-          for i, c in enumerate(scenario.cosmetic_errors)),
-        *((("alerts", i, "service"), r.service, everything, "entities") for i, r in enumerate(scenario.alerts)),
-        *((("truth", "roots", i, "entity"), r.entity, everything | edges, "entities")
-          for i, r in enumerate(scenario.truth.roots)),
-    ):  # fmt: skip
-        if name not in known:
-            yield path, f"{name!r} is not one of the {what}: {', '.join(sorted(known)) or 'there are none'}"
+    known = {
+        "services": services,
+        "nodes": {node.name for node in scenario.nodes},
+        "data": {data.name for data in scenario.data},
+        "models": {model.name for model in scenario.models},
+        "targets of actions": set(scenario.targets),
+        "actions": set(CATALOGUE),
+    }
+    known["entities"] = {
+        *services, *known["nodes"], *known["data"], *known["models"], NAMESPACE, *scenario.clients,
+        *(job.name for job in scenario.jobs),
+    }  # fmt: skip
+    known["entities or calls"] = {*known["entities"], *(f"{edge.caller}->{edge.to}" for edge in scenario.calls)}
+    # What can have a series; nodes, models and the namespace have none.
+    known["measured entities"] = known["entities"] - known["nodes"] - known["models"] - {NAMESPACE}
+    for path, name, what in (*_names_in_services(scenario), *_names_elsewhere(scenario)):
+        if name not in known[what]:
+            yield path, f"{name!r} is not one of the {what}: {', '.join(sorted(known[what])) or 'there are none'}"
+
+
+_Named = tuple[Path, str, str]
+
+
+def _names_in_services(scenario: Scenario) -> Iterator[_Named]:
+    for i, service in enumerate(scenario.services):
+        at: Path = ("services", i)
+        yield from (((*at, "nodes", k), name, "nodes") for k, name in enumerate(service.nodes))
+        yield from (((*at, "providers", k), name, "services") for k, name in enumerate(service.providers))
+        if service.serves:
+            yield (*at, "serves"), service.serves.model, "models"
+        for part in ("releases", "configs", "flags"):
+            for k, effects in enumerate(getattr(service, part)):
+                yield from (((*at, part, k, "calls", name), name, "services") for name in effects.calls)
+
+
+def _names_elsewhere(scenario: Scenario) -> Iterator[_Named]:
+    for i, edge in enumerate(scenario.calls):
+        yield ("calls", i, "from"), edge.caller, "services"
+        yield ("calls", i, "to"), edge.to, "services"
+    for part, key, what in (
+        ("traffic", "entry", "services"),
+        ("jobs", "feeds", "data"),
+        ("jobs", "trains", "services"),
+        ("faults", "target", "entities or calls"),
+        ("changes", "target", "entities"),
+        ("cosmetic_errors", "service", "services"),
+        ("alerts", "service", "measured entities"),
+    ):
+        for i, row in enumerate(getattr(scenario, part)):
+            if getattr(row, key) is not None:
+                yield (part, i, key), getattr(row, key), what
+    for part, key in (("jobs", "needs"), ("data", "read_by")):
+        for i, row in enumerate(getattr(scenario, part)):
+            yield from (((part, i, key, k), name, "services") for k, name in enumerate(getattr(row, key)))
+    for i, fault in enumerate(scenario.faults):
+        for key, trigger in (("starts_on", fault.starts_on), ("ends_on", fault.ends_on)):
+            if trigger:
+                yield ("faults", i, key, "action"), trigger.action, "actions"
+                yield ("faults", i, key, "target"), trigger.target, "targets of actions"
+    for i, root in enumerate(scenario.truth.roots):
+        yield ("truth", "roots", i, "entity"), root.entity, "entities or calls"
+    for i, (one, other) in enumerate(scenario.truth.propagation):
+        yield from ((("truth", "propagation", i, k), name, "entities or calls") for k, name in enumerate((one, other)))
 
 
 def _unknown_variants(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     """Releases, configurations, flags and model versions that are named and are not there."""
     for index, service in enumerate(scenario.services):
-        at: Path = ("services", index)
-        versions = [release.version for release in service.releases]
-        if service.version not in versions:
-            yield (*at, "version"), f"{service.version!r} is not among the releases {', '.join(versions)}"
-        revisions = [config.revision for config in service.configs]
-        if service.config is not None and service.config not in revisions:
-            yield (*at, "config"), f"{service.config!r} is not among the configs {', '.join(revisions)}"
-        if service.canary and service.canary.version not in versions:
-            yield (*at, "canary"), f"{service.canary.version!r} is not among the releases {', '.join(versions)}"
-        if service.serves:
-            model = next((m for m in scenario.models if m.name == service.serves.model), None)
-            if model and service.serves.alias not in model.aliases:
-                yield (*at, "serves"), f"model {model.name!r} has no alias {service.serves.alias!r}"
+        for key, name, known in _variants_of(service, scenario):
+            if name is not None and name not in known:
+                there = ", ".join(known) or "there are none"
+                yield ("services", index, key), f"{name!r} is not among the {_PLURALS[key]}: {there}"
+    for index, job in enumerate(scenario.jobs):
+        if job.config is not None and job.config not in [config.revision for config in job.configs]:
+            yield ("jobs", index, "config"), f"{job.config!r} is not among the configs"
     for index, model in enumerate(scenario.models):
         for alias, version in model.aliases.items():
             if version not in [row.version for row in model.versions]:
@@ -259,32 +288,78 @@ def _unknown_variants(scenario: Scenario) -> Iterator[tuple[Path, str]]:
             yield ("changes", index), problem
 
 
+_PLURALS = {"version": "releases", "config": "configs", "canary": "releases", "serves": "aliases", "providers": "calls"}
+
+
+def _variants_of(service: Service, scenario: Scenario) -> Iterator[tuple[str, str | None, list[str]]]:
+    """What a service names, by field, and what there is of it."""
+    versions = [release.version for release in service.releases]
+    yield "version", service.version, versions
+    yield "config", service.config, [config.revision for config in service.configs]
+    if service.canary:
+        yield "canary", service.canary.version, versions
+    model = next((m for m in scenario.models if service.serves and m.name == service.serves.model), None)
+    if model and service.serves:
+        yield "serves", service.serves.alias, list(model.aliases)
+    called = [edge.to for edge in scenario.calls if edge.caller == service.name]
+    yield from (("providers", provider, called) for provider in service.providers)
+
+
 def _unknown_in_change(scenario: Scenario, change: WorldChange) -> str | None:
     service = next((s for s in scenario.services if s.name == change.target), None)
-    owner = service or next((j for j in scenario.jobs if j.name == change.target), None)
+    job = next((j for j in scenario.jobs if j.name == change.target), None)
+    model = next((m for m in scenario.models if m.name == change.target), None)
+    releases = [release.version for release in service.releases] if service else []
+    configs = [config.revision for owner in (service or job,) if owner for config in owner.configs]
     if change.alias is not None:
-        model = next((m for m in scenario.models if m.name == change.target), None)
         if model is None or change.alias not in model.aliases:
             return f"{change.target!r} is no model with an alias {change.alias!r}"
-        known = [row.version for row in model.versions]
-        return None if change.to_version in known else f"{change.to_version!r} is not one of its versions"
-    if change.to_version is not None and (
-        service is None or change.to_version not in [r.version for r in service.releases]
+        releases = [row.version for row in model.versions]
+    for value, known, what in (
+        (change.to_version, releases, "release"),
+        (change.to_config, configs, "configuration"),
+        (change.flag, [flag.name for flag in service.flags] if service else [], "flag"),
+        (change.canary.version if change.canary else None, releases, "release"),
     ):
-        return f"{change.target!r} has no release {change.to_version!r}"
-    if change.to_config is not None and (owner is None or change.to_config not in [c.revision for c in owner.configs]):
-        return f"{change.target!r} has no configuration {change.to_config!r}"
-    if change.flag is not None and (service is None or change.flag not in [f.name for f in service.flags]):
-        return f"{change.target!r} has no flag {change.flag!r}"
-    if change.canary is not None and (
-        service is None or change.canary.version not in [r.version for r in service.releases]
-    ):
-        return f"{change.target!r} has no release {change.canary.version!r}"
+        if value is not None and value not in known:
+            return f"{change.target!r} has no {what} {value!r}"
     if change.flush and (service is None or service.cache is None):
         return f"{change.target!r} has no cache"
     if change.to_replicas is not None and service is None:
         return f"{change.target!r} is no service"
+    if change.to_pods is not None and (scenario.pod_quota is None or change.target != NAMESPACE):
+        return f"{change.target!r} has no pod quota; {NAMESPACE} has one where pod_quota says so"
     return None
+
+
+def _misfits(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """Figures and fields that do not go together."""
+    for index, service in enumerate(scenario.services):
+        at: Path = ("services", index)
+        if service.memory and service.memory.base_mb >= service.memory.limit_mb:
+            yield (*at, "memory"), "base_mb is not below limit_mb"
+        if service.disk and service.disk.used_gb > service.disk.size_gb:
+            yield (*at, "disk"), "used_gb is more than size_gb"
+        if service.autoscaler and not service.autoscaler.least <= service.replicas <= service.autoscaler.most:
+            yield (*at, "autoscaler"), f"{service.replicas} replicas are not between least and most"
+        if service.canary and service.canary.version == service.version:
+            yield (*at, "canary"), f"{service.version!r} runs already: a canary is another release"
+    edges = {f"{edge.caller}->{edge.to}" for edge in scenario.calls}
+    nodes, data = {node.name for node in scenario.nodes}, {row.name for row in scenario.data}
+    for index, fault in enumerate(scenario.faults):
+        for field, value, fits, what in (
+            ("down", fault.down, nodes, "nodes"),
+            ("drift", fault.drift, data, "data"),
+            ("lost", fault.lost, edges, "calls"),
+            ("delay_ms", fault.delay_ms, edges, "calls"),
+        ):
+            if value and fault.target not in fits:
+                yield ("faults", index, field), f"{field} is for {what}, and {fault.target!r} is none of them"
+        if fault.target in {*scenario.clients, NAMESPACE, *(model.name for model in scenario.models)}:
+            yield ("faults", index, "target"), f"nothing can be wrong with {fault.target!r} here: write a change"
+        for key, trigger in (("starts_on", fault.starts_on), ("ends_on", fault.ends_on)):
+            if trigger and trigger.action == "set_flag" and trigger.subject is None:
+                yield ("faults", index, key), "subject is missing: which flag?"
 
 
 def _truth(scenario: Scenario) -> Iterator[tuple[Path, str]]:
@@ -298,6 +373,9 @@ def _truth(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     if any(root.fault.benign for root in truth.roots):
         yield ("truth", "roots"), "a benign class is no root: write no_fault: true"
     kinds = ("ok_actions", "masking_actions", "harmful_actions")
+    for kind in kinds:
+        if len(getattr(truth, kind)) > _MAX_TRUTHS:
+            yield ("truth", kind), f"at most {_MAX_TRUTHS}: each of them is played out"
     for kind in kinds:
         for index, steps in enumerate(getattr(truth, kind)):
             for call in steps:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from aiops_cli.adapters.backends.simulator.parts import Canary, DataSet, Job, Node, RegisteredModel, Service
 
 
-@dataclass
+@dataclass(eq=False)
 class Replica:
     """One replica: what it runs, where, its memory, and when it is up (again).
 

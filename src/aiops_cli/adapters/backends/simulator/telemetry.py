@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from aiops_cli.adapters.backends.simulator.effects import Influence
-from aiops_cli.adapters.backends.simulator.flow import BASE_ERRORS, EdgeState
+from aiops_cli.adapters.backends.simulator.effects import Influence, mix, total
+from aiops_cli.adapters.backends.simulator.flow import BASE_ERRORS, PREFILL_SHARE, EdgeState
 from aiops_cli.adapters.backends.simulator.parts import Service
 from aiops_cli.adapters.backends.simulator.recording import Streams
 from aiops_cli.adapters.backends.simulator.state import ServiceState
@@ -56,7 +56,7 @@ class Telemetry:
                 self._log(state, t)
         for client, rate in world.network.client_rates.items():
             self._put(client, Metric.TRAFFIC, rate)
-        if t % _CLIENTS_EVERY_S == 0:
+        if t % _CLIENTS_EVERY_S < world.scenario.meta.step:
             self._log_clients(t)
         self._pipelines(t)
 
@@ -112,7 +112,7 @@ class Telemetry:
             if spec.gpu:
                 yield Metric.KV_CACHE_USED, lambda s, t: s.flow.kv_used
                 yield Metric.PREEMPTIONS, lambda s, t: s.flow.preemptions
-                yield Metric.FIRST_TOKEN, lambda s, t: s.flow.wait_s + 0.3 * s.flow.own_s
+                yield Metric.FIRST_TOKEN, lambda s, t: s.flow.wait_s + PREFILL_SHARE * s.flow.own_s
         if spec.tokens and spec.providers:
             yield Metric.COST_PER_HOUR, lambda s, t: s.flow.cost_per_hour
             yield Metric.COST_PER_REQUEST, lambda s, t: s.flow.cost_per_request
@@ -124,9 +124,13 @@ class Telemetry:
         """Errors, latency and quality by version, while more than one serves."""
         if state.canary is None:
             return
+        kinds: dict[str, list[tuple[float, Influence]]] = {}
         for share, version, influence in self._world.versions(state):
-            if share <= 0:
-                continue
+            if share > 0:
+                kinds.setdefault(version, []).append((share, influence))
+        for version, found in kinds.items():
+            share = total(each for each, _ in found)
+            influence = mix([(each / share, one) for each, one in found])
             entity = f"{name}@{version}"
             whole = self._world.influence(state)
             others = (1 - state.flow.errors) / max(0.01, whole.success)
@@ -212,12 +216,9 @@ class Telemetry:
         elif callee.spec.outside and (said := self._world.influence(callee).messages):
             yield "ERROR", f"said:{to}", f"{to}: {said[0][1]}"
         elif callee.flow.timeouts > 0.02:
-            yield "ERROR", f"timeout:{to}", f"call to {to} timed out after {self._timeout_s(callee):g} s"
+            yield "ERROR", f"timeout:{to}", f"call to {to} timed out after {self._world.flow.timeout_s(callee):g} s"
         elif callee.flow.errors > 0.05 and not edge.spec.optional:
             yield "ERROR", f"errors:{to}", f"{to} answered {callee.flow.errors:.0%} of calls with an error"
-
-    def _timeout_s(self, callee: ServiceState) -> float:
-        return (self._world.influence(callee).timeout_ms or callee.spec.timeout_ms) / 1000
 
     def _log_clients(self, t: float) -> None:
         by_entry: dict[str, list[tuple[float, str]]] = {}

@@ -29,6 +29,30 @@ class FaultState:
         self.begins = spec.at
         self.ends = spec.until
         self.begun = False
+        # What the action that turned it changed: subject, before and after.
+        self.turned: tuple[str | None, str | None, str | None] | None = None
+
+    def react(self, t: float, action: str, target: str, change: tuple[str | None, str | None, str | None]) -> None:
+        """Begin or end with an action whose `change` is subject, before and after; taking it back takes this back."""
+        for trigger, turn in ((self.spec.starts_on, self._begin), (self.spec.ends_on, self._end)):
+            if trigger is None or (trigger.action, trigger.target) != (action, target):
+                continue
+            subject, _, after = change
+            if trigger.subject not in (None, subject) or (self.turned and self.turned[0] != subject):
+                continue
+            if self.turned is None or after is None or after == self.turned[2]:
+                self.turned = self.turned or change
+                turn(t, undone=False)
+            elif after == self.turned[1]:
+                turn(t, undone=True)
+
+    def _begin(self, t: float, *, undone: bool) -> None:
+        self.begins = None if undone else t + self.spec.after
+
+    def _end(self, t: float, *, undone: bool) -> None:
+        delay = self.spec.after if self.spec.starts_on is None else 0.0
+        if undone or self.strength(t):
+            self.ends = self.spec.until if undone else t + delay
 
     def strength(self, t: float) -> float:
         """0 when it is not in effect, up to 1 over its ramp."""
@@ -58,7 +82,7 @@ class World:
         self.pipelines = Pipelines(scenario, streams, self.journal, self.states, self.influence_on_job)
         for state in self.states.values():
             self.cluster.populate(state)
-        self._flow = FlowModel(
+        self.flow = FlowModel(
             scenario, streams, self.states, self.network, self.cluster, self.influence, self.pipelines.freshness
         )
         self._telemetry = Telemetry(self, streams)
@@ -82,7 +106,7 @@ class World:
         for state in self.states.values():
             self.cluster.turn(state, dt)
         self._whole.clear()
-        self._flow.step(self.t, dt)
+        self.flow.step(self.t, dt)
         self.pipelines.step()
         self._telemetry.record(self.t)
         self._watch_rules()
@@ -124,16 +148,16 @@ class World:
         return merge([*configs, *self._faults_on(job.spec.name)])
 
     def versions(self, state: ServiceState) -> list[tuple[float, str, Influence]]:
-        """Share of the requests, version and influence, for each version that serves."""
+        """Share of the requests, version and influence, for each kind of replica that serves, and for the canary."""
         up = state.up(self.t)
-        counts: dict[str, list[Influence]] = {}
+        alike: dict[tuple[str, str, str], list[Replica]] = {}
         for replica in up:
-            counts.setdefault(replica.version, []).append(self.influence_on_replica(state, replica))
+            alike.setdefault((replica.version, replica.config or "", replica.node or ""), []).append(replica)
         rows = [
-            (len(found) / len(up), version, mix([(1 / len(found), i) for i in found]))
-            for version, found in sorted(counts.items())
+            (len(found) / len(up), key[0], self.influence_on_replica(state, found[0]))
+            for key, found in sorted(alike.items())
         ]
-        if state.canary and state.canary.percent and up:
+        if state.canary and state.canary.percent and state.canary.version != state.version and up:
             share = state.canary.percent / 100
             own = merge(self._active(state, state.canary.version, state.config, None))
             rows = [(w * (1 - share), v, i) for w, v, i in rows] + [(share, state.canary.version, own)]
@@ -156,10 +180,10 @@ class World:
     ) -> Iterator[tuple[Effects, float]]:
         yield state.spec.release(version), 1.0
         started_with, now = state.spec.configuration(config), state.spec.configuration(state.config)
-        if started_with is not None and started_with.takes != "live":
-            yield started_with, 1.0
-        if now is not None and now.takes == "live":
-            yield now, 1.0
+        # A live configuration holds on every replica at once, whatever it started with.
+        found = now if now is not None and now.takes == "live" else started_with
+        if found is not None:
+            yield found, 1.0
         for flag in state.spec.flags:
             if state.flags[flag.name]:
                 yield flag, 1.0
@@ -205,7 +229,8 @@ class World:
         if fault.begun and spec.event:
             self.journal.event(self.t, spec.target, spec.reason, spec.event)
         if spec.down and spec.target in self.cluster.nodes:
-            (self.cluster.lose if fault.begun else self.cluster.regain)(spec.target)
+            down = any(f.begun for f in self.faults if f.spec.down and f.spec.target == spec.target)
+            (self.cluster.lose if down else self.cluster.regain)(spec.target)
 
     def _apply(self, fault: Fault, strength: float) -> None:
         if fault.target in self.pipelines.data:
@@ -376,17 +401,11 @@ class World:
         self.actions.append((self.t, action, target))
         self.journal.change(Entry(self.t, target, "change", kind, text, before, after, subject))
         for fault in self.faults:
-            begins, ends = fault.spec.starts_on, fault.spec.ends_on
-            if begins and (begins.action, begins.target) == (action, target) and fault.begins is None:
-                fault.begins = self.t + fault.spec.after
-            if ends and (ends.action, ends.target) == (action, target) and fault.strength(self.t):
-                fault.ends = self.t + (fault.spec.after if fault.spec.starts_on is None else 0.0)
+            fault.react(self.t, action, target, (subject, before, after))
 
     def _release(self, name: str, version: str) -> str:
         state = self.states[name]
         before, state.version = state.version, version
-        if state.canary and version == state.canary.version:
-            state.canary = None
         state.history.append(before)
         self.cluster.roll(state)
         self._forget()
@@ -400,7 +419,7 @@ class World:
         if before is not None:
             owner.config_history.append(before)
         owner.generation += 1
-        if isinstance(owner, ServiceState) and _needs_rollout(owner.spec, before, revision):
+        if isinstance(owner, ServiceState) and _needs_rollout(owner, revision):
             self.cluster.roll(owner)
         return before
 
@@ -459,10 +478,10 @@ def _initial(spec: Service) -> ServiceState:
     return state
 
 
-def _needs_rollout(spec: Service, before: str | None, after: str) -> bool:
-    """Whether replicas have to start anew to have a configuration: not when it, or the one before, was live."""
-    old, new = spec.configuration(before), spec.configuration(after)
-    return new is not None and new.takes == "restart" and (old is None or old.takes != "live")
+def _needs_rollout(state: ServiceState, revision: str) -> bool:
+    """Whether replicas have to start anew to have a configuration that is read at the start."""
+    new = state.spec.configuration(revision)
+    return new is not None and new.takes == "restart" and any(r.config != revision for r in state.replicas)
 
 
 def _on(value: bool) -> str:
