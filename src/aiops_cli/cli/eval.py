@@ -251,22 +251,23 @@ def _percent(rate: "Rate") -> str:
 
 
 def _details(results: "Sequence[Result]") -> list[str]:
-    wrong = [
-        result
-        for result in results
-        if not result.failure
-        and (not result.exact or not (result.class_right or result.healthy) or result.fixed is False)
+    wrong = [result for result in results if not (result.failure or _is_right(result))]
+    return [f"  {result.key}: {_told(result)}" for result in wrong] or ["every run was right"]
+
+
+def _is_right(result: "Result") -> bool:
+    return result.exact and (result.class_right or result.healthy) and result.fixed is not False
+
+
+def _told(result: "Result") -> str:
+    parts = [
+        result.verdict,
+        f"blamed {', '.join(result.blamed)}" if result.blamed else "",
+        f"missed {', '.join(result.missed)}" if result.missed else "",
+        "not fixed" if result.fixed is False else "",
+        result.why,
     ]
-    if not wrong:
-        return ["every run was right"]
-    return [
-        f"  {result.key}: {result.verdict}"
-        + (f"; blamed {', '.join(result.blamed)}" if result.blamed else "")
-        + (f"; missed {', '.join(result.missed)}" if result.missed else "")
-        + ("; not fixed" if result.fixed is False else "")
-        + (f"; {result.why}" if result.why else "")
-        for result in wrong
-    ]
+    return "; ".join(part for part in parts if part)
 
 
 def _changes(change: "Comparison") -> list[str]:
