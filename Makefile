@@ -38,6 +38,7 @@ docs: env
 
 bench: env
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/simulator.py
 	@$(BIN)/python benchmarks/install_size.py
 
 build: env
