@@ -159,9 +159,10 @@ class SimulatedObserver:
 
     def _metrics(self) -> list[Evidence]:
         found = []
+        epoch = self.clock.at(0.0).timestamp()
         for entity, metric in self.world.recorder.tracks:
             points = self.world.recorder.points(entity, metric, self._since())
-            shown = tuple((self.clock.at(t).timestamp(), value) for t, value in points)
+            shown = tuple((epoch + t, value) for t, value in points)
             series = Series(metric, METRICS[metric].unit, shown)
             text = describe(series, METRICS[metric].floor)
             found.append(Evidence("", "metrics", entity, self.clock.now(), text, series))

@@ -65,9 +65,9 @@ class Telemetry:
     def _put(self, entity: str, metric: Metric, value: float) -> None:
         if metric not in _EXACT:
             value *= 1 + self._noise * self._streams.of(entity, metric).gauss(0, 1)
-            if metric in _NOISY_RATIOS:
-                value = min(1.0, value)
-        self._world.recorder.record(entity, metric, max(0.0, value))
+            if value > 1.0 and metric in _NOISY_RATIOS:
+                value = 1.0
+        self._world.recorder.record(entity, metric, value if value > 0.0 else 0.0)
 
     def _metrics(self, spec: Service) -> Iterator[tuple[Metric, _Read]]:
         """What this service exports: what every service does, and more for the parts that it has."""
