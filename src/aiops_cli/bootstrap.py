@@ -230,6 +230,7 @@ def review_replay(
         no_fault=truth.no_fault,
         explanation=truth.explanation.strip(),
         right=score.exact,
+        abstained=score.abstained,
         class_right=score.class_right,
         found=list(score.found),
         missed=list(score.missed),

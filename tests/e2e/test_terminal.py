@@ -51,6 +51,30 @@ def test_yes_at_the_prompt_approves_and_recovers(terminal: Terminal, program: Pr
     assert [action["outcome"] for action in record["actions"]] == ["recovered"]
 
 
+def test_in_a_drill_the_person_answers_first_and_is_told_how_they_did(terminal: Terminal, program: Program) -> None:
+    terminal.run("aiops replay captions-dawn --drill --plan-only")
+    terminal.wait_for(r"What is the root\?")
+    assert "WHAT CAN BE SEEN" in terminal.screen() and "DIAGNOSIS" not in terminal.screen()
+    assert program.incidents() == []
+    terminal.type("gpu-a7")
+    terminal.press("Enter")
+    terminal.wait_for(r"What is wrong with it\?")
+    terminal.type("node-f")
+    terminal.press("Enter")
+
+    assert terminal.exit_code() == 5
+    assert "you said   gpu-a7 (node-failure): right, and the class too" in terminal.screen()
+
+
+def test_ctrl_c_in_a_drill_ends_it_without_a_record(terminal: Terminal, program: Program) -> None:
+    terminal.run("aiops replay captions-dawn --drill")
+    terminal.wait_for(r"What is the root\?")
+    terminal.press("C-c")
+
+    assert terminal.exit_code() == 130
+    assert program.incidents() == []
+
+
 def test_no_at_the_prompt_changes_nothing(terminal: Terminal, program: Program) -> None:
     terminal.run(REPLAY)
     terminal.wait_for_prompt()
@@ -275,3 +299,13 @@ def test_the_panel_is_seen_wherever_the_report_goes(terminal: Terminal, outlet: 
     terminal.exit_code()
     assert "scale_service payments-api replicas=6" in screen
     assert "sha256:" in screen
+
+
+def test_ctrl_c_in_an_evaluation_shows_what_there_is(terminal: Terminal, program: Program) -> None:
+    terminal.run("aiops eval --seeds 20 --jobs 1")
+    terminal.wait_for(r"[1-9]\d*/\d+")
+    terminal.press("C-c")
+
+    assert terminal.exit_code() == 130
+    screen = terminal.screen()
+    assert re.search(r"[1-9]\d* of 860 runs", screen) and "Traceback" not in screen

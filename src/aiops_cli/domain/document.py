@@ -375,6 +375,7 @@ class ReviewPart(_Part):
     no_fault: bool
     explanation: str
     right: bool
+    abstained: bool
     class_right: bool
     found: list[str]
     missed: list[str]

@@ -328,6 +328,8 @@ def _span_note(span: SpanPart) -> str:
 def review_block(review: ReviewPart, width: int) -> RenderableType:
     """The truth after a replay, and how the run compares with it."""
     right = ("right", "bold green") if review.right else ("wrong", "bold red")
+    if review.abstained:
+        right = ("could not tell", "bold yellow")
     parts: list[RenderableType] = [
         line(("TRUTH  ", "bold"), _truth_sentence(review)),
         indented(Text(review.explanation)),
