@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 from aiops_cli.adapters.backends.simulator.actions import Actions
+from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
 from aiops_cli.adapters.backends.simulator.rehearsal import stage as stage_world
 from aiops_cli.adapters.backends.simulator.review import Watched
 from aiops_cli.adapters.backends.simulator.scenario import Scenario, find_contradictions, parse_scenario
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
 from aiops_cli.domain.action import CATALOGUE, parse_call
+from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.vocabulary import Metric
-from aiops_cli.errors import ActionRefused, BadConfig
+from aiops_cli.errors import ActionRefused, BackendError, BadConfig
 from aiops_cli.strict_yaml import YamlDocument
 from tests.scenes import stage
 
@@ -315,7 +317,7 @@ def test_an_autoscaler_adds_a_replica_a_minute_and_takes_them_away_again(step: s
 
 def test_scaling_away_a_replica_that_stops_a_rollout_lets_it_go_on() -> None:
     at = after(45, lambda d: d.update(pod_quota=8), put("api", configs=[{"revision": "a"}, {"revision": "b"}]),
-               put("changes", at="29m", kind="config", target="namespace", summary="s", to_pods=7),
+               put("changes", at="29m", kind="config", target="namespace", summary="s", to_pods=6),
                put("changes", at="30m", kind="config", target="api", summary="s", to_config="b"))  # fmt: skip
     act(at, "scale_service api replicas=3")
     at.run(600)
@@ -479,6 +481,14 @@ def test_two_values_in_one_step_are_a_bug() -> None:
     at.recorder.record("x", Metric.TRAFFIC, 1.0)
     with pytest.raises(RuntimeError, match="twice"):
         at.recorder.record("x", Metric.TRAFFIC, 1.0)
+
+
+def test_missing_metrics_cannot_be_measured_either() -> None:
+    at = after(30, put("missing", source="metrics", status="failed", detail="prometheus: 503"))
+    observer = SimulatedObserver(at, SimulatedClock(at, at.scenario.meta.start))
+    signal = Signal("web", Metric.LATENCY_P95, ">", 1.0, "s", 60.0, "")
+    with pytest.raises(BackendError, match="prometheus: 503"):
+        observer.measure(signal)
 
 
 # --- actions are transactions ----------------------------------------------------------------------------------------

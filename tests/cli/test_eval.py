@@ -2,12 +2,14 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Result
+from tests.gemini_server import GeminiServer, answer, refuse
 
 Aiops = Callable[..., Result]
 THREE = ("payments-evening", "statements-night", "search-morning")
@@ -169,6 +171,35 @@ def test_a_broken_case_is_a_failure_and_no_wrong_answer(aiops: Aiops, tmp_path: 
     assert shown.code == 1
     assert re.search(r"^recorded cases +2 +100%", shown.out, re.M)
     assert "1 runs failed for another reason" in shown.out and "truth.verdict" in shown.out
+
+
+@pytest.mark.parametrize(("scenario", "why"), [("onsale-friday", "only hides it"), ("quotes-open", "changes nothing")])
+def test_what_only_hides_the_trouble_or_does_not_end_it_is_no_fix(aiops: Aiops, scenario: str, why: str) -> None:
+    """The embedded reasoner adds replicas in both. In the first the signal is well for more than an hour."""
+    (run,) = json.loads(aiops("eval", scenario, "-o", "json").out)["runs"]
+    assert run["steps"] > 1 and run["fixed"] is False and run["recovery_s"] is None, why
+
+
+@pytest.mark.parametrize("text", ["not JSON at all", '{"verdict": "fault"}'])
+def test_an_answer_that_cannot_be_used_is_a_wrong_answer(
+    aiops: Aiops, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    with GeminiServer(answer(text)) as server:
+        monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+        monkeypatch.setenv("GEMINI_API_KEY", uuid.uuid4().hex)
+        shown = aiops("eval", "payments-evening", "--reasoner", "gemini", "-o", "json")
+    (run,) = json.loads(shown.out)["runs"]
+    assert shown.code == 0 and run["failure"] is None
+    assert not run["exact"] and run["verdict"] == "none" and "the model's answer" in run["why"]
+
+
+def test_a_provider_that_refuses_is_a_failure(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> None:
+    with GeminiServer(refuse(503, "UNAVAILABLE", "overloaded")) as server:
+        monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+        monkeypatch.setenv("GEMINI_API_KEY", uuid.uuid4().hex)
+        shown = aiops("eval", "payments-evening", "--reasoner", "gemini", "--deadline", "3s", "-o", "json")
+    (run,) = json.loads(shown.out)["runs"]
+    assert shown.code == 1 and run["failure"] and not run["why"]
 
 
 def test_a_model_that_cannot_be_asked_is_a_failure_and_no_wrong_answer(aiops: Aiops) -> None:
