@@ -35,13 +35,13 @@ from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
 from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain import truth
-from aiops_cli.domain.action import CATALOGUE, ActionSpec
+from aiops_cli.domain.action import CATALOGUE, ActionSpec, usage
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.scoring import Result
 from aiops_cli.domain.status import Status
-from aiops_cli.domain.vocabulary import FaultClass, Metric
+from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from aiops_cli.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -190,6 +190,8 @@ def make_actions() -> str:
 
 def _action(spec: ActionSpec) -> str:
     rows = [
+        ("call", f"`{usage(spec)}`"),
+        ("acts on", spec.target),
         ("arguments", _arguments(spec)),
         ("risk", spec.risk.value),
         ("blast radius", spec.blast_radius),
@@ -312,7 +314,10 @@ def make_scenario_reference() -> str:
         texts += [f"## {title}\n", f"{doc.strip()}\n", *also, "| field | default | what |", "|---|---|---|", *rows, ""]
     metrics = ", ".join(f"`{metric}`" for metric in Metric)
     classes = ", ".join(f"`{fault}`" for fault in FaultClass if not fault.benign)
-    return "\n".join([*texts, f"## metrics\n\n{metrics}\n", f"## fault classes\n\n{classes}"]) + "\n"
+    levels = [f"| `{m}` | {'<' if t.below else '>'} {t.warning:g} | {t.critical:g} |" for m, t in THRESHOLDS.items()]
+    table = "\n".join(["| metric | warning | critical |", "|---|---|---|", *levels])
+    ends = (f"## metrics\n\n{metrics}\n", f"## usual thresholds\n\n{table}\n", f"## fault classes\n\n{classes}")
+    return "\n".join([*texts, *ends]) + "\n"
 
 
 def _field_row(name: str, rule: Mapping[str, Any], required: bool) -> str:
@@ -360,6 +365,7 @@ class _Action(BaseModel):
 
     name: str
     summary: str
+    target: str
     risk: str
     blast_radius: str
     undo: str

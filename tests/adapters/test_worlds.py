@@ -18,7 +18,7 @@ from aiops_cli.adapters.backends.simulator.schema import scenario_schema
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
 from aiops_cli.domain.evidence import Evidence, Series
-from aiops_cli.domain.vocabulary import FaultClass
+from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from tests.scenes import Stage, stage
 
 NAMES = scenario_names()
@@ -134,6 +134,16 @@ def test_each_has_a_story_red_herrings_and_a_name_that_says_nothing(name: str) -
     assert 3 <= scenario.meta.story.count(".") + scenario.meta.story.count(";") <= 14
     innocent = [change for change in scenario.changes if scenario.truth.no_fault or not has_effect(change)]
     assert len(innocent) + len(scenario.cosmetic_errors) + len(scenario.past) >= 2
+
+
+def test_alerts_on_money_and_caches_have_the_usual_thresholds() -> None:
+    metrics = (Metric.BUDGET_USED, Metric.CACHE_HITS)
+    rules = [rule for name in NAMES for rule in world_of(name).scenario.alerts if rule.metric in metrics]
+    known = [(rule, THRESHOLDS[rule.metric]) for rule in rules]
+    assert len(known) >= 3
+    for rule, usual in known:
+        assert rule.threshold == {"warning": usual.warning, "critical": usual.critical}[rule.severity]
+        assert rule.comparison == ("<" if usual.below else ">")
 
 
 def test_of_two_roots_both_have_to_be_fixed() -> None:

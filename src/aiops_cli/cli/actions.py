@@ -32,7 +32,7 @@ def show(name: Annotated[str, typer.Argument(help="An action's name.")], output:
     """Show one action: arguments, risk, blast radius and undo."""
     from aiops_cli.adapters.library import nearest
     from aiops_cli.cli.render import print_json
-    from aiops_cli.domain.action import CATALOGUE
+    from aiops_cli.domain.action import CATALOGUE, usage
     from aiops_cli.errors import UnknownName
 
     spec = CATALOGUE.get(name)
@@ -42,6 +42,8 @@ def show(name: Annotated[str, typer.Argument(help="An action's name.")], output:
         print_json({"schema_version": 1, "action": _data(spec)})
         return
     print(f"{spec.name}  {spec.summary}")
+    print(f"  call          {usage(spec)}")
+    print(f"  acts on       {spec.target}")
     print(f"  risk          {spec.risk.value}")
     print(f"  blast radius  {spec.blast_radius}")
     print(f"  undo          {spec.undo}")
@@ -54,6 +56,7 @@ def _data(spec: "ActionSpec") -> dict[str, Any]:
     return {
         "name": spec.name,
         "summary": spec.summary,
+        "target": spec.target,
         "risk": spec.risk.value,
         "blast_radius": spec.blast_radius,
         "undo": spec.undo,

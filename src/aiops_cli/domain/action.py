@@ -338,22 +338,23 @@ def parse_call(text: str) -> Proposal:
     if spec is None:
         raise UnknownName("action", name, list(CATALOGUE))
     if not rest or "=" in rest[0]:
-        raise UsageError(f"{text!r} names no target", hint=f"write {name} TARGET {_usage(spec)}".rstrip())
+        raise UsageError(f"{text!r} names no target", hint=f"write {usage(spec)}")
     pairs = [part.partition("=") for part in rest[1:]]
     if any(not equals for _, equals, _ in pairs):
-        raise UsageError(f"{text!r}: arguments are written NAME=VALUE", hint=f"{name} TARGET {_usage(spec)}".rstrip())
+        raise UsageError(f"{text!r}: arguments are written NAME=VALUE", hint=f"write {usage(spec)}")
     try:
         # Not strict here: what a person types are texts, and become numbers and truth values where those are declared.
         given = spec.arguments.model_validate({key: value for key, _, value in pairs}, strict=False)
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{text!r}: {problem.field}: {problem.message}{problem.and_more}"
-        raise UsageError(message, hint=f"write {name} TARGET {_usage(spec)}".rstrip()) from error
+        raise UsageError(message, hint=f"write {usage(spec)}") from error
     return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by="person")
 
 
-def _usage(spec: ActionSpec) -> str:
-    return " ".join(f"{name}={name.upper()}" for name in spec.arguments.model_fields)
+def usage(spec: ActionSpec) -> str:
+    """How a call of an action is written."""
+    return " ".join([spec.name, "TARGET", *(f"{name}={name.upper()}" for name in spec.arguments.model_fields)])
 
 
 @dataclass(frozen=True, slots=True)

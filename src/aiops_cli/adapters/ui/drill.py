@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from aiops_cli.adapters.ui.blocks import indented, labelled
-from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, LogLine, Series
+from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, LogLine, ModelVersion, Series
 from aiops_cli.domain.findings.baseline import latest, usual
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
@@ -19,7 +19,12 @@ def evidence_block(items: Sequence[Evidence]) -> RenderableType:
     """What moved most, what was logged, what the cluster said, and what was changed."""
     moved = sorted(items, key=lambda item: -_shift(item))[:_SERIES_SHOWN]
     rows = [("moved", item) for item in moved if _shift(item) > 0]
-    for label, kind in (("logs", LogLine), ("events", ClusterEvent), ("changes", Change)):
+    for label, kind in (
+        ("logs", LogLine),
+        ("events", ClusterEvent),
+        ("changes", Change),
+        ("registry", ModelVersion),
+    ):
         rows += [(label, item) for item in items if isinstance(item.payload, kind)][-_LINES_SHOWN:]
     return Group(Text("WHAT CAN BE SEEN", "bold"), indented(labelled(list(_lines(rows)), 8)))
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from aiops_cli.domain.evidence import Call
 from aiops_cli.domain.findings.baseline import clock, departure, latest, usual
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
-from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
+from aiops_cli.domain.vocabulary import METRICS, THRESHOLDS, FaultClass, Metric
 
-_ERRORS_CRITICAL = 0.05
+_ERRORS_CRITICAL = THRESHOLDS[Metric.ERRORS].critical
 _FLAT = 3.0
 
 

@@ -7,11 +7,11 @@ from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.evidence import Resolved, Series
 from aiops_cli.domain.findings.baseline import clock, latest
 from aiops_cli.domain.findings.finding import Case, Finding
-from aiops_cli.domain.vocabulary import FaultClass, Metric
+from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 
 _QUIET_S = 120.0
 _GAP_S = 60.0
-_ERRORS_WARNING = 0.01
+_ERRORS_WARNING = THRESHOLDS[Metric.ERRORS].warning
 
 
 @dataclass(frozen=True, slots=True)
