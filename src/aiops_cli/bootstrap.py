@@ -246,6 +246,7 @@ def review_replay(
         you=you,
         metric=watched.rule.metric.value,
         unit=METRICS[watched.rule.metric].unit,
+        comparison=watched.rule.comparison,
         threshold=watched.rule.threshold,
         points=[(epoch + t, value) for t, value in watched.points],
         acted_at=[attempt.acted_at for attempt in incident.attempts if attempt.acted_at],

@@ -75,6 +75,18 @@ def test_a_chart_shows_threshold_top_and_the_action() -> None:
     assert "▲" in lines[-2] and "00:00" in lines[-1] and "00:24" in lines[-1]
     assert "█" in lines[3]
     assert draw_chart(points[:1], 5.0, "s", [], 40) == []
+
+
+def test_a_chart_of_a_signal_that_fell_shows_the_fall() -> None:
+    """Between 0.77 and 0.88 a chart from zero would be one block; a single low reading must not be averaged away."""
+    values = [0.88] * 20 + [0.77] * 20 + [0.88] * 10 + [0.70] + [0.88] * 9
+    points = [(60.0 * minute, value) for minute, value in enumerate(values)]
+    lines = draw_chart(points, 0.82, "", [2400.0], 30, below=True)
+    assert lines[0].lstrip().startswith("0.88 ┤") and "0.82 ┤" in "".join(lines)
+    top = lines[0].partition("┤")[2]
+    assert top[:10].strip("█") == "" and top[10:20].strip("┄ ") == ""
+    assert top[25] != "█", "the one low reading"
+    assert float(lines[5].split()[0]) > 0.5
     assert max(len(line) for line in lines) <= 60
 
 

@@ -391,6 +391,7 @@ class ReviewPart(_Part):
     you: DrillPart | None
     metric: str
     unit: str
+    comparison: str
     threshold: float
     points: list[tuple[float, float]]
     acted_at: list[datetime]

@@ -254,7 +254,8 @@ def _chart(incident: Incident, width: int) -> list[str]:
     # From a little before the alert: the quiet hours before it would squeeze what matters.
     start = incident.group.starts_at.timestamp() - 1200 if incident.group.starts_at else 0.0
     points = [point for point in signal.points if point[0] >= start] or signal.points
-    return draw_chart(points, signal.threshold, signal.unit, marks, min(60, max(20, width - 16)))
+    columns, below = min(60, max(20, width - 16)), signal.comparison == "<"
+    return draw_chart(points, signal.threshold, signal.unit, marks, columns, below=below)
 
 
 def _attempt_rows(incident: Incident) -> list[tuple[str, str | Text]]:
@@ -336,7 +337,8 @@ def review_block(review: ReviewPart, width: int) -> RenderableType:
         indented(labelled(_review_rows(review, Text.assemble(right, _blame_sentence(review))), 10)),
     ]
     marks = [at.timestamp() for at in review.acted_at]
-    chart = draw_chart(review.points, review.threshold, review.unit, marks, min(60, max(20, width - 16)))
+    below, columns = review.comparison == "<", min(60, max(20, width - 16))
+    chart = draw_chart(review.points, review.threshold, review.unit, marks, columns, below=below)
     if chart:
         parts.append(indented(Text(f"{review.metric}, and what was done", "dim")))
         parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in chart]

@@ -1,6 +1,6 @@
 """A small chart of a signal for the terminal: a few rows of blocks, the threshold, and where something was done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 _ROWS = 6
@@ -8,46 +8,61 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def draw_chart(
-    points: Sequence[tuple[float, float]], threshold: float, unit: str, marks: Sequence[float], width: int
+    points: Sequence[tuple[float, float]],
+    threshold: float,
+    unit: str,
+    marks: Sequence[float],
+    width: int,
+    *,
+    below: bool = False,
 ) -> list[str]:
-    """Lines of text: `points` and `marks` in unix seconds, `width` in columns for the plot. Empty below two points."""
+    """Lines of text: `points` and `marks` in unix seconds, `width` in columns for the plot. Empty below two points.
+
+    `below` says that low values are the bad ones: then a column shows its lowest value, and the chart need not begin at
+    zero.
+    """
     if len(points) < 2:
         return []
-    columns = _columns(points, width)
-    top = max(threshold * 1.15, max((value for value in columns if value is not None), default=0.0)) or 1.0
-    line = min(_ROWS - 1, int(threshold / top * _ROWS))
+    columns = _columns(points, width, min if below else max)
+    known = [value for value in columns if value is not None]
+    top = max(threshold * 1.15, *known) or 1.0
+    bottom = 0.0
+    if below:
+        top, low = max(threshold, *known), min(threshold, *known)
+        bottom = max(0.0, low - (top - low) / 2)
+    reach = (top - bottom) or 1.0
+    line = min(_ROWS - 1, int((threshold - bottom) / reach * _ROWS))
     rows = []
     for row in reversed(range(_ROWS)):
-        cells = [_cell(value, top, row) for value in columns]
+        cells = [_cell(value, bottom, reach, row) for value in columns]
         if row == line:
             cells = [cell if cell != " " else "┄" for cell in cells]
-        label = (
-            f"{threshold:g} {unit}".strip()
-            if row == line
-            else (f"{top:.2g} {unit}".strip() if row == _ROWS - 1 else "")
-        )
-        rows.append(f"{label:>9} ┤{''.join(cells)}")
+        label = {line: threshold, _ROWS - 1: top, 0: bottom or None}.get(row)
+        shown = f"{label:.3g} {unit}".strip() if label is not None else ""
+        rows.append(f"{shown:>9} ┤{''.join(cells)}")
     return [*rows, *_axis(points, marks, len(columns))]
 
 
-def _columns(points: Sequence[tuple[float, float]], width: int) -> list[float | None]:
-    """The highest value of each column, so that a spike is not averaged away; None where nothing was measured."""
+def _columns(
+    points: Sequence[tuple[float, float]], width: int, worst: Callable[[float, float], float]
+) -> list[float | None]:
+    """The worst value of each column, so that a spike is not averaged away; None where nothing was measured."""
     start, end = points[0][0], points[-1][0]
     columns: list[float | None] = [None] * max(2, min(width, len(points)))
     for time, value in points:
         index = min(len(columns) - 1, int((time - start) / (end - start or 1.0) * len(columns)))
         known = columns[index]
-        columns[index] = value if known is None else max(known, value)
+        columns[index] = value if known is None else worst(known, value)
     for index in range(1, len(columns)):
         # A column between two readings shows the one before it; one before the first shows nothing.
         columns[index] = columns[index - 1] if columns[index] is None else columns[index]
     return columns
 
 
-def _cell(value: float | None, top: float, row: int) -> str:
+def _cell(value: float | None, bottom: float, reach: float, row: int) -> str:
     if value is None:
         return " "
-    filled = value / top * _ROWS - row
+    filled = (value - bottom) / reach * _ROWS - row
     return _BLOCKS[max(0, min(8, round(filled * 8)))]
 
 
