@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiops_cli.config import Resolved
-from aiops_cli.errors import BackendError, BadConfig, BadInput, UnknownName
+from aiops_cli.errors import BadConfig, BadInput, UnknownName
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ def rehearse_scenario(name: str, seeds: int) -> SoundnessRow:
     first = scenario.meta.seed
     try:
         found = [rehearse(scenario, seed) for seed in range(first, first + seeds)]
-    except BackendError as error:
-        return SoundnessRow(scenario.meta.id, None, 0.0, (error.message,))
+    except BadConfig as error:
+        return SoundnessRow(scenario.meta.id, None, 0.0, (f"{error.message} ({error.hint})",))
     problems = [
         f"{problem} (seed {seed})" if seeds > 1 else problem
         for seed, row in enumerate(found, start=first)
@@ -190,7 +190,7 @@ def stage_scenario(
 ) -> tuple[Scene, "SimulatedObserver"]:
     """Let a scenario run until its alert fires and a person looks; from then on at `speed` times the real time.
 
-    With `alert_at` the simulated clock is set so that the alert fires then. Raises BackendError when none fires.
+    With `alert_at` the simulated clock is set so that the alert fires then. Raises BadConfig when none fires.
     """
     from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
     from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver

@@ -75,6 +75,7 @@ def test_a_chart_shows_threshold_top_and_the_action() -> None:
     assert "▲" in lines[-2] and "00:00" in lines[-1] and "00:24" in lines[-1]
     assert "█" in lines[3]
     assert draw_chart(points[:1], 5.0, "s", [], 40) == []
+    assert max(len(line) for line in lines) <= 60
 
 
 def test_a_chart_of_a_signal_that_fell_shows_the_fall() -> None:

@@ -157,7 +157,7 @@ def test_a_truth_that_the_world_contradicts_is_not_sound(
     assert old in text
     file.write_text(text.replace(old, new, 1))
     shown = aiops("scenarios", "validate", str(file))
-    assert shown.code == 2 and "NOT SOUND" in shown.out and words in shown.out
+    assert shown.code == 2 and "NOT SOUND" in shown.out and words in shown.out and "scenario.yaml:" in shown.out
     document = json.loads(aiops("scenarios", "validate", str(file), "-o", "json").out)
     assert words in document["scenarios"][0]["problems"][0]
 

@@ -10,7 +10,7 @@ from aiops_cli.adapters.backends.simulator.scenario import Scenario
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.vocabulary import Metric
-from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.errors import ActionRefused, BadConfig
 
 # How long a world goes on after the first action; the end of it says whether it is well for good.
 _HORIZON_S = 90 * 60.0
@@ -45,18 +45,25 @@ class Course:
 
 
 def stage(scenario: Scenario, seed: int | None = None) -> World:
-    """A world at the moment when somebody looks. Raises BackendError when its alert never fires."""
+    """A world at the moment when somebody looks. Raises BadConfig when its alert never fires."""
     world = World(scenario, seed)
     world.step()
     world.check_rules_have_series()
     if world.run_until_alert() is None:
-        minutes = scenario.meta.duration / 60
-        raise BackendError(
-            f"no alert fires in scenario {scenario.meta.id} within {minutes:.0f} min",
-            hint="see `aiops scenarios validate`: how far is the signal from the threshold?",
-        )
+        where, minutes = scenario.where(("alerts",)), scenario.meta.duration / 60
+        raise BadConfig(f"{where}: no alert fires within {minutes:.0f} min", hint=_nearest_miss(world))
     world.run(scenario.meta.respond_after)
     return world
+
+
+def _nearest_miss(world: World) -> str:
+    """How far each rule was from firing."""
+    return "; ".join(
+        f"{rule.metric} of {rule.service} came to {(max if rule.comparison == '>' else min)(values):.3g}, "
+        f"the threshold is {rule.threshold:g}"
+        for rule in world.scenario.alerts
+        if (values := [value for _, value in world.recorder.points(rule.service, rule.metric)])
+    )
 
 
 def fired_rule(world: World) -> Rule:
@@ -75,7 +82,7 @@ class Checked:
 
 
 def rehearse(scenario: Scenario, seed: int | None = None) -> Checked:
-    """Play a scenario out in every way that its truth speaks of. Raises BackendError when its alert never fires."""
+    """Play a scenario out in every way that its truth speaks of. Raises BadConfig when its alert never fires."""
     world = stage(scenario, seed)
     rule = fired_rule(world)
     return Checked(rule.name, world.fired[rule.name], tuple(check(world)))
@@ -125,28 +132,30 @@ def play(staged: World, steps: Sequence[str], horizon_s: float = _HORIZON_S) -> 
 
 
 def check(staged: World) -> Iterator[str]:
-    """Everything about the truth that the world contradicts, in words."""
-    nothing, truth = play(staged, ()), staged.scenario.truth
+    """Everything about the truth that the world contradicts, in words, each with its place in the file."""
+    nothing, truth, where = play(staged, ()), staged.scenario.truth, staged.scenario.where
     if truth.no_fault:
         if not nothing.recovered:
-            yield f"nothing is wrong, yet the alert's condition holds {nothing.at_end:.0%} of the last 20 min"
+            held = f"the alert's condition holds {nothing.at_end:.0%} of the last 20 min"
+            yield f"{where(('truth', 'no_fault'))}: nothing is wrong, yet {held}"
     elif nothing.recovered is not truth.recovers_alone:
         ends = "ends by itself" if nothing.recovered else "does not end by itself"
-        yield f"the trouble {ends}, and recovers_alone is {str(truth.recovers_alone).lower()}"
+        alone = str(truth.recovers_alone).lower()
+        yield f"{where(('truth', 'recovers_alone'))}: the trouble {ends}, and recovers_alone is {alone}"
     if not truth.no_fault and not truth.recovers_alone and not truth.ok_actions:
-        yield "no action of the truth ends it (ok_actions)"
+        yield f"{where(('truth',))}: ok_actions is missing: no action ends it"
     for kind, problem_with in (
         ("ok_actions", _not_ok),
         ("masking_actions", _not_masking),
         ("harmful_actions", _not_harmful),
     ):
-        for steps in getattr(truth, kind):
+        for index, steps in enumerate(getattr(truth, kind)):
             try:
                 problem = problem_with(staged, steps, nothing)
             except ActionRefused as error:
                 problem = f"refused: {error.message}"
             if problem:
-                yield f"{kind}: {' then '.join(steps)}: {problem}"
+                yield f"{where(('truth', kind, index))}: {' then '.join(steps)}: {problem}"
 
 
 def _not_ok(staged: World, steps: Sequence[str], nothing: Course) -> str | None:

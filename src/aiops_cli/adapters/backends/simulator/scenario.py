@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from aiops_cli.adapters.backends.simulator.parts import (
     CallEdge,
@@ -90,6 +90,12 @@ class Scenario(Part):
     alerts: Annotated[list[Rule], Field(min_length=1, max_length=50)]
     past: Annotated[list[PastIncident], Field(max_length=50)] = []
     truth: Truth
+    _document: YamlDocument | None = PrivateAttr(default=None)
+
+    def where(self, path: Path) -> str:
+        """File, line and field of a place in the scenario's file, for a message."""
+        dotted = ".".join(str(part) for part in path)
+        return self._document.where(path) if self._document else f"{self.meta.id}: {dotted}"
 
     def call_order(self) -> list[str]:
         """Service names, callers before callees. Raises ValueError when calls form a circle."""
@@ -125,8 +131,9 @@ def parse_scenario(document: YamlDocument) -> Scenario:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
         raise BadConfig(message, hint=_HINT) from error
+    scenario._document = document
     for path, message in find_contradictions(scenario):
-        raise BadConfig(f"{document.where(path)}: {message}", hint=_HINT)
+        raise BadConfig(f"{scenario.where(path)}: {message}", hint=_HINT)
     return scenario
 
 

@@ -16,7 +16,7 @@ from aiops_cli.adapters.backends.simulator.recording import Entry, Journal, Reco
 from aiops_cli.adapters.backends.simulator.scenario import NAMESPACE, Scenario
 from aiops_cli.adapters.backends.simulator.state import JobState, Replica, ServiceState
 from aiops_cli.adapters.backends.simulator.telemetry import Telemetry
-from aiops_cli.errors import BackendError
+from aiops_cli.errors import BadConfig
 
 _NO_INFLUENCE = Influence()
 
@@ -460,12 +460,12 @@ class World:
                 self.fired.setdefault(rule.name, self.t)
 
     def check_rules_have_series(self) -> None:
-        """Raise BackendError when a rule looks at a series that this world does not have."""
-        for rule in self.scenario.alerts:
+        """Raise BadConfig when a rule looks at a series that this world does not have."""
+        for index, rule in enumerate(self.scenario.alerts):
             if (rule.service, rule.metric) not in self.recorder.tracks:
-                raise BackendError(
-                    f"alert {rule.name}: {rule.service} has no {rule.metric} in scenario {self.scenario.meta.id}"
-                )
+                has = ", ".join(metric for entity, metric in self.recorder.tracks if entity == rule.service)
+                where = self.scenario.where(("alerts", index, "metric"))
+                raise BadConfig(f"{where}: {rule.service} has no {rule.metric}", hint=f"it has {has or 'none'}")
 
 
 def _initial(spec: Service) -> ServiceState:
