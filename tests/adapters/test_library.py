@@ -109,9 +109,9 @@ def test_a_path_that_is_no_scenario_says_so(path: str, words: str) -> None:
 
 def test_a_scenario_is_read_by_its_file_and_by_its_folder() -> None:
     folder = ROOT / "scenarios" / "payments-evening"
-    by_name = parse_scenario(read_scenario("payments-evening"))
+    by_name = parse_scenario(read_scenario("payments-evening")).model_dump()
     for path in (folder, folder / "scenario.yaml"):
-        assert parse_scenario(read_scenario(str(path))) == by_name
+        assert parse_scenario(read_scenario(str(path))).model_dump() == by_name
 
 
 def test_services_are_picked_from_the_text_as_they_are_parsed() -> None:
