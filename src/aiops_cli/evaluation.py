@@ -33,7 +33,7 @@ from aiops_cli.domain.baselines import BASELINES
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.incident import Incident
-from aiops_cli.domain.recorded_case import HEALTHY, shortcomings
+from aiops_cli.domain.recorded_case import HEALTHY, category_of, shortcomings
 from aiops_cli.domain.scoring import Result, score_actions, score_blame, score_diagnosis
 from aiops_cli.domain.status import Status
 from aiops_cli.errors import AiopsError, BadInput
@@ -56,8 +56,9 @@ _STEPS = (OperationKind.OBSERVE, OperationKind.MODEL, OperationKind.TOOL)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One run to be made: a scenario with a seed, or the folder of a recorded case."""
+    """One run to be made: a scenario with a seed, or the folder of a recorded case. `id` is what it is called."""
 
+    id: str
     name: str
     family: str
     traits: tuple[str, ...] = ()
@@ -70,8 +71,13 @@ def find_tasks(paths: Sequence[str], seeds: int, family: str | None) -> list[Tas
     from aiops_cli.adapters.library import scenario_names
 
     found = [task for path in paths or scenario_names() for task in _tasks_of(path, seeds)]
-    # Named twice is meant once.
-    tasks = list({(task.name, task.seed, task.folder): task for task in found}.values())
+    # Named twice is meant once; two that only share an id could not be told apart afterwards.
+    tasks = list({(task.name, task.seed): task for task in found}.values())
+    named: dict[tuple[str, int | None], str] = {}
+    for task in tasks:
+        other = named.setdefault((task.id, task.seed), task.name)
+        if other != task.name:
+            raise BadInput(f"{other} and {task.name} are both called {task.id!r}", hint="give one another id")
     if family is not None:
         known = sorted({word for task in tasks for word in (task.family, *task.traits)})
         tasks = [task for task in tasks if family in (task.family, *task.traits)]
@@ -86,7 +92,7 @@ def _tasks_of(path: str, seeds: int) -> Iterator[Task]:
     folder = Path(path)
     if "/" in path or (folder.is_dir() and path not in scenario_names()):
         cases = sorted(file.parent for file in folder.glob(f"**/{CASE_FILE}"))
-        yield from (Task(case.name, _CASES, folder=case) for case in cases)
+        yield from (Task(_case_id(case), str(case), _CASES, folder=case) for case in cases)
         names = [str(file) for file in sorted(folder.glob("**/scenario.yaml"))] if folder.is_dir() else [path]
         if not cases and not names:
             raise BadInput(f"no {CASE_FILE} and no scenario.yaml in {path}", hint="name a folder of cases or scenarios")
@@ -95,7 +101,17 @@ def _tasks_of(path: str, seeds: int) -> Iterator[Task]:
     for name in names:
         meta = read_scenario(name).meta
         for number in range(seeds):
-            yield Task(name, meta.family, tuple(meta.traits), seed=meta.seed + number)
+            yield Task(meta.id, name, meta.family, tuple(meta.traits), seed=meta.seed + number)
+
+
+def _case_id(folder: Path) -> str:
+    """The id that a case gives itself; of one that cannot be read, the folder's name."""
+    from aiops_cli.adapters.library import read_case as read_case_file
+
+    try:
+        return read_case_file(folder).id
+    except AiopsError:
+        return folder.name
 
 
 def run_tasks(tasks: Sequence[Task], settings: Settings, jobs: int, on_result: Callable[[Result], None]) -> None:
@@ -245,7 +261,7 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
     mends = not truth.no_fault and not truth.recovers_alone
     first = run.watch.first
     return Result(
-        item=scenario.meta.id,
+        item=task.id,
         family=task.family,
         seed=task.seed,
         healthy=truth.no_fault,
@@ -280,13 +296,13 @@ def _run_case(task: Task, settings: Settings, began: float) -> Result:
     wrong = shortcomings(diagnosis, truth) if diagnosis else [run.unusable]
     verdict = diagnosis.verdict if diagnosis else None
     return Result(
-        item=opened.case.id,
+        item=task.id,
         family=task.family,
         seed=None,
         healthy=truth.verdict == HEALTHY,
         exact=not wrong,
         precision=float(not wrong),
-        class_right=not wrong,
+        class_right=not wrong and truth.category in (None, category_of(diagnosis) if diagnosis else None),
         false_alarm=truth.verdict == HEALTHY and verdict is Verdict.FAULT,
         abstained=verdict is Verdict.INCONCLUSIVE,
         wall_s=time.monotonic() - began,
@@ -296,7 +312,7 @@ def _run_case(task: Task, settings: Settings, began: float) -> Result:
 
 
 def _failed(task: Task, why: str, wall_s: float) -> Result:
-    return Result(item=task.name, family=task.family, seed=task.seed, wall_s=wall_s, failure=why)
+    return Result(item=task.id, family=task.family, seed=task.seed, wall_s=wall_s, failure=why)
 
 
 def sort_results(results: Iterable[Result]) -> list[Result]:

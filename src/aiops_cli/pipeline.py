@@ -71,8 +71,8 @@ class Kit:
 class Options:
     """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence.
 
-    `by_hand` are actions that the person wants to try: they are planned first, whatever the diagnosis, and go through
-    the same gate.
+    `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
+    they go through the same gate.
     """
 
     plan_only: bool = False

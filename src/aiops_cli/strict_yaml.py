@@ -47,12 +47,16 @@ class YamlDocument:
     lines: Mapping[Path, int] = field(repr=False)
 
     def where(self, path: Path) -> str:
-        """`file:line: field` for a path; the line of the nearest parent when the field itself is missing."""
+        """`file:line: field` for a path."""
+        dotted = ".".join(str(part) for part in path) or "document"
+        return f"{self.name}:{self.line(path)}: {dotted}"
+
+    def line(self, path: Path) -> int:
+        """The line of a path; that of the nearest parent when the field itself is missing."""
         at: Path = path
         while at and at not in self.lines:
             at = at[:-1]
-        dotted = ".".join(str(part) for part in path) or "document"
-        return f"{self.name}:{self.lines.get(at, 1)}: {dotted}"
+        return self.lines.get(at, 1)
 
 
 def read_yaml(text: str, name: str) -> YamlDocument:

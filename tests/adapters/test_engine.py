@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -76,6 +77,10 @@ def crowd(services: int, replicas: int) -> Change:
             put("calls", from_="web", to=f"s{i}", per_request=0.01)(data)
 
     return change
+
+
+def pulse(**fields: Any) -> Change:
+    return lambda d: d["traffic"][0].update(pulses=[{"at": "1h", "factor": 2, **fields}])
 
 
 def edge(caller: str, to: str, **fields: Any) -> Change:
@@ -357,6 +362,25 @@ def test_a_canary_gets_its_share_and_is_measured_by_version() -> None:
     assert now(at, "api", Metric.ERRORS) < 0.01
 
 
+def test_a_canary_suffers_from_its_node_and_has_the_configuration_of_the_replicas_there() -> None:
+    canary = put("api", canary={"version": "1.1", "percent": 100})
+    at = after(45, *nodes(9), canary, fault("n0", error_ratio=0.5))
+    assert now(at, "api", Metric.ERRORS) == pytest.approx(0.5, abs=0.01)
+    unread = after(45, canary, put("api", configs=[{"revision": "a"}, {"revision": "b", "error_ratio": 0.9,
+                                                                       "takes": "next-start"}]),
+                   put("changes", at="30m", kind="config", target="api", summary="s", to_config="b"))  # fmt: skip
+    assert now(unread, "api", Metric.ERRORS) < 0.01
+
+
+def test_a_database_that_fails_over_from_a_lost_node_answers_again() -> None:
+    at = after(35, *(put("nodes", name=n, slots=2) for n in ("n0", "n1")), put("db", nodes=["n0", "n1"]),
+               fault("n0", down=True))  # fmt: skip
+    assert now(at, "db", Metric.REPLICAS) == 0
+    act(at, "fail_over db")
+    at.run(60)
+    assert now(at, "db", Metric.REPLICAS) == 1 and at.states["db"].replicas[0].node == "n1"
+
+
 def test_more_than_twenty_replicas_of_different_kinds_serve() -> None:
     at = after(30, *nodes(40, 40), put("api", replicas=25, canary={"version": "1.1", "percent": 3}),
                fault("n0", at="10m", latency_factor=5))  # fmt: skip
@@ -494,6 +518,56 @@ def test_missing_metrics_cannot_be_measured_either() -> None:
 # --- actions are transactions ----------------------------------------------------------------------------------------
 
 
+def trouble(at: World) -> bool:
+    return any(state.strength(at.t + 1) for state in at.faults)
+
+
+def test_what_takes_an_action_back_takes_its_effect_on_a_fault_back_and_doing_it_again_counts() -> None:
+    ends = fault("api", latency_factor=3, ends_on={"action": "scale_service", "target": "api"})
+    at = world(ends)
+    at.run(20 * 60)
+    act(at, "scale_service api replicas=5")
+    at.run(20 * 60)
+    assert trouble(at), "what was done before the fault began does not end it"
+    for wanted, there in ((6, False), (5, True), (7, False), (5, True), (6, False)):
+        act(at, f"scale_service api replicas={wanted}")
+        assert trouble(at) is there, wanted
+
+
+@pytest.mark.parametrize(
+    ("action", "back", "target"),
+    [
+        ("limit_requests api requests_per_second=90", "lift_limit api", "api"),
+        ("drain_node n0", "uncordon_node n0", "n0"),
+    ],
+)
+def test_an_action_with_an_inverse_of_another_name_is_taken_back_by_it(action: str, back: str, target: str) -> None:
+    trigger = {"action": action.split()[0], "target": target}
+    at = after(40, *nodes(9, 9), fault("api", latency_factor=3, ends_on=trigger))
+    assert trouble(at)
+    act(at, action)
+    assert not trouble(at)
+    act(at, back)
+    assert trouble(at)
+
+
+def test_what_an_action_begins_goes_on_when_it_is_done_again_and_ends_with_its_undo() -> None:
+    begins = put("faults", target="api", latency_factor=3, after="5m",
+                 starts_on={"action": "rollback_release", "target": "api"})  # fmt: skip
+    at = after(40, put("api", releases=[{"version": v} for v in ("1.0", "1.1", "1.2")]), begins,
+               put("changes", at="10m", kind="deploy", target="api", summary="s", to_version="1.1"))  # fmt: skip
+    act(at, "rollback_release api to_version=1.0")
+    at.run(360)
+    assert trouble(at)
+    act(at, "restart_service api")
+    assert trouble(at)
+    act(at, "rollback_release api to_version=1.1")
+    assert not trouble(at)
+    act(at, "rollback_release api to_version=1.0")
+    at.run(360)
+    assert trouble(at)
+
+
 def state_of(at: World) -> object:
     """Everything that an action may change and an undo has to bring back."""
     services = [(name, s.version, s.config, tuple(s.flags.items()), s.canary, s.provider, s.limit_rps, len(s.replicas))
@@ -505,6 +579,7 @@ def state_of(at: World) -> object:
     )  # fmt: skip
 
 
+@cache
 def every_call() -> list[tuple[str, str]]:
     found = []
     for name in scenario_names():
@@ -593,6 +668,15 @@ def test_what_is_on_a_node_is_part_of_what_is_approved() -> None:
         (put("missing", source="logs", status="failed"), ""),
         (lambda d: d["alerts"].append(d["alerts"][0]), "there twice"),
         (lambda d: (put("nodes", name="n0", slots=1)(d), d["alerts"][0].update(service="n0")), "measured entities"),
+        (put("api", queue_max=10**400), "queue_max"),
+        (lambda d: d["meta"].update(title="x" * 201), "title"),
+        (lambda d: d.update(pod_quota=3), "run at the start"),
+        (lambda d: [change(d) for change in nodes(1)], "with room for 1"),
+        (lambda d: d["calls"].append({"from": "web", "to": "api"}), "calls api twice"),
+        (put("db", outside=True, autoscaler={"least": 1, "most": 2}), "is outside"),
+        (put("faults", target="api", at="1h", after="5m"), "after what"),
+        (pulse(every="1h"), "end before"),
+        (pulse(until="2h", every="30m"), "end before"),
         (lambda d: d["truth"].update(propagation=[["web", "moon"]]), "'moon'"),
         (lambda d: d["truth"].update(no_fault=False), "either roots or no_fault"),
         (lambda d: d["truth"].update(ok_actions=["restart_service api"]), "no action can be right"),

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
-from aiops_cli.adapters.library import parse_runbook, read_runbooks, read_scenario, scenario_names, service_names
+from aiops_cli.adapters.library import (
+    parse_runbook,
+    read_case,
+    read_runbooks,
+    read_scenario,
+    scenario_names,
+    service_names,
+)
 from aiops_cli.errors import BadConfig, BadInput, ExitCode, UnknownName
 from aiops_cli.strict_yaml import read_yaml
 
@@ -90,6 +97,18 @@ def test_an_unknown_scenario_gives_the_nearest_names() -> None:
 def test_a_word_without_a_slash_is_a_name_and_never_a_path(name: str) -> None:
     with pytest.raises(UnknownName):
         read_scenario(name)
+
+
+@pytest.mark.parametrize("bad", [r"\x1b]0;pwned\a", r"\u202e", r"\x9b2J", r"\u200b"])
+def test_a_text_that_acts_on_a_terminal_or_hides_is_refused_with_its_line(tmp_path: Path, bad: str) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(scenario_text().replace("title: payments-api", f'title: "{bad}" #', 1))
+    with pytest.raises(BadConfig, match=r"s\.yaml:5: a text holds such a character") as caught:
+        read_scenario(str(file))
+    assert "\x1b" not in caught.value.message and "\u202e" not in caught.value.message
+    (tmp_path / "case.yaml").write_text(f'id: "{bad}"\ntruth: {{verdict: fault}}\n')
+    with pytest.raises(BadConfig, match=r"case\.yaml:1"):
+        read_case(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -120,15 +120,6 @@ def test_the_undo_is_known_beforehand_and_brings_the_state_back() -> None:
     assert len(at.world.states["payments-api"].replicas) == 3
 
 
-def test_evidence_does_not_name_the_answer() -> None:
-    for name in scenario_names():
-        scenario = parse_scenario(read_scenario(name))
-        seen = " ".join(item.text.lower() for item in stage(name).case().evidence.items)
-        for root in scenario.truth.roots:
-            assert root.fault not in seen
-        assert scenario.truth.explanation.lower()[:30] not in seen
-
-
 def test_an_hour_of_simulation_is_quick_in_steps_not_in_seconds() -> None:
     world = World(parse_scenario(read_scenario("payments-evening")))
     world.run(3600)

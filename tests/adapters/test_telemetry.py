@@ -78,6 +78,14 @@ def test_a_chart_shows_threshold_top_and_the_action() -> None:
     assert max(len(line) for line in lines) <= 60
 
 
+@pytest.mark.parametrize("peak", [5.1, 7.0, 60.0, 4500.0])
+def test_the_threshold_has_its_label_in_whatever_row_it_is_and_the_rows_are_aligned(peak: float) -> None:
+    points = [(60.0 * minute, 1.0 if minute < 20 else peak) for minute in range(40)]
+    lines = draw_chart(points, 5.0, "s", [], 30)
+    assert [line for line in lines if line.split("┤")[0].strip() == "5 s"]
+    assert len({line.index("┤") for line in lines if "┤" in line}) == 1
+
+
 def test_a_chart_of_a_signal_that_fell_shows_the_fall() -> None:
     """Between 0.77 and 0.88 a chart from zero would be one block; a single low reading must not be averaged away."""
     values = [0.88] * 20 + [0.77] * 20 + [0.88] * 10 + [0.70] + [0.88] * 9

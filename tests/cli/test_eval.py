@@ -164,6 +164,13 @@ def test_recorded_cases_are_scored_by_what_the_summary_says(aiops: Aiops, tmp_pa
     assert "three: " in shown.out and "ACTIONS" not in shown.out
 
 
+def test_two_things_of_one_name_cannot_be_told_apart(aiops: Aiops, tmp_path: Path) -> None:
+    case(tmp_path, "one", "{verdict: healthy}", "x\n")
+    case(tmp_path / "more", "one", "{verdict: healthy}", "x\n")
+    shown = aiops("eval", str(tmp_path))
+    assert shown.code == 2 and "are both called 'one'" in shown.err
+
+
 def test_a_broken_case_is_a_failure_and_no_wrong_answer(aiops: Aiops, tmp_path: Path) -> None:
     case(tmp_path, "one", "{verdict: fault, must_match: ['pool']}", "ERROR connection pool exhausted\n")
     case(tmp_path, "two", "{verdict: maybe}", "x\n")

@@ -87,6 +87,8 @@ def test_several_fixes_are_tried_one_after_the_other(aiops: Aiops) -> None:
         (["payments-evening", "--do", "explode payments-api"], "unknown action"),
         (["payments-evening", "--do", "restart_service payment-api"], "did you mean payments-api"),
         (["payments-evening", "--do", "scale_service payments-api"], "replicas"),
+        (["payments-evening", *["--do", "restart_service payments-api"] * 2], "twice"),
+        (["payments-evening", *(f"--do=scale_service payments-api replicas={n}" for n in (4, 5, 6, 7))], "3 attempts"),
         (["payments-evening", "--no-act", "--approve-simulated"], "--no-act"),
         (["payments-evening", "--no-act", "--do", "restart_service payments-api"], "--no-act"),
         (["payments-evening", "--speed", "0"], "--speed"),

@@ -64,6 +64,7 @@ def write(folder: Path, text: str) -> Path:
     [
         ("id: a\ntruth: {verdict: perhaps}\n", "case.yaml:2: truth.verdict"),
         ("id: a\ntruth: {verdict: fault, must_match: ['(']}\n", "case.yaml:2: truth.must_match"),
+        ("id: a\ntruth: {verdict: fault, must_not_category: [resource_exhaustoin]}\n", "is no category"),
         ("id: a\ntruht: {verdict: fault}\n", "case.yaml:2: truht"),
         ("id: a\n", "case.yaml:1: truth"),
         ("id: a\nid: b\n", "occurs twice"),

@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -101,12 +101,36 @@ def _read_scenario_file(path: Path) -> YamlDocument:
     file = path / "scenario.yaml" if path.is_dir() else path
     shown = safe(str(file), one_line=True, limit=200)
     try:
-        return read_yaml(file.read_text(encoding="utf-8"), shown)
+        return _read_plain(file.read_text(encoding="utf-8"), shown)
     except OSError as error:
         hint = "give a scenario.yaml, its folder, or a name of `aiops scenarios list`"
         raise BadInput(f"cannot read {shown}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{shown} is not UTF-8 text", hint="save it as UTF-8") from error
+
+
+def _read_plain(text: str, name: str) -> YamlDocument:
+    """YAML whose texts may go to a terminal as they are. Raises BadConfig with the line of one that may not."""
+    document = read_yaml(text, name)
+    for path, value in _texts(document.data, ()):
+        shown = safe(value)
+        if shown != value:
+            hint = "leave out characters that a terminal acts on or that hide text"
+            raise BadConfig(f"{name}:{document.line(path)}: a text holds such a character: {shown[:80]}", hint=hint)
+    return document
+
+
+def _texts(node: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text of a document with its place, keys included."""
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield (*path, key), str(key)
+            yield from _texts(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _texts(value, (*path, index))
 
 
 def read_case(folder: Path) -> RecordedCase:
@@ -116,7 +140,7 @@ def read_case(folder: Path) -> RecordedCase:
         text = (folder / "case.yaml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {shown}", hint="a recorded case is a folder with a case.yaml in UTF-8") from error
-    document = read_yaml(text, shown)
+    document = _read_plain(text, shown)
     try:
         return RecordedCase.model_validate(document.data)
     except ValidationError as error:

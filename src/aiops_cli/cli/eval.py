@@ -81,6 +81,7 @@ def _run_with_progress(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from aiops_cli.adapters.ui.console import make_console
+    from aiops_cli.domain.redact import safe
     from aiops_cli.evaluation import run_tasks
 
     console = make_console(stderr=True, no_color=no_color)
@@ -89,14 +90,14 @@ def _run_with_progress(
         BarColumn(24),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         bar = progress.add_task("", total=len(tasks))
 
         def take(result: "Result") -> None:
             found.append(result)
-            progress.update(bar, advance=1, description=result.key)
+            progress.update(bar, advance=1, description=safe(result.key, one_line=True, limit=40))
 
         try:
             run_tasks(tasks, settings, jobs, take)
@@ -275,6 +276,6 @@ def _changes(change: "Comparison") -> list[str]:
     lines = [f"COMPARED  {change.common} runs in common: {verdict}"]
     lines += [f"  worse   {text}" for text in change.worse[:40]]
     lines += [f"  better  {text}" for text in change.better[:40]]
-    lines += [f"  gone    {len(change.gone)} runs of the saved file were not made"] if change.gone else []
+    lines += [f"  gone    {len(change.gone)} runs of the saved file were not made, or failed"] if change.gone else []
     left = max(0, len(change.worse) - 40) + max(0, len(change.better) - 40)
     return [*lines, f"  and {left} more; all are in --output json"] if left else lines

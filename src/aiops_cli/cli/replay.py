@@ -68,7 +68,7 @@ def replay(
     if no_act and (do or approve_simulated or approval_file):
         raise UsageError("--no-act does nothing, so there is nothing to do or to approve", hint="leave one of them out")
     world = read_scenario(scenario)
-    by_hand = tuple(read_call(call, world.targets) for call in do or [])
+    by_hand = read_calls(do or [], world.targets)
     settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline})
     scene, observer = stage_scenario(world, seed, speed=speed)
     group = observer.alert_group()
@@ -87,6 +87,19 @@ def replay(
         review=lambda incident, cost_usd: review_replay(world, observer, incident, cost_usd, said),
     )
     return run_all([group], lambda _: scene, request)
+
+
+def read_calls(texts: "Sequence[str]", targets: "Sequence[str]") -> "tuple[Proposal, ...]":
+    """Calls in words. An incident has three attempts, and none is made twice. Raises UsageError or UnknownName."""
+    from aiops_cli.domain.incident import MAX_ATTEMPTS
+    from aiops_cli.errors import UsageError
+
+    calls = tuple(read_call(text, targets) for text in texts)
+    if len(calls) > MAX_ATTEMPTS:
+        raise UsageError(f"{len(calls)} times --do, and an incident has {MAX_ATTEMPTS} attempts", hint="give fewer")
+    if len({call.identity for call in calls}) < len(calls):
+        raise UsageError("the same --do twice: what was tried is not tried again", hint="give each once")
+    return calls
 
 
 def read_call(text: str, targets: "Sequence[str]") -> "Proposal":

@@ -4,7 +4,7 @@ Only the summary of a diagnosis is judged, by its first characters: what a tired
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -31,6 +31,8 @@ CATEGORIES = {
     "data_quality": (F.STALE_DATA, F.DATA_DRIFT, F.POISON_MESSAGE, F.JOB_FAILURE),
     "infrastructure": (F.NODE_FAILURE, F.DEPENDENCY_FAILURE, F.PROVIDER_OUTAGE),
 }  # fmt: skip
+# What no fault class of ours stands for, and what is said where none leads.
+_MORE_CATEGORIES = ("cpu_saturation", HEALTHY, UNKNOWN)
 
 
 class _Part(BaseModel):
@@ -48,6 +50,15 @@ class CaseTruth(_Part):
     must_mention: list[_Text] = []
     category: str | None = None
     must_not_category: list[str] = []
+
+    @field_validator("category", "must_not_category")
+    @classmethod
+    def _are_categories(cls, value: Any) -> Any:
+        known = {*CATEGORIES, *_MORE_CATEGORIES}
+        for name in value if isinstance(value, list) else [value]:
+            if name is not None and name not in known:
+                raise ValueError(f"{name!r} is no category; known: {', '.join(sorted(known))}")
+        return value
 
     @field_validator("must_match")
     @classmethod

@@ -7,6 +7,7 @@ judged here by what was said of it; it is measured in the world, and handed in.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 from aiops_cli.domain.action import EffectiveCall, parse_call
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
@@ -238,7 +239,7 @@ def _line(family: str, results: Sequence[Result]) -> Line:
     faulty = [result for result in counted if not result.healthy]
     healthy = [result for result in counted if result.healthy]
     to_fix = [result for result in counted if result.fixed is not None]
-    times = sorted(r.recovery_s for r in to_fix if r.fixed and r.recovery_s is not None)
+    times = [r.recovery_s for r in to_fix if r.fixed and r.recovery_s is not None]
     costs = [r.cost_usd for r in counted if r.cost_usd is not None]
     names = dict.fromkeys(name for result in counted for name in result.baselines)
     return Line(
@@ -252,7 +253,7 @@ def _line(family: str, results: Sequence[Result]) -> Line:
         abstained=_rate(counted, lambda r: r.abstained),
         fixed=_rate(to_fix, lambda r: bool(r.fixed)),
         harmful=sum(result.harmful for result in counted),
-        recovery_min=times[len(times) // 2] / 60 if times else None,
+        recovery_min=median(times) / 60 if times else None,
         steps=sum(result.steps for result in counted) / len(counted) if counted else None,
         tokens=sum(result.tokens for result in counted),
         cost_usd=sum(costs) if costs else None,
@@ -271,7 +272,7 @@ def _rate(results: Sequence[Result], test: _Test) -> Rate:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What changed between two evaluations, on the runs that both have; `gone` are runs that only the first has."""
+    """What changed between two evaluations, on the runs that both have; `gone` are those that only the first has."""
 
     common: int
     better: tuple[str, ...]

@@ -94,7 +94,7 @@ class Thresholds:
     below: bool = False
 
 
-# Row B1 of the requirements; the cost rows are shares of the daily budget.
+# Where on-call engineers of AI services want to be warned; the cost rows are shares of the daily budget.
 THRESHOLDS = {
     Metric.LATENCY_P95: Thresholds(2.0, 5.0),
     Metric.ERRORS: Thresholds(0.01, 0.05),

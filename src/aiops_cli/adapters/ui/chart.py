@@ -3,7 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from aiops_cli.adapters.ui.words import figure
+
 _ROWS = 6
+_LABEL = 9
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
@@ -37,10 +40,22 @@ def draw_chart(
         cells = [_cell(value, bottom, reach, row) for value in columns]
         if row == line:
             cells = [cell if cell != " " else "┄" for cell in cells]
-        label = {line: threshold, _ROWS - 1: top, 0: bottom or None}.get(row)
-        shown = f"{label:.3g} {unit}".strip() if label is not None else ""
-        rows.append(f"{shown:>9} ┤{''.join(cells)}")
-    return [*rows, *_axis(points, marks, len(columns))]
+        rows.append("".join(cells))
+    labels = [_label(value, unit) for value in _scale(line, threshold, top, bottom)]
+    wide = max(_LABEL, *map(len, labels))
+    drawn = [f"{label:>{wide}} ┤{cells}" for label, cells in zip(labels, rows, strict=True)]
+    return [*drawn, *_axis(points, marks, len(columns), wide)]
+
+
+def _scale(line: int, threshold: float, top: float, bottom: float) -> list[float | None]:
+    """What stands beside each row, the topmost first; the threshold is always among it."""
+    marks: dict[int, float | None] = {0: bottom or None, _ROWS - 1: top}
+    marks[line] = threshold
+    return [marks.get(row) for row in reversed(range(_ROWS))]
+
+
+def _label(value: float | None, unit: str) -> str:
+    return "" if value is None else figure(value, unit)
 
 
 def _columns(
@@ -66,12 +81,12 @@ def _cell(value: float | None, bottom: float, reach: float, row: int) -> str:
     return _BLOCKS[max(0, min(8, round(filled * 8)))]
 
 
-def _axis(points: Sequence[tuple[float, float]], marks: Sequence[float], width: int) -> list[str]:
+def _axis(points: Sequence[tuple[float, float]], marks: Sequence[float], width: int, indent: int) -> list[str]:
     start, end = points[0][0], points[-1][0]
     ticks = [" "] * width
     for mark in marks:
         if start <= mark <= end:
             ticks[min(width - 1, int((mark - start) / (end - start or 1.0) * width))] = "▲"
     first, last = (f"{datetime.fromtimestamp(t, UTC):%H:%M}" for t in (start, end))
-    lines = [f"{'':>9}  {first}{' ' * max(1, width - len(first) - len(last))}{last}"]
-    return [f"{'':>9}  {''.join(ticks)}".rstrip() + "  action", *lines] if marks and "▲" in ticks else lines
+    lines = [f"{'':>{indent}}  {first}{' ' * max(1, width - len(first) - len(last))}{last}"]
+    return [f"{'':>{indent}}  {''.join(ticks)}".rstrip() + "  action", *lines] if marks and "▲" in ticks else lines

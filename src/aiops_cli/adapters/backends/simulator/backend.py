@@ -218,7 +218,8 @@ def find_rule(scenario: Scenario, group: AlertGroup) -> Rule | None:
     rules = [rule for rule in scenario.alerts if rule.service == group.service]
     names = {alert.name for alert in group.alerts}
     said = set(terms(" ".join((*names, *(alert.summary for alert in group.alerts)))))
-    named = next((rule for rule in rules if rule.name in names), None)
+    named = next((rule for rule in rules if rule.name == group.lead.name), None)
+    named = named or next((rule for rule in rules if rule.name in names), None)
     alike = next((rule for rule in rules if said & SYMPTOM_WORDS.get(rule.metric, frozenset())), None)
     return named or alike or (rules[0] if rules and group.source == "text" else None)
 

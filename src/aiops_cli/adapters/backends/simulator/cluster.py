@@ -70,6 +70,11 @@ class Cluster:
         state.rolled = []
         state.generation += 1
 
+    def start_elsewhere(self, state: ServiceState) -> None:
+        """Start every replica anew, at once, where there is room."""
+        for replica in state.replicas:
+            self._start(state, replica, created=True)
+
     def drain(self, name: str) -> None:
         """Take a node out of scheduling and start its replicas elsewhere."""
         self.nodes[name].cordoned = True
@@ -287,4 +292,3 @@ class Cluster:
         text = f"New size: {wanted}; reason: utilization {'above' if wanted > len(state.replicas) else 'below'} target"
         self._journal.event(self.t, state.spec.name, "SuccessfulRescale", text)
         self.scale(state, wanted)
-        state.generation += 1

@@ -141,7 +141,7 @@ class Gpu(Part):
     """A model server's accelerator, per replica: room for contexts in tokens, and requests in one batch."""
 
     kv_cache_tokens: Positive
-    max_running: Annotated[int, Field(ge=1)]
+    max_running: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Serving(Part):
@@ -181,11 +181,11 @@ class Service(Part):
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
     capacity_rps: Positive
     base_latency_ms: Positive
-    queue_max: Annotated[int, Field(ge=1)] = 1000
+    queue_max: Annotated[int, Field(ge=1, le=1_000_000_000)] = 1000
     timeout_ms: Positive = 10_000.0
     retries: Annotated[int, Field(ge=0, le=5)] = 0
     start_time: Duration = 30.0
-    max_connections: Annotated[int, Field(ge=1)] | None = None
+    max_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     tokens_per_minute: Positive | None = None
     quality: Annotated[float, Field(gt=0, le=1)] | None = None
     memory: Memory | None = None
@@ -260,6 +260,8 @@ class Pulse(Part):
     def _ends_after_it_begins(self) -> "Pulse":
         if self.until is not None and self.until <= self.at:
             raise ValueError("until is not after at")
+        if self.every is not None and (self.until is None or self.every < self.until - self.at):
+            raise ValueError("what comes again has to end before: until is missing, or every is too short")
         return self
 
 
@@ -323,17 +325,22 @@ class WorldChange(Part):
     to_version: Version | None = None
     to_config: Version | None = None
     to_replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] | None = None
-    to_pods: Annotated[int, Field(ge=1)] | None = None
+    to_pods: Annotated[int, Field(ge=1, le=10_000)] | None = None
     flag: Name | None = None
     on: bool | None = None
     canary: Canary | None = None
     alias: Name | None = None
     flush: bool = False
 
+    @property
+    def effects(self) -> int:
+        """How many things it does: none, and it only stands in the list, or one."""
+        named = (self.to_version, self.to_config, self.to_replicas, self.to_pods, self.flag, self.canary)
+        return sum(value is not None for value in named) + self.flush
+
     @model_validator(mode="after")
     def _does_one_thing(self) -> "WorldChange":
-        done = (self.to_version, self.to_config, self.to_replicas, self.to_pods, self.flag, self.canary)
-        if sum(value is not None for value in done) + self.flush > 1:
+        if self.effects > 1:
             raise ValueError("a change does one thing")
         if self.alias is not None and self.to_version is None:
             raise ValueError("an alias is pointed to a version: to_version is missing")

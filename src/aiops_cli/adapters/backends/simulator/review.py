@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.parts import Rule
 from aiops_cli.adapters.backends.simulator.rehearsal import FEW, fired_rule, holds_at_end, readings
-from aiops_cli.adapters.backends.simulator.scenario import has_effect
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.domain.alert import Signal
 
@@ -31,7 +30,9 @@ class Watched:
         bound = [
             rule
             for rule in world.scenario.alerts
-            if signal is not None and (rule.service, rule.metric) == (signal.entity, signal.metric)
+            if signal is not None
+            and (rule.service, rule.metric, rule.comparison, rule.threshold)
+            == (signal.entity, signal.metric, signal.comparison, signal.threshold)
         ]
         rule = bound[0] if bound else fired_rule(world)
         return cls(world, rule, world.fired.get(rule.name, min(world.fired.values())))
@@ -45,7 +46,7 @@ class Watched:
         """The signal from a little before the trouble began, but no more than two hours before the alert."""
         scenario = self.world.scenario
         begun = [fault.at for fault in scenario.faults if fault.at is not None]
-        begun += [change.at for change in scenario.changes if has_effect(change)]
+        begun += [change.at for change in scenario.changes if change.effects]
         before = [at - _BEFORE_S for at in begun if at < self.fired_at]
         begin = max(self.fired_at - _LEAD_S, min([self.fired_at - _LEAST_LEAD_S, *before]))
         return list(self.world.recorder.points(self.rule.service, self.rule.metric, begin))

@@ -57,11 +57,11 @@ class Meta(Part):
     """Name, story and time frame. Nobody is paged before `pages_from`; a person looks `respond_after` the alert."""
 
     id: Name
-    title: str
-    story: Annotated[str, Field(min_length=40)]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    story: Annotated[str, Field(min_length=40, max_length=5000)]
     family: Family
     traits: list[Trait] = []
-    seed: int = 42
+    seed: Annotated[int, Field(ge=0, le=2**63)] = 42
     start: datetime
     duration: Duration
     step: Annotated[Duration, Field(ge=1, le=300)] = 15.0
@@ -77,7 +77,7 @@ class Scenario(Part):
     services: Annotated[list[Service], Field(min_length=1, max_length=100)]
     calls: Annotated[list[CallEdge], Field(max_length=1000)] = []
     nodes: Annotated[list[Node], Field(max_length=100)] = []
-    pod_quota: Annotated[int, Field(ge=1)] | None = None
+    pod_quota: Annotated[int, Field(ge=1, le=10_000)] | None = None
     traffic: Annotated[list[Traffic], Field(min_length=1, max_length=100)]
     jobs: Annotated[list[Job], Field(max_length=50)] = []
     data: Annotated[list[DataSet], Field(max_length=50)] = []
@@ -171,7 +171,7 @@ def _bounds(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     for index, change in enumerate(scenario.changes):
         if change.at > meta.duration:
             yield ("changes", index, "at"), "after the end of the scenario"
-        elif change.at < 0 and has_effect(change):
+        elif change.at < 0 and change.effects:
             yield ("changes", index, "at"), "a change with an effect cannot be before the start"
     for index, fault in enumerate(scenario.faults):
         if fault.at is not None and not 0 <= fault.at <= meta.duration:
@@ -179,12 +179,6 @@ def _bounds(scenario: Scenario) -> Iterator[tuple[Path, str]]:
     for index, past in enumerate(scenario.past):
         if past.at >= 0:
             yield ("past", index, "at"), "the past is before the start: write it with a minus"
-
-
-def has_effect(change: WorldChange) -> bool:
-    """Whether a change does anything, or only stands in the list."""
-    named = (change.to_version, change.to_config, change.to_replicas, change.to_pods, change.flag, change.canary)
-    return change.flush or any(value is not None for value in named)
 
 
 def _twice(scenario: Scenario) -> Iterator[tuple[Path, str]]:
@@ -196,6 +190,8 @@ def _twice(scenario: Scenario) -> Iterator[tuple[Path, str]]:
                 yield (part, index, "name"), f"{row.name!r} is the name of something else already"
             names.add(row.name)
     listed: list[tuple[Path, list[str]]] = [
+        *((("jobs", i, "configs"), [c.revision for c in job.configs]) for i, job in enumerate(scenario.jobs)),
+        *((("models", i, "versions"), [v.version for v in model.versions]) for i, model in enumerate(scenario.models)),
         (("alerts",), [rule.name for rule in scenario.alerts]),
         (("missing",), [row.source for row in scenario.missing]),
     ]
@@ -351,6 +347,7 @@ def _misfits(scenario: Scenario) -> Iterator[tuple[Path, str]]:
             yield (*at, "autoscaler"), f"{service.replicas} replicas are not between least and most"
         if service.canary and service.canary.version == service.version:
             yield (*at, "canary"), f"{service.version!r} runs already: a canary is another release"
+    yield from _outside_and_room(scenario)
     edges = {f"{edge.caller}->{edge.to}" for edge in scenario.calls}
     nodes, data = {node.name for node in scenario.nodes}, {row.name for row in scenario.data}
     for index, fault in enumerate(scenario.faults):
@@ -364,9 +361,35 @@ def _misfits(scenario: Scenario) -> Iterator[tuple[Path, str]]:
                 yield ("faults", index, field), f"{field} is for {what}, and {fault.target!r} is none of them"
         if fault.target in {*scenario.clients, NAMESPACE, *(model.name for model in scenario.models)}:
             yield ("faults", index, "target"), f"nothing can be wrong with {fault.target!r} here: write a change"
+        if fault.after and not (fault.starts_on or fault.ends_on):
+            yield ("faults", index, "after"), "after what? There is neither starts_on nor ends_on"
         for key, trigger in (("starts_on", fault.starts_on), ("ends_on", fault.ends_on)):
-            if trigger and trigger.action == "set_flag" and trigger.subject is None:
-                yield ("faults", index, key), "subject is missing: which flag?"
+            if trigger and trigger.action in ("set_flag", "set_model_alias") and trigger.subject is None:
+                yield ("faults", index, key), "subject is missing: which flag, or which alias?"
+
+
+def _outside_and_room(scenario: Scenario) -> Iterator[tuple[Path, str]]:
+    """What is somebody else's has no parts of ours, and what starts here has to have room."""
+    inside = [service for service in scenario.services if not service.outside]
+    for index, service in enumerate(scenario.services):
+        ours = [key for key in ("nodes", "memory", "canary", "autoscaler", "disk", "gpu") if getattr(service, key)]
+        if service.outside and ours:
+            yield ("services", index, ours[0]), f"{service.name} is outside: nobody here knows of its {ours[0]}"
+    placed = sum(service.replicas for service in inside if service.nodes)
+    slots = sum(node.slots for node in scenario.nodes if not node.cordoned)
+    if placed > slots:
+        yield ("nodes",), f"{placed} replicas have to run on nodes with room for {slots}"
+    pods = sum(service.replicas for service in inside)
+    if scenario.pod_quota is not None and pods > scenario.pod_quota:
+        yield ("pod_quota",), f"{pods} replicas run at the start"
+    calls = [(edge.caller, edge.to) for edge in scenario.calls]
+    for index, call in enumerate(calls):
+        if call in calls[:index]:
+            yield ("calls", index), f"{call[0]} calls {call[1]} twice: say it once, with per_request"
+    for index, change in enumerate(scenario.changes):
+        service_of = {service.name: service for service in scenario.services}
+        if change.to_replicas is not None and (target := service_of.get(change.target)) and target.outside:
+            yield ("changes", index, "to_replicas"), f"{change.target} is outside"
 
 
 def _truth(scenario: Scenario) -> Iterator[tuple[Path, str]]:

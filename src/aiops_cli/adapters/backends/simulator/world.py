@@ -29,36 +29,58 @@ class FaultState:
         self.begins = spec.at
         self.ends = spec.until
         self.begun = False
-        # What the action that turned it changed: subject, before and after.
-        self.turned: tuple[str | None, str | None, str | None] | None = None
+        # For each trigger that took effect: what the action changed (subject, before, after), to see it taken back.
+        self._taken: dict[str, tuple[str | None, str | None, str | None]] = {}
 
     def react(self, t: float, action: str, target: str, change: tuple[str | None, str | None, str | None]) -> None:
         """Begin or end with an action whose `change` is subject, before and after; taking it back takes this back."""
-        for trigger, turn in ((self.spec.starts_on, self._begin), (self.spec.ends_on, self._end)):
-            if trigger is None or (trigger.action, trigger.target) != (action, target):
+        for name, trigger in (("ends", self.spec.ends_on), ("starts", self.spec.starts_on)):
+            if trigger is None or trigger.target != target or trigger.subject not in (None, change[0]):
                 continue
-            subject, _, after = change
-            if trigger.subject not in (None, subject) or (self.turned and self.turned[0] != subject):
-                continue
-            if self.turned is None or after is None or after == self.turned[2]:
-                self.turned = self.turned or change
-                turn(t, undone=False)
-            elif after == self.turned[1]:
-                turn(t, undone=True)
+            taken = self._taken.get(name)
+            if taken is not None and _takes_back(action, trigger.action, change, taken):
+                del self._taken[name]
+                self._turn(name, t, undone=True)
+            elif taken is None and action == trigger.action and self._turn(name, t, undone=False):
+                self._taken[name] = change
 
-    def _begin(self, t: float, *, undone: bool) -> None:
-        self.begins = None if undone else t + self.spec.after
-
-    def _end(self, t: float, *, undone: bool) -> None:
-        delay = self.spec.after if self.spec.starts_on is None else 0.0
-        if undone or self.strength(t):
+    def _turn(self, name: str, t: float, *, undone: bool) -> bool:
+        """Begin or end, or take that back; False where there is nothing to end or it has begun already."""
+        if name == "ends":
+            if not undone and not self.strength(t):
+                return False
+            delay = self.spec.after if self.spec.starts_on is None else 0.0
             self.ends = self.spec.until if undone else t + delay
+        elif undone:
+            self.begins = None
+        elif self.begins is not None:
+            return False
+        else:
+            self.begins, self.ends = t + self.spec.after, self.spec.until
+        return True
 
     def strength(self, t: float) -> float:
         """0 when it is not in effect, up to 1 over its ramp."""
         if self.begins is None or t < self.begins or (self.ends is not None and t >= self.ends):
             return 0.0
         return 1.0 if self.spec.ramp is None else min(1.0, (t - self.begins) / self.spec.ramp)
+
+
+# Actions that take another one back under a name of their own.
+_INVERSE = {"lift_limit": "limit_requests", "uncordon_node": "drain_node"}
+
+
+def _takes_back(
+    action: str,
+    first: str,
+    change: tuple[str | None, str | None, str | None],
+    taken: tuple[str | None, str | None, str | None],
+) -> bool:
+    """Whether an action brings back what there was before `taken`, the change of the `first` one."""
+    if _INVERSE.get(action) == first:
+        return True
+    subject, before, _ = taken
+    return action == first and before is not None and (change[0], change[2]) == (subject, before)
 
 
 class World:
@@ -158,9 +180,17 @@ class World:
             for key, found in sorted(alike.items())
         ]
         if state.canary and state.canary.percent and state.canary.version != state.version and up:
-            share = state.canary.percent / 100
-            own = merge(self._active(state, state.canary.version, state.config, None))
-            rows = [(w * (1 - share), v, i) for w, v, i in rows] + [(share, state.canary.version, own)]
+            share, version = state.canary.percent / 100, state.canary.version
+            # The canary's requests run on the same machines, with the configuration that replicas there have.
+            canary = [
+                (
+                    len(found) / len(up) * share,
+                    version,
+                    merge(self._active(state, version, key[1] or None, key[2] or None)),
+                )
+                for key, found in sorted(alike.items())
+            ]
+            rows = [(w * (1 - share), v, i) for w, v, i in rows] + canary
         return rows
 
     def _mean(self, state: ServiceState) -> Influence:
@@ -380,10 +410,7 @@ class World:
 
     def fail_over(self, name: str) -> None:
         """Let the standby of a database take over: everything that waits is cut off, and it starts with cold caches."""
-        state = self.states[name]
-        for replica in state.replicas:
-            replica.up_from = self.t + state.spec.start_time
-            replica.leaked_connections = 0.0
+        self.cluster.start_elsewhere(self.states[name])
         self.perform("fail_over", name, f"failed {name} over to its standby")
 
     def perform(self, action: str, name: str, text: str) -> None:
