@@ -107,6 +107,7 @@ def test_the_truth_is_read_by_scoring_and_rehearsals_alone() -> None:
                if isinstance(node, ast.Attribute) and node.attr == "truth"}  # fmt: skip
     assert readers == {
         "adapters/backends/simulator/rehearsal.py",
+        "adapters/backends/simulator/review.py",
         "adapters/backends/simulator/scenario.py",
         "bootstrap.py",
         "cli/scenarios.py",

@@ -205,21 +205,19 @@ def stage_scenario(
 
 
 def review_replay(
-    scenario: "Scenario",
     observer: "SimulatedObserver",
     incident: "Incident",
     cost_usd: float | None,
     said: tuple[str | None, str | None] | None,
 ) -> "ReviewPart":
     """A replayed incident beside the truth; the world goes on by itself first. `said` is the person's own answer."""
-    from aiops_cli.adapters.backends.simulator.review import AFTERWARDS_S, Watched
+    from aiops_cli.adapters.backends.simulator.review import AFTERWARDS_S, judge
     from aiops_cli.domain.document import DrillPart, ReviewPart, RootPart
-    from aiops_cli.domain.scoring import score_actions, score_answer, score_diagnosis
+    from aiops_cli.domain.scoring import score_answer
     from aiops_cli.domain.vocabulary import METRICS
 
-    truth, watched = scenario.truth, Watched.of(observer, incident.signal)
-    watched.go_on(AFTERWARDS_S)
-    score, actions = score_diagnosis(incident.first_diagnosis, truth), score_actions(incident, truth)
+    judged = judge(observer, incident, incident.first_diagnosis)
+    truth, watched, rule = observer.world.scenario.truth, judged.watched, judged.watched.rule
     you = None
     if said is not None:
         yours = score_answer(*said, truth)
@@ -229,25 +227,25 @@ def review_replay(
         roots=[RootPart(entity=root.entity, fault_class=root.fault.value) for root in truth.roots],
         no_fault=truth.no_fault,
         explanation=truth.explanation.strip(),
-        right=score.exact,
-        abstained=score.abstained,
-        class_right=score.class_right,
-        found=list(score.found),
-        missed=list(score.missed),
-        false_blame=list(score.false_blame),
-        false_alarm=score.false_alarm,
-        done=list(actions.done),
-        harmful_actions=list(actions.harmful),
-        masking_actions=list(actions.masking),
+        right=judged.said.exact,
+        abstained=judged.said.abstained,
+        class_right=judged.said.class_right,
+        found=list(judged.said.found),
+        missed=list(judged.said.missed),
+        false_blame=list(judged.said.false_blame),
+        false_alarm=judged.said.false_alarm,
+        done=list(judged.done.done),
+        harmful_actions=list(judged.done.harmful),
+        masking_actions=list(judged.done.masking),
         outage_minutes=round(watched.outage_s / 60, 2),
         watched_minutes=AFTERWARDS_S / 60,
         well_afterwards=watched.well_at_end,
         cost_usd=cost_usd,
         you=you,
-        metric=watched.rule.metric.value,
-        unit=METRICS[watched.rule.metric].unit,
-        comparison=watched.rule.comparison,
-        threshold=watched.rule.threshold,
+        metric=rule.metric.value,
+        unit=METRICS[rule.metric].unit,
+        comparison=rule.comparison,
+        threshold=rule.threshold,
         points=[(epoch + t, value) for t, value in watched.points],
         acted_at=[attempt.acted_at for attempt in incident.attempts if attempt.acted_at],
     )

@@ -34,7 +34,7 @@ from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.recorded_case import HEALTHY, category_of, shortcomings
-from aiops_cli.domain.scoring import Result, score_actions, score_blame, score_diagnosis
+from aiops_cli.domain.scoring import Result, score_blame
 from aiops_cli.domain.status import Status
 from aiops_cli.errors import AiopsError, BadInput
 from aiops_cli.events import (
@@ -244,7 +244,7 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
 
 
 def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
-    from aiops_cli.adapters.backends.simulator.review import AFTERWARDS_S, Watched
+    from aiops_cli.adapters.backends.simulator.review import judge
 
     scenario = read_scenario(task.name)
     truth = scenario.truth
@@ -254,10 +254,7 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
         run = _run(observer.alert_group(), scene, settings, store, Gathered((), ()))
     if run.failure:
         return _failed(task, run.failure, time.monotonic() - began)
-    score, actions = score_diagnosis(run.diagnosis, truth), score_actions(run.incident, truth)
-    watched = Watched.of(observer, run.incident.signal)
-    watched.go_on(AFTERWARDS_S)
-    fixed = bool(actions.done) and watched.well_at_end and not actions.only_hidden
+    judged = judge(observer, run.incident, run.diagnosis)
     mends = not truth.no_fault and not truth.recovers_alone
     first = run.watch.first
     return Result(
@@ -265,17 +262,17 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
         family=task.family,
         seed=task.seed,
         healthy=truth.no_fault,
-        exact=score.exact,
-        precision=score.precision,
-        class_right=score.class_right,
-        false_alarm=score.false_alarm,
-        abstained=score.abstained,
-        fixed=fixed if mends else None,
-        harmful=len(actions.harmful),
-        recovery_s=watched.outage_s if mends and fixed else None,
+        exact=judged.said.exact,
+        precision=judged.said.precision,
+        class_right=judged.said.class_right,
+        false_alarm=judged.said.false_alarm,
+        abstained=judged.said.abstained,
+        fixed=judged.fixed if mends else None,
+        harmful=len(judged.done.harmful),
+        recovery_s=judged.watched.outage_s if mends and judged.fixed else None,
         wall_s=time.monotonic() - began,
         baselines={name: score_blame(blame(first), truth).exact for name, blame in BASELINES.items()} if first else {},
-        missed=score.missed,
+        missed=judged.said.missed,
         why=run.unusable,
         **run.common,
     )

@@ -84,7 +84,7 @@ def replay(
         no_record=no_record,
         with_past=True,
         by_hand=by_hand,
-        review=lambda incident, cost_usd: review_replay(world, observer, incident, cost_usd, said),
+        review=lambda incident, cost_usd: review_replay(observer, incident, cost_usd, said),
     )
     return run_all([group], lambda _: scene, request)
 

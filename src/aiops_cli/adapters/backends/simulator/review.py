@@ -7,6 +7,9 @@ from aiops_cli.adapters.backends.simulator.parts import Rule
 from aiops_cli.adapters.backends.simulator.rehearsal import FEW, fired_rule, holds_at_end, readings
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.domain.alert import Signal
+from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.scoring import ActionScore, DiagnosisScore, score_actions, score_diagnosis
 
 # How long a world goes on by itself after a run: a leak that was only hidden is back by then.
 AFTERWARDS_S = 90 * 60.0
@@ -37,10 +40,6 @@ class Watched:
         rule = bound[0] if bound else fired_rule(world)
         return cls(world, rule, world.fired.get(rule.name, min(world.fired.values())))
 
-    def go_on(self, seconds: float) -> None:
-        """Let the world go on by itself."""
-        self.world.run(seconds)
-
     @property
     def points(self) -> list[tuple[float, float]]:
         """The signal from a little before the trouble began, but no more than two hours before the alert."""
@@ -61,3 +60,24 @@ class Watched:
     def well_at_end(self) -> bool:
         """Whether the condition was away in the last twenty minutes, less one reading in twenty."""
         return holds_at_end(readings(self.world, self.rule, self.fired_at), self.world.t) <= FEW
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A finished run beside the truth: what was said, what was done, and what the world was like afterwards."""
+
+    said: DiagnosisScore
+    done: ActionScore
+    watched: Watched
+
+    @property
+    def fixed(self) -> bool:
+        """Whether something was done that does more than hide the trouble, and the world is well for good."""
+        return bool(self.done.done) and self.watched.well_at_end and not self.done.only_hidden
+
+
+def judge(observer: SimulatedObserver, incident: Incident, diagnosis: Diagnosis | None) -> Judgement:
+    """Let the world go on by itself, and compare the run with the truth; `diagnosis` is the one to be judged."""
+    truth, watched = observer.world.scenario.truth, Watched.of(observer, incident.signal)
+    watched.world.run(AFTERWARDS_S)
+    return Judgement(score_diagnosis(diagnosis, truth), score_actions(incident, truth), watched)
