@@ -284,6 +284,7 @@ def test_the_reference_of_scenarios_names_every_field() -> None:
     fields = field_names(json.loads(gen_docs.make_scenario_schema()))
     top_level = {"version", "metric_noise", "pod_quota", *(title for title, _ in gen_docs._SCENARIO_PARTS)}
     assert [field for field in fields if f"| `{field}` |" not in text and field not in top_level] == []
+    assert [line for line in text.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------

@@ -311,7 +311,8 @@ def make_scenario_reference() -> str:
         rows = [_field_row(name, rule, name in schema.get("required", ())) for name, rule in fields.items()]
         also = ["All fields of [effects](#effects) besides.\n"] if effects else []
         doc = (part.__doc__ or "").replace("\n    ", "\n")
-        texts += [f"## {title}\n", f"{doc.strip()}\n", *also, "| field | default | what |", "|---|---|---|", *rows, ""]
+        head = ["| field | default | type | what |", "|---|---|---|---|"]
+        texts += [f"## {title}\n", f"{doc.strip()}\n", *also, *head, *rows, ""]
     metrics = ", ".join(f"`{metric}`" for metric in Metric)
     classes = ", ".join(f"`{fault}`" for fault in FaultClass if not fault.benign)
     levels = [f"| `{m}` | {'<' if t.below else '>'} {t.warning:g} | {t.critical:g} |" for m, t in THRESHOLDS.items()]
@@ -324,7 +325,8 @@ def _field_row(name: str, rule: Mapping[str, Any], required: bool) -> str:
     default = "" if required else f"`{json.dumps(rule['default'])}`" if "default" in rule else ""
     if default in ("`null`", "`[]`", "`{}`", '`""`') or len(default) > 40:
         default = "none"
-    return f"| `{name}` | {default} | {_kind(rule)} |"
+    what = rule.get("description", "")
+    return f"| `{name}` | {default} | {_kind(rule)} | {what[:1].lower() + what[1:].removesuffix('.')} |"
 
 
 def _kind(rule: Mapping[str, Any]) -> str:

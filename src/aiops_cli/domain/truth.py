@@ -8,15 +8,18 @@ from aiops_cli.domain.vocabulary import FaultClass
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Root(_Part):
     """An entity and what is wrong with it. A diagnosis that names one of the `aliases` names the same thing."""
 
     entity: str
+    """A service, node, job, data set, model, client, or a call written from->to."""
     fault: FaultClass
+    """Its class."""
     aliases: list[str] = []
+    """Other names that are as right."""
 
     def names(self, entity: str) -> bool:
         """Whether `entity` is this root."""
@@ -39,10 +42,18 @@ class Truth(_Part):
     """
 
     roots: list[Root] = []
+    """What is wrong."""
     no_fault: bool = False
+    """Nothing is."""
     recovers_alone: bool = False
+    """It goes by itself."""
     propagation: list[tuple[str, str]] = []
+    """How it spreads, from a root outward."""
     ok_actions: list[Steps] = []
+    """What ends it for good; a list in the list is a sequence, five minutes apart."""
     masking_actions: list[Steps] = []
+    """What only hides it."""
     harmful_actions: list[Steps] = []
+    """What makes the signal worse, or on a healthy world costs something."""
     explanation: str
+    """The truth in a sentence or two, with figures."""

@@ -57,27 +57,40 @@ class Meta(Part):
     """Name, story and time frame. Nobody is paged before `pages_from`; a person looks `respond_after` the alert."""
 
     id: Name
+    """The name of the folder."""
     title: Annotated[str, Field(min_length=1, max_length=200)]
+    """What the pager says."""
     story: Annotated[str, Field(min_length=40, max_length=5000)]
+    """What really happens, for people."""
     family: Family
+    """What kind of trouble."""
     traits: list[Trait] = []
+    """What makes it hard."""
     seed: Annotated[int, Field(ge=0, le=2**63)] = 42
+    """Of the noise; --seed takes another."""
     start: datetime
+    """The date of second zero, with a zone."""
     duration: Duration
+    """How long to wait for the alert at most."""
     step: Annotated[Duration, Field(ge=1, le=300)] = 15.0
+    """One step of the simulation."""
     pages_from: Offset = 0.0
+    """No alert fires before."""
     respond_after: Annotated[Duration, Field(le=86_400)] = 240.0
+    """How long after the alert somebody looks."""
 
 
 class Scenario(Part):
     """One scenario file."""
 
     version: Literal[1]
+    """Of the format."""
     meta: Meta
     services: Annotated[list[Service], Field(min_length=1, max_length=100)]
     calls: Annotated[list[CallEdge], Field(max_length=1000)] = []
     nodes: Annotated[list[Node], Field(max_length=100)] = []
     pod_quota: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many pods the namespace may have; its entity is called namespace."""
     traffic: Annotated[list[Traffic], Field(min_length=1, max_length=100)]
     jobs: Annotated[list[Job], Field(max_length=50)] = []
     data: Annotated[list[DataSet], Field(max_length=50)] = []
@@ -86,6 +99,7 @@ class Scenario(Part):
     changes: Annotated[list[WorldChange], Field(max_length=200)] = []
     cosmetic_errors: Annotated[list[CosmeticError], Field(max_length=50)] = []
     metric_noise: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Coefficient of variation of what is measured."""
     missing: list[Missing] = []
     alerts: Annotated[list[Rule], Field(min_length=1, max_length=50)]
     past: Annotated[list[PastIncident], Field(max_length=50)] = []
