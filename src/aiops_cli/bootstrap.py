@@ -76,6 +76,16 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
     return Unavailable(f"{provider}:{model_id}", f"no key for Gemini (looked in {looked})", "no-key")
 
 
+def require_key(settings: Settings) -> None:
+    """Raise BadConfig when the model that was asked for has no key: before many runs that could not ask it."""
+    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+
+    provider, _ = parse_model(str(settings["model"].value))
+    if find_key(provider, ask_keyring=True) is None:
+        looked = f"{', '.join(GEMINI_VARIABLES)} and the keyring"
+        raise BadConfig(f"no key for Gemini (looked in {looked})", hint="`aiops config set-key`, or set GEMINI_API_KEY")
+
+
 def parse_model(name: str) -> tuple[str, str]:
     """`gemini:gemini-3.8-flash` as provider and id. Raises UnknownName or BadConfig."""
     provider, colon, model_id = name.partition(":")
@@ -226,7 +236,7 @@ def review_replay(
     return ReviewPart(
         roots=[RootPart(entity=root.entity, fault_class=root.fault.value) for root in truth.roots],
         no_fault=truth.no_fault,
-        explanation=truth.explanation.strip(),
+        explanation=" ".join(truth.explanation.split()),
         right=judged.said.exact,
         abstained=judged.said.abstained,
         class_right=judged.said.class_right,
@@ -239,7 +249,7 @@ def review_replay(
         masking_actions=list(judged.done.masking),
         outage_minutes=round(watched.outage_s / 60, 2),
         watched_minutes=AFTERWARDS_S / 60,
-        well_afterwards=watched.well_at_end,
+        well_afterwards=watched.stays_well,
         cost_usd=cost_usd,
         you=you,
         metric=rule.metric.value,

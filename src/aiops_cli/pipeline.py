@@ -21,7 +21,6 @@ from aiops_cli.domain.plan import Plan, draft
 from aiops_cli.domain.runbook import Runbook, match_runbooks
 from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.verification import (
-    LIMIT_S,
     STEP_S,
     Outcome,
     Verification,
@@ -29,6 +28,7 @@ from aiops_cli.domain.verification import (
     has_held,
     is_good,
     not_measurable,
+    time_limit_s,
 )
 from aiops_cli.errors import ActionRefused, AiopsError, BackendError, ModelError, StoreError
 from aiops_cli.events import (
@@ -182,9 +182,11 @@ def _own_word(group: AlertGroup) -> Gathered:
 def _recall(incident: Incident, kit: Kit) -> Recall:
     with kit.bus.operation(OperationKind.RECALL, "recall") as operation:
         try:
-            past = kit.store.similar(
-                incident.group, simulated=incident.simulated, exclude={incident.id}, limit=_SIMILAR_SHOWN
+            found = kit.store.similar(
+                incident.group, simulated=incident.simulated, exclude={incident.id}, limit=_SIMILAR_SHOWN * 4
             )
+            # Simulated worlds live at dates of their own: what is after this alert is no memory of it.
+            past = [one for one in found if one.at is None or one.at <= kit.clock.now()][:_SIMILAR_SHOWN]
         except StoreError as error:
             operation.error, past = error.message, []
         books = match_runbooks(incident.group, kit.runbooks)
@@ -397,7 +399,9 @@ def _observe_result(attempt: Attempt, incident: Incident, case: Case, kit: Kit) 
     signal, before = incident.signal, attempt.before
     if signal is None or before is None:
         return not_measurable("no signal is bound to this alert")
-    samples = _sample(incident, signal, "wait for the signal", LIMIT_S, kit, lambda s: has_held(signal, before, s))
+    samples = _sample(
+        incident, signal, "wait for the signal", time_limit_s(signal), kit, lambda s: has_held(signal, before, s)
+    )
     lead = incident.diagnosis.leading if incident.diagnosis else None
     watched = WATCH_S.get(lead.fault) if lead else None
     if lead is None or watched is None or attempt.acted_at is None or not has_held(signal, before, samples):

@@ -491,7 +491,7 @@ def test_a_service_without_replicas_has_no_latency_and_is_not_well() -> None:
     at.fired["Slow"] = 25 * 60.0
     at.run(3600)
     watched = Watched(at, at.scenario.alerts[0], 25 * 60.0)
-    assert not watched.well_at_end and watched.outage_s > 3600
+    assert not watched.stays_well and watched.outage_s > 3600
 
 
 def test_a_series_that_was_interrupted_has_no_points_there() -> None:

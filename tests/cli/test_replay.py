@@ -32,7 +32,7 @@ def test_the_review_compares_the_run_with_the_truth(aiops: Aiops) -> None:
 def test_the_review_is_the_last_thing_on_the_screen_with_one_chart(aiops: Aiops) -> None:
     out = aiops("replay", "payments-evening", "--reasoner", "offline", "--approve-simulated").out
     assert out.index("TELEMETRY") < out.index("TRUTH  payments-api is out of capacity") < out.index("Saved as")
-    assert out.count("▲  action") == 1 and "well at the end of 90 simulated minutes" in out
+    assert out.count("▲  action") == 1 and "stayed well, in 90 simulated minutes" in out
     assert "Real load at twice the usual" in out
 
 

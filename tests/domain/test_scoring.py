@@ -175,7 +175,7 @@ def test_a_call_in_words_gets_arguments_of_the_declared_types(text: str, argumen
         ("explode api", UnknownName, "unknown action 'explode'"),
         ("restart_service", UsageError, "names no target"),
         ("scale_service replicas=3", UsageError, "names no target"),
-        ("scale_service api", UsageError, "replicas: Field required"),
+        ("scale_service api", UsageError, "replicas: is missing"),
         ("scale_service api replicas=many", UsageError, "replicas"),
         ("scale_service api replicas=0", UsageError, "replicas"),
         ("scale_service api replicas=1e9", UsageError, "replicas"),

@@ -49,12 +49,15 @@ def evaluate(
 
     Every approval is given, in simulated worlds alone. Nothing is recorded in your history.
     """
+    from aiops_cli.bootstrap import require_key
     from aiops_cli.config import resolve
     from aiops_cli.domain.scoring import compare
     from aiops_cli.evaluation import default_jobs, find_tasks, sort_results
 
     settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline})
     before = read_saved(compare_with) if compare_with else None
+    if reasoner == "gemini":
+        require_key(settings)
     tasks = find_tasks(paths or [], seeds, family)
     found: list[Result] = []
     whole = _run_with_progress(tasks, settings, jobs or default_jobs(), found, quiet=quiet, no_color=no_color)
@@ -195,7 +198,7 @@ def _print_text(results: "Sequence[Result]", planned: int, details: bool, change
     print(f"{total.runs} of {planned} runs · {total.tokens} tokens, {cost} · {total.wall_s:.0f} s of work")
     lost = [result for result in results if result.failure]
     if lost:
-        print(f"\n{len(lost)} runs failed for another reason than a wrong answer; they count for nothing above:")
+        print(f"\nfailed for another reason than a wrong answer, and counted for nothing above: {len(lost)}")
         print_lines([f"  {result.key}: {result.failure}" for result in lost[:20]])
     if details:
         print_lines(["", *_details(results)])

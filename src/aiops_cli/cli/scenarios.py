@@ -62,14 +62,29 @@ def show(
     if spoil:
         print(f"\n{scenario.meta.family}{''.join(f', {trait}' for trait in scenario.meta.traits)}")
         print(f"\n{scenario.meta.story.strip()}\n")
-        print_lines([f"The truth: {scenario.truth.explanation.strip()}"])
+        print_lines(list(_truth_lines(scenario)))
+
+
+def _truth_lines(scenario: "Scenario") -> "Iterable[str]":
+    truth = scenario.truth
+    yield f"The truth: {' '.join(truth.explanation.split())}"
+    for root in truth.roots:
+        also = f" (also called {', '.join(root.aliases)})" if root.aliases else ""
+        yield f"  root   {root.entity}: {root.fault}{also}"
+    for word, sequences in (
+        ("ends", truth.ok_actions),
+        ("hides", truth.masking_actions),
+        ("hurts", truth.harmful_actions),
+    ):
+        for steps in sequences:
+            yield f"  {word:<6} {' then '.join(steps)}"
 
 
 def _world_lines(scenario: "Scenario") -> "Iterable[str]":
     yield f"{scenario.meta.id}  {scenario.meta.title}"
     for service in scenario.services:
         calls = ", ".join(edge.to for edge in scenario.calls if edge.caller == service.name)
-        size = "outside" if service.outside else f"{service.replicas} replicas"
+        size = "outside" if service.outside else f"{service.replicas} replica{'s' * (service.replicas != 1)}"
         yield f"  {service.name:<18} {service.kind}, {size}" + (f", calls {calls}" if calls else "")
     for node in scenario.nodes:
         yield f"  node {node.name}, room for {node.slots}"

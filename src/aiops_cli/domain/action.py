@@ -13,6 +13,8 @@ from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import ActionRefused, UnknownName, UsageError
 
 MAX_REPLICAS = 100
+# Who proposed what a person asked for in words.
+BY_HAND = "person"
 
 
 class _Arguments(BaseModel):
@@ -349,7 +351,7 @@ def parse_call(text: str) -> Proposal:
         problem = first_problem(error)
         message = f"{text!r}: {problem.field}: {problem.message}{problem.and_more}"
         raise UsageError(message, hint=f"write {usage(spec)}") from error
-    return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by="person")
+    return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by=BY_HAND)
 
 
 def usage(spec: ActionSpec) -> str:

@@ -367,7 +367,7 @@ class ReviewPart(_Part):
     """A replayed incident beside the truth of its scenario, and what became of the world after it.
 
     `outage_minutes` is how long the alert's condition held, from the alert to the end of `watched_minutes` after the
-    incident was closed; `well_afterwards` whether it was away in the last twenty of them. `points` are unix seconds and
+    incident was closed; `well_afterwards` whether it went away and stayed so. `points` are unix seconds and
     values of the alert's own signal.
     """
 

@@ -28,4 +28,9 @@ def first_problem(error: ValidationError) -> Problem:
     """The error to show: an unknown key before a missing one, since the first is usually the second misspelt."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    return Problem(tuple(first["loc"]), first["msg"].removeprefix("Value error, "), len(problems) - 1)
+    message = _PLAINER.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return Problem(tuple(first["loc"]), message, len(problems) - 1)
+
+
+# Where pydantic's own words speak of inputs and instances.
+_PLAINER = {"extra_forbidden": "is not a known field", "missing": "is missing", "model_type": "is empty, or no map"}

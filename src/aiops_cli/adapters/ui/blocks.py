@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.words import clock_and_age, duration, figure, money
-from aiops_cli.domain.action import CATALOGUE, EffectiveCall
+from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
@@ -172,6 +172,7 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
 def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis: Diagnosis, width: int) -> Panel:
     """The exact call, drawn from the same object that will run."""
     arguments = " ".join(f"{key}={value}" for key, value in call.arguments.items())
+    cited = " ".join(attempt.proposal.evidence)
     undo = call.undo.text + (f", about {duration(call.undo.takes_s)}" if call.undo.action else "")
     facts: list[tuple[str, str | Text]] = [
         ("call", Text(f"{call.action} {call.target} {arguments}".rstrip(), "bold")),
@@ -182,8 +183,11 @@ def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis:
         ("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items())),
         ("undo", undo),
         ("success", plan.success),
-        ("because", f"{attempt.proposal.because} · {' '.join(attempt.proposal.evidence)}"),
-        ("proposed by", f"{attempt.proposal.proposed_by}, confidence {diagnosis.confidence:.0%} ({diagnosis.band})"),
+        (
+            "because",
+            " · ".join(part for part in (attempt.proposal.because, " ".join(attempt.proposal.evidence)) if part),
+        ),
+        ("proposed by", _proposer(attempt, diagnosis)),
         ("risk", f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"),
         ("digest", call.digest),
     ]
@@ -193,6 +197,12 @@ def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis:
     return Panel(
         labelled(facts, 11), title=Text(title), title_align="left", border_style="yellow", width=min(width, 100)
     )
+
+
+def _proposer(attempt: Attempt, diagnosis: Diagnosis) -> str:
+    if attempt.proposal.proposed_by == BY_HAND:
+        return "you, with --do"
+    return f"{attempt.proposal.proposed_by}, confidence {diagnosis.confidence:.0%} ({diagnosis.band})"
 
 
 def result_block(incident: Incident, width: int, *, chart: bool = True) -> RenderableType:
@@ -361,7 +371,7 @@ def _blame_sentence(review: ReviewPart) -> str:
     if review.false_blame:
         said.append(f"blamed {', '.join(review.false_blame)} wrongly")
     if review.no_fault:
-        said.append("said that something is wrong" if review.false_alarm else "did not cry wolf")
+        said.append("said that something is wrong" if review.false_alarm else "no false alarm")
     return f": {'; '.join(said)}" if said else ""
 
 
@@ -371,16 +381,18 @@ def _review_rows(review: ReviewPart, verdict: Text) -> list[tuple[str, str | Tex
         answer = review.you.entity or "nothing is wrong"
         kind = f" ({review.you.fault_class})" if review.you.fault_class else ""
         right = "right" if review.you.entity_right else "wrong"
-        class_right = ", and the class too" if review.you.class_right else ""
-        rows.append(("you said", f"{answer}{kind}: {right}{class_right}"))
+        more = ", and the class too" if review.you.class_right else ", but not what is wrong with it"
+        told = more if review.you.entity_right and review.roots else ""
+        rows.append(("you said", f"{answer}{kind}: {right}{told}"))
     rows.append(("done", "; ".join(review.done) or "nothing"))
     if review.harmful_actions:
         rows.append(("hurt", Text("; ".join(review.harmful_actions), "red")))
     if review.masking_actions:
         rows.append(("only hid it", Text("; ".join(review.masking_actions), "yellow")))
-    after = "well" if review.well_afterwards else "not well"
-    rows.append(("afterwards", f"{after} at the end of {review.watched_minutes:.0f} simulated minutes left alone"))
-    rows.append(("outage", f"{review.outage_minutes:.0f} simulated minutes from the alert on"))
+    after = "stayed well" if review.well_afterwards else "not well for good"
+    rows.append(("afterwards", f"{after}, in {review.watched_minutes:.0f} simulated minutes left alone"))
+    held = "alert held" if review.no_fault else "outage"
+    rows.append((held, f"{review.outage_minutes:.0f} simulated minutes from the alert on"))
     rows.append(("cost", money(review.cost_usd, "no model was called")))
     return rows
 

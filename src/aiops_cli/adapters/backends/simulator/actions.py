@@ -113,6 +113,8 @@ class Actions:
     # -- services -----------------------------------------------------------------------------------------------------
 
     def _scale(self, name: str, arguments: Mapping[str, Any]) -> Step:
+        if self._service(name).spec.kind == "database":
+            raise ActionRefused(f"{name} is a database: another replica of it does not take its writes")
         replicas, wanted = len(self._service(name).replicas), int(arguments["replicas"])
         if wanted == replicas:
             raise ActionRefused(f"{name} has {replicas} replicas already")

@@ -161,7 +161,10 @@ class FlowModel:
         flow.queue = max(0.0, waiting - served - overflow)
         flow.served = served / dt
         flow.utilization = served / (capacity * dt)
-        flow.wait_s = flow.queue / capacity
+        if flow.queue < 1:
+            flow.queued_from = t
+        # Nothing has waited longer than there has been a queue.
+        flow.wait_s = min(flow.queue / capacity, t - flow.queued_from)
         flow.dropped = overflow / arrived if arrived else 0.0
 
     def _capacity(self, state: ServiceState, influence: Influence, admitted: float, t: float) -> float:

@@ -210,7 +210,7 @@ def _course(world: World, rule: Rule, began: float) -> Course:
 
     return Course(
         at_end=holds_at_end(found, world.t),
-        soonest_s=_soonest(found, began),
+        soonest_s=soonest(found, began),
         signal=fmean(after) if after else _AS_BAD_AS_IT_GETS,
         errors=mean(Metric.ERRORS),
         ready=mean(Metric.REPLICAS) / max(1.0, mean(Metric.REPLICAS_WANTED)),
@@ -219,7 +219,7 @@ def _course(world: World, rule: Rule, began: float) -> Course:
     )
 
 
-def _soonest(found: Sequence[tuple[float, bool, float]], began: float) -> float | None:
+def soonest(found: Sequence[tuple[float, bool, float]], began: float) -> float | None:
     """Seconds after acting until the signal was well for three minutes in a row."""
     since: float | None = None
     for t, bad, _ in found:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.parts import Rule
-from aiops_cli.adapters.backends.simulator.rehearsal import FEW, fired_rule, holds_at_end, readings
+from aiops_cli.adapters.backends.simulator.rehearsal import FEW, fired_rule, holds_at_end, readings, soonest
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.diagnosis import Diagnosis
@@ -57,9 +57,20 @@ class Watched:
         return step * sum(bad for _, bad, _ in readings(self.world, self.rule, self.fired_at))
 
     @property
-    def well_at_end(self) -> bool:
-        """Whether the condition was away in the last twenty minutes, less one reading in twenty."""
-        return holds_at_end(readings(self.world, self.rule, self.fired_at), self.world.t) <= FEW
+    def back_after_s(self) -> float | None:
+        """Seconds from the last action, or from the alert, until the condition was away for three minutes; or None."""
+        since = max([self.fired_at, *(t for t, _, _ in self.world.actions)])
+        return soonest(readings(self.world, self.rule, since), since)
+
+    @property
+    def stays_well(self) -> bool:
+        """Whether the condition went away and stayed so, less one reading in twenty, and one of the last ones."""
+        since = max([self.fired_at, *(t for t, _, _ in self.world.actions)])
+        back = self.back_after_s
+        found = readings(self.world, self.rule, since + (back or 0.0))
+        if back is None or holds_at_end(found, self.world.t) > FEW:
+            return False
+        return sum(bad for _, bad, _ in found) <= FEW * len(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class Judgement:
     @property
     def fixed(self) -> bool:
         """Whether something was done that does more than hide the trouble, and the world is well for good."""
-        return bool(self.done.done) and self.watched.well_at_end and not self.done.only_hidden
+        return bool(self.done.done) and self.watched.stays_well and not self.done.only_hidden
 
 
 def judge(observer: SimulatedObserver, incident: Incident, diagnosis: Diagnosis | None) -> Judgement:

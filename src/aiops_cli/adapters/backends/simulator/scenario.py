@@ -1,6 +1,6 @@
 """The scenario format, version 1: a simulated world, its alert, its past, and the truth that no reasoner sees."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -118,7 +118,7 @@ class Scenario(Part):
         while callers:
             free = [name for name, by in callers.items() if not by - set(order)]
             if not free:
-                raise ValueError(f"calls form a circle: {', '.join(sorted(callers))}")
+                raise ValueError(f"calls form a circle: {' -> '.join(_circle(callers))}")
             order += free
             for name in free:
                 del callers[name]
@@ -135,6 +135,14 @@ class Scenario(Part):
         inside = [service.name for service in self.services if not service.outside]
         others = {*(n.name for n in self.nodes), *(j.name for j in self.jobs), *(m.name for m in self.models)}
         return sorted({*inside, *others, *self.clients, *([NAMESPACE] if self.pod_quota else [])})
+
+
+def _circle(callers: Mapping[str, set[str]]) -> list[str]:
+    """One way round, from callers to callees, among services of which each has a caller among them."""
+    way = [min(callers)]
+    while way[-1] not in way[:-1]:
+        way.append(min(callers[way[-1]] & callers.keys()))
+    return way[way.index(way[-1]) :][::-1]
 
 
 def parse_scenario(document: YamlDocument) -> Scenario:

@@ -36,6 +36,7 @@ class Flow:
     served: float = 0.0
     capacity: float = 0.0
     queue: float = 0.0
+    queued_from: float = 0.0
     utilization: float = 0.0
     wait_s: float = 0.0
     p50_s: float = 0.0
