@@ -5,7 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aiops_cli.domain.alert import Reading, Signal
-from aiops_cli.domain.verification import HOLD_S, STEP_S, Outcome, conclude, has_held, is_good, not_measurable
+from aiops_cli.domain.verification import (
+    HOLD_S,
+    LIMIT_S,
+    STEP_S,
+    Outcome,
+    conclude,
+    has_held,
+    is_good,
+    not_measurable,
+    recovery_threshold,
+    time_limit_s,
+)
 
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 SIGNAL = Signal("web", "latency_p95_seconds", ">", 5.0, "s", 60, "")
@@ -52,6 +63,20 @@ def test_recovery_is_timed_from_the_first_reading_of_the_run_that_held() -> None
 def test_a_signal_that_vanished_is_not_recovery() -> None:
     assert is_good(SIGNAL, BEFORE, readings(None)[0]) == "the signal vanished"
     assert not has_held(SIGNAL, BEFORE, readings(*[None] * LONG))
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "good"),
+    [("quality_score", 0.82, 0.86), ("replicas_ready", 4.0, 4.0), ("cache_hit_ratio", 0.2, 0.23)],
+)
+def test_the_mark_of_a_signal_that_fires_low_can_be_reached(metric: str, threshold: float, good: float) -> None:
+    signal = Signal("web", metric, "<", threshold, "", 60.0, "")
+    assert good >= recovery_threshold(signal) >= threshold
+
+
+def test_what_a_job_makes_anew_is_waited_for_longer() -> None:
+    assert time_limit_s(Signal("web", "data_age_seconds", ">", 600, "s", 60.0, "")) > LIMIT_S
+    assert time_limit_s(Signal("web", "latency_p95_seconds", ">", 2, "s", 60.0, "")) == LIMIT_S
 
 
 def test_a_signal_that_fires_low_recovers_high() -> None:

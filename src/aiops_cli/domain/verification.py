@@ -10,10 +10,9 @@ from aiops_cli.domain.vocabulary import Metric
 # Recovered means well on the good side of the threshold, not a hair over it: real p95 values of 0.42-0.49 against a
 # threshold of 0.5 flip within a minute (real-servers.md section 4).
 _MARGIN = 0.9
-# Of a signal whose low values are the bad ones the good level is often just above the threshold: a score of 0.88 with
-# a rule at 0.82. Counts are what they are.
-_MARGIN_ABOVE = 1.02
-_COUNTS = frozenset([Metric.REPLICAS, Metric.REPLICAS_WANTED])
+# Where the good level is just above the threshold a tenth is never reached: a score of 0.88 with a rule at 0.82, four
+# replicas of four.
+_MARGINS = {Metric.QUALITY: 0.98, Metric.REPLICAS: 1.0, Metric.REPLICAS_WANTED: 1.0}
 # Traffic that collapsed makes any latency look good.
 _LEAST_TRAFFIC_SHARE = 0.3
 HOLD_S = 180.0
@@ -50,10 +49,9 @@ class Verification:
 
 
 def recovery_threshold(signal: Signal) -> float:
-    """What the signal has to be better than to count as back: beyond the alert's own threshold, with a margin."""
-    if signal.metric in _COUNTS:
-        return signal.threshold
-    return signal.threshold * (_MARGIN if signal.comparison == ">" else _MARGIN_ABOVE)
+    """What the signal has to be better than to count as back: a tenth beyond the alert's own threshold, mostly."""
+    margin = next((margin for metric, margin in _MARGINS.items() if metric == signal.metric), _MARGIN)
+    return signal.threshold * margin if signal.comparison == ">" else signal.threshold / margin
 
 
 def time_limit_s(signal: Signal) -> float:

@@ -183,10 +183,7 @@ def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis:
         ("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items())),
         ("undo", undo),
         ("success", plan.success),
-        (
-            "because",
-            " · ".join(part for part in (attempt.proposal.because, " ".join(attempt.proposal.evidence)) if part),
-        ),
+        ("because", " · ".join([attempt.proposal.because, *([cited] if cited else [])])),
         ("proposed by", _proposer(attempt, diagnosis)),
         ("risk", f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"),
         ("digest", call.digest),
