@@ -11,14 +11,18 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from aiops_cli import pipeline
 from aiops_cli.adapters.backends.simulator.rehearsal import Course, check, play
 from aiops_cli.adapters.backends.simulator.rehearsal import stage as stage_world
 from aiops_cli.adapters.backends.simulator.scenario import Scenario, parse_scenario
 from aiops_cli.adapters.backends.simulator.schema import scenario_schema
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
+from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
+from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
+from tests.fakes import ScriptedApprover
 from tests.scenes import Stage, stage
 
 NAMES = scenario_names()
@@ -118,6 +122,18 @@ def test_the_world_bears_out_what_the_truth_says(name: str) -> None:
     assert truth.harmful_actions
     assert truth.no_fault or truth.recovers_alone or truth.ok_actions
     assert list(check(world_of(name))) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_right_action_ends_in_a_measured_recovery(name: str) -> None:
+    """Through the whole loop: proposed by hand, approved, applied, and measured on the alert's own signal."""
+    for steps in world_of(name).scenario.truth.ok_actions:
+        if len(steps) > 1:
+            continue
+        at = stage(name)
+        options = pipeline.Options(by_hand=(parse_call(steps[0]),))
+        incident = pipeline.run(at.group, at.kit(ScriptedApprover(True)), options)
+        assert incident.status is Status.RECOVERED, incident.note
 
 
 @pytest.mark.parametrize("name", NAMES)
