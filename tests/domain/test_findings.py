@@ -254,13 +254,37 @@ def test_new_errors_count_and_old_ones_are_cosmetic() -> None:
     before, after = START + timedelta(minutes=5), START + timedelta(minutes=26)
     new = case(series("latency_p95_seconds", *values), ("web", after, LogLine("ERROR", "cannot open 17")))
     assert [f.statement for f in found(new, "logs")] == ["cannot open 17 (1 times)"]
-    old = case(
-        series("latency_p95_seconds", *values),
-        ("web", before, LogLine("ERROR", "cannot open 3")),
-        ("web", after, LogLine("ERROR", "cannot open 17")),
-    )
+    once = ("web", before, LogLine("ERROR", "cannot open 3"))
+    again = ("web", before + timedelta(minutes=9), LogLine("ERROR", "cannot open 5"))
+    last = ("web", after, LogLine("ERROR", "cannot open 17"))
+    old = case(series("latency_p95_seconds", *values), once, again, last)
     assert found(old, "logs") == []
     assert any("did so before" in e.statement for e in all_exclusions(old))
+
+
+def test_an_error_that_was_there_once_before_the_onset_may_be_the_first_sign() -> None:
+    values = [0.2] * 100 + [2.0] * 40
+    at = START + timedelta(minutes=22)
+    early = case(
+        series("latency_p95_seconds", *values),
+        ("web", at, LogLine("ERROR", "cannot open 3")),
+        ("web", at + timedelta(minutes=6), LogLine("ERROR", "cannot open 17")),
+    )
+    assert found(early, "logs")
+    assert not [e for e in all_exclusions(early) if "did so before" in e.statement]
+
+
+def test_one_noisy_reading_long_ago_does_not_clear_a_change() -> None:
+    """Nor does one episode: three of them are a pattern that the change cannot have begun."""
+
+    def shown(*values: float) -> list[str]:
+        change = ("web", START + timedelta(minutes=30), Change("deploy", "released web 2"))
+        return [e.statement for e in all_exclusions(case(series("latency_p95_seconds", *values), change))]
+
+    calm, bad = [0.5] * 24, [6.0] * 8
+    assert not [text for text in shown(*calm, 6.0, *calm * 5) if "the same was seen" in text]
+    assert not [text for text in shown(*calm, *bad, *calm * 5) if "the same was seen" in text]
+    assert [text for text in shown(*(calm + bad) * 4, *calm) if "the same was seen" in text]
 
 
 def test_quiet_text_of_a_running_workload_shows_no_fault() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from aiops_cli.domain.evidence import Call, Change, Evidence
 from aiops_cli.domain.findings.baseline import clock, departure
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
+from aiops_cli.domain.findings.recovery import episodes
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
 # Log-odds and decay per kind of change, reasoner.md section 5.
@@ -14,6 +15,8 @@ _TAU_S = {"deploy": 1200.0, "config": 900.0, "flag": 300.0, "scale": 1800.0}
 _AFTER_ONSET_S = 120.0
 _FAR_S = 3 * 3600.0
 _WORTH_SAYING = 0.5
+# As many episodes as make a schedule (recovery.py).
+_A_PATTERN = 3
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -25,7 +28,7 @@ def find(case: Case) -> Iterator[Finding]:
         score = _score(case, item, change, onset)
         if score is None or score < _WORTH_SAYING or item.at is None:
             continue
-        ago = (onset - item.at.timestamp()) / 60
+        when = _before((onset - item.at.timestamp()) / 60)
         yield Finding(
             lane="changes",
             entity=item.entity,
@@ -33,12 +36,18 @@ def find(case: Case) -> Iterator[Finding]:
             if change.kind in ("config", "flag")
             else FaultClass.RELEASE_REGRESSION,
             weight=score,
-            statement=f"{change.summary}, {ago:.0f} min before the onset",
+            statement=f"{change.summary}, {when}",
             evidence=(item.id,),
             basis="kind and time decay of reasoner.md section 5",
             onset=onset,
             change=item.id,
         )
+
+
+def _before(minutes: float) -> str:
+    if minutes < -0.5:
+        return f"{-minutes:.0f} min after the first sign"
+    return f"{minutes:.0f} min before the onset" if minutes >= 0.5 else "in the minute of the onset"
 
 
 def rule_out(case: Case) -> Iterator[Exclusion]:
@@ -61,7 +70,9 @@ def _first_breach(case: Case) -> float | None:
     if case.signal is None:
         return None
     for _, series in case.evidence.series(case.signal.metric, case.signal.entity):
-        return next((time for time, value in series.points if case.signal.breached(value)), None)
+        # One noisy reading is not the same trouble: the condition has to have held as long as the rule asks.
+        held = [e for e in episodes(case.signal, series.points) if e.end - e.start >= case.signal.for_s]
+        return held[0].start if len(held) >= _A_PATTERN else None
     return None
 
 

@@ -18,6 +18,7 @@ _HEALTHY = re.compile(r"\bRunning\b|\bReady\s+True\b|phase: Running")
 # `0/1 Running` runs and is not ready; a finished job is 0/1 Completed and well.
 _NOT_READY = re.compile(r"\s(\d{1,4})/(\d{1,4})\s+(?!Completed)[A-Z]")
 _QUOTED_CHARS = 220
+_ROWS_BEFORE = 2
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
 
 
@@ -96,11 +97,15 @@ def _all_well(texts: Sequence[TextLines]) -> bool:
 
 
 def _seen_before(case: Case, entity: str, message: str, onset: float) -> bool:
+    """Whether a line was there in two rows or more before the onset: rows are folded by the hour, and a fault may show
+    in the logs some minutes before it does in the signal."""
     template = _template(message)
-    return any(
-        item.at is not None and item.at.timestamp() < onset - 60 and _template(line.message) == template
+    before = [
+        item
         for item, line in case.evidence.of(LogLine, entity)
-    )
+        if item.at is not None and item.at.timestamp() < onset - 60 and _template(line.message) == template
+    ]
+    return len(before) >= _ROWS_BEFORE
 
 
 def _template(message: str) -> str:
