@@ -5,7 +5,8 @@ import pytest
 from aiops_cli.adapters.telemetry.prices import price_calls
 from aiops_cli.adapters.telemetry.spans import Telemetry
 from aiops_cli.adapters.ui.chart import draw_chart
-from aiops_cli.adapters.ui.words import duration, figure, money
+from aiops_cli.adapters.ui.words import duration, money
+from aiops_cli.domain.figures import figure
 from aiops_cli.events import EventBus, OperationKind
 
 CALL = {

@@ -155,7 +155,8 @@ def _times(data: dict[str, Any]) -> list[tuple[str, str | None]]:
 
 
 def _end(data: dict[str, Any]) -> list[str]:
-    from aiops_cli.adapters.ui.words import figure, money
+    from aiops_cli.adapters.ui.words import money
+    from aiops_cli.domain.figures import figure
 
     lines = []
     result = data.get("verification")

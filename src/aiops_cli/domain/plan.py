@@ -8,6 +8,7 @@ from aiops_cli.domain.action import CATALOGUE, Proposal, check_proposal
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
 from aiops_cli.domain.evidence import Change
+from aiops_cli.domain.figures import figure
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.baseline import latest, usual
 from aiops_cli.domain.redact import safe
@@ -79,7 +80,7 @@ def describe_success(signal: Signal | None) -> str:
     if signal is None:
         return "cannot be measured: no signal is bound to this alert"
     back = "<" if signal.comparison == ">" else ">"
-    limit = f"{recovery_threshold(signal):.3g} {signal.unit}".strip()
+    limit = figure(recovery_threshold(signal), signal.unit)
     return f"{signal.metric} {back} {limit} for {HOLD_S / 60:.0f} min, with traffic and all replicas up"
 
 

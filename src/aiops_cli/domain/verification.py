@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from aiops_cli.domain.alert import Reading, Signal
+from aiops_cli.domain.figures import figure
 from aiops_cli.domain.vocabulary import Metric
 
 # Recovered means well on the good side of the threshold, not a hair over it: real p95 values of 0.42-0.49 against a
@@ -66,7 +67,7 @@ def is_good(signal: Signal, before: Reading, reading: Reading) -> str | None:
     if reading.up < reading.expected:
         return f"only {reading.up} of {reading.expected} replicas are up"
     if replace(signal, threshold=recovery_threshold(signal)).breached(reading.value):
-        return f"{signal.metric} is {reading.value:.3g} {signal.unit}".rstrip()
+        return f"{signal.metric} is {figure(reading.value, signal.unit)}"
     if before.traffic_rps and (reading.traffic_rps or 0.0) < before.traffic_rps * _LEAST_TRAFFIC_SHARE:
         return f"traffic is {reading.traffic_rps or 0:.0f}/s of {before.traffic_rps:.0f}/s before"
     return None

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from aiops_cli.adapters.ui.chart import draw_chart
-from aiops_cli.adapters.ui.words import clock_and_age, duration, figure, money
+from aiops_cli.adapters.ui.words import clock_and_age, duration, money
 from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
+from aiops_cli.domain.figures import figure
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.status import Status

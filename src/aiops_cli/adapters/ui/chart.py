@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from aiops_cli.adapters.ui.words import figure
+from aiops_cli.domain.figures import figure
 
 _ROWS = 6
 _LABEL = 9

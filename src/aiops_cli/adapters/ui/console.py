@@ -12,10 +12,11 @@ from rich.status import Status as Spinner
 from rich.text import Text
 
 from aiops_cli.adapters.ui import blocks
-from aiops_cli.adapters.ui.words import duration, figure
+from aiops_cli.adapters.ui.words import duration
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
+from aiops_cli.domain.figures import figure
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.events import (

@@ -24,19 +24,6 @@ def clock_and_age(at: datetime, now: datetime) -> str:
     return f"{shown} UTC ({duration(age)} ago)" if age >= 0 else f"{shown} UTC"
 
 
-def figure(value: float | None, unit: str) -> str:
-    """A measured value: `6.2 s`, `97 %`, `340 MiB`; `nothing` when the signal vanished."""
-    if value is None:
-        return "nothing"
-    if unit == "bytes":
-        return f"{value / 2**20:.0f} MiB"
-    if unit == "ratio":
-        return f"{value:.1%}".replace("%", " %")
-    if value >= 100:
-        return f"{value:.0f} {unit}".rstrip()
-    return f"{value:.2g} {unit}".rstrip()
-
-
 def money(usd: float | None, note: str) -> str:
     """A cost, or why there is none."""
     if usd is None:
