@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.evidence import Resolved, Series
+from aiops_cli.domain.figures import figure
 from aiops_cli.domain.findings.baseline import clock, latest
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
@@ -93,7 +94,8 @@ def _back(case: Case, signal: Signal, evidence_id: str, series: Series, past: li
         entity=signal.entity,
         fault=FaultClass.RECOVERED,
         weight=3.0,
-        statement=f"{signal.metric} is {latest(series):.2f} {signal.unit}, {text} {signal.threshold:g} {signal.unit}",
+        statement=f"{signal.metric} is {figure(latest(series), signal.unit)}, {text} "
+        f"{figure(signal.threshold, signal.unit)}",
         evidence=(evidence_id, *_calm(case, signal.entity)),
         basis="on the good side for 2 min or more",
     )
@@ -108,7 +110,7 @@ def _on_schedule(case: Case, signal: Signal, evidence_id: str, past: list[Episod
         entity=signal.entity,
         fault=FaultClass.RULE_TOO_TIGHT,
         weight=4.0,
-        statement=f"{signal.metric} crossed {signal.threshold:g} {signal.unit} {len(past)} times in the window "
+        statement=f"{signal.metric} crossed {figure(signal.threshold, signal.unit)} {len(past)} times in the window "
         f"({times}) and came back by itself each time, errors flat",
         evidence=(evidence_id, *_calm(case, signal.entity)),
         basis="three episodes or more, all short, errors under the 1 % warning level",
