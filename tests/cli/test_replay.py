@@ -61,6 +61,14 @@ def test_a_fix_by_hand_goes_through_the_gate_and_is_measured(aiops: Aiops) -> No
     assert decision["allowed"] and decision["method"] == "approve-simulated"  # type: ignore[index]
 
 
+def test_what_comes_back_in_between_is_not_well_for_good(aiops: Aiops) -> None:
+    """The leak kills its replicas, all is well for an hour, and it comes again: well at the very end, and yet not."""
+    review = replay(aiops, "statements-night", "--do", "restart_service mailer", "--approve-simulated")["review"]
+    assert isinstance(review, dict)
+    late = [value for t, value in review["points"] if t > review["points"][-1][0] - 1200]
+    assert max(late) < review["threshold"] and not review["well_afterwards"]
+
+
 def test_a_fix_by_hand_that_nobody_approves_does_not_run(aiops: Aiops) -> None:
     shown = aiops("replay", "statements-night", "--reasoner", "offline", "--do", "restart_service statement-api")
     assert shown.code == 3 and "done       nothing" in shown.out
