@@ -19,6 +19,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from aiops_cli.adapters.alerts.native import NativeAlert
 from aiops_cli.adapters.backends.simulator import parts, scenario
+from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
 from aiops_cli.adapters.backends.simulator.schema import (
     DIALECT,
     NOT_NEGATIVE,
@@ -29,7 +30,6 @@ from aiops_cli.adapters.backends.simulator.schema import (
 )
 from aiops_cli.adapters.keys import GEMINI_VARIABLES
 from aiops_cli.adapters.store.history import IncidentRow
-from aiops_cli.bootstrap import SoundnessRow
 from aiops_cli.cli.app import app
 from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
@@ -400,7 +400,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-search": {"results": list[SimilarIncident], "corrected": dict[str, str]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
-    "scenarios-validate": {"scenarios": list[SoundnessRow]},
+    "scenarios-validate": {"scenarios": list[Rehearsal]},
     "eval": {
         "reasoner": str,
         "complete": bool,

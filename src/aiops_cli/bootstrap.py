@@ -13,6 +13,7 @@ from aiops_cli.errors import BadConfig, BadInput, UnknownName
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.sql import SqlStore
@@ -55,7 +56,7 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
     `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
     keyring costs up to half a second. `gemini` looks into both, and says so when there is no key.
     """
-    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+    from aiops_cli.adapters.keys import find_key
 
     reasoner = settings["reasoner"].value
     provider, model_id = parse_model(str(settings["model"].value))
@@ -72,18 +73,22 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
         return None
     from aiops_cli.adapters.models.unavailable import Unavailable
 
-    looked = f"{', '.join(GEMINI_VARIABLES)} and the keyring"
-    return Unavailable(f"{provider}:{model_id}", f"no key for Gemini (looked in {looked})", "no-key")
+    return Unavailable(f"{provider}:{model_id}", _no_key(), "no-key")
 
 
 def require_key(settings: Settings) -> None:
     """Raise BadConfig when the model that was asked for has no key: before many runs that could not ask it."""
-    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+    from aiops_cli.adapters.keys import find_key
 
     provider, _ = parse_model(str(settings["model"].value))
     if find_key(provider, ask_keyring=True) is None:
-        looked = f"{', '.join(GEMINI_VARIABLES)} and the keyring"
-        raise BadConfig(f"no key for Gemini (looked in {looked})", hint="`aiops config set-key`, or set GEMINI_API_KEY")
+        raise BadConfig(_no_key(), hint="`aiops config set-key`, or set GEMINI_API_KEY")
+
+
+def _no_key() -> str:
+    from aiops_cli.adapters.keys import GEMINI_VARIABLES
+
+    return f"no key for Gemini (looked in {', '.join(GEMINI_VARIABLES)} and the keyring)"
 
 
 def parse_model(name: str) -> tuple[str, str]:
@@ -167,32 +172,11 @@ def new_scenario(name: str) -> "tuple[str, dict[str, Any]]":
     return template.replace("NAME", name), scenario_schema()
 
 
-@dataclass(frozen=True, slots=True)
-class SoundnessRow:
-    """What playing a scenario out in every way found: nothing, when it is sound."""
-
-    name: str
-    alert: str | None
-    at_s: float
-    problems: tuple[str, ...]
-
-
-def rehearse_scenario(name: str, seeds: int) -> SoundnessRow:
+def rehearse_scenario(name: str, seeds: int) -> "Rehearsal":
     """Read a scenario and play it out with its own seed and some more. Raises BadConfig, UnknownName or BadInput."""
     from aiops_cli.adapters.backends.simulator.rehearsal import rehearse
 
-    scenario = read_scenario(name)
-    first = scenario.meta.seed
-    try:
-        found = [rehearse(scenario, seed) for seed in range(first, first + seeds)]
-    except BadConfig as error:
-        return SoundnessRow(scenario.meta.id, None, 0.0, (f"{error.message} ({error.hint})",))
-    problems = [
-        f"{problem} (seed {seed})" if seeds > 1 else problem
-        for seed, row in enumerate(found, start=first)
-        for problem in row.problems
-    ]
-    return SoundnessRow(scenario.meta.id, found[0].alert, found[0].at_s, tuple(problems))
+    return rehearse(read_scenario(name), seeds)
 
 
 def stage_scenario(

@@ -118,10 +118,12 @@ def test_no_evidence_names_the_answer(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_world_bears_out_what_the_truth_says(name: str) -> None:
     """Doing nothing does not end it, the right actions do, wrong ones hurt, and on a healthy world acting costs."""
-    truth = world_of(name).scenario.truth
+    world = world_of(name)
+    truth, t = world.scenario.truth, world.t
     assert truth.harmful_actions
     assert truth.no_fault or truth.recovers_alone or truth.ok_actions
-    assert list(check(world_of(name))) == []
+    assert list(check(world)) == []
+    assert (world.t, world.actions) == (t, []), "a rehearsal plays in copies"
 
 
 @pytest.mark.parametrize("name", NAMES)

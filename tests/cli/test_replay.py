@@ -133,6 +133,16 @@ def test_a_scenario_of_ones_own_is_replayed_by_its_file(aiops: Aiops, tmp_path: 
     assert isinstance(review, dict) and review["right"] and review["well_afterwards"]
 
 
+def new_scenario(aiops: Aiops, folder: Path, old: str, new: str) -> Path:
+    """The file of a new scenario with one text in it replaced."""
+    aiops("scenarios", "new", "basket-noon", "--folder", str(folder))
+    file = folder / "basket-noon" / "scenario.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    return file
+
+
 # --- scenarios -------------------------------------------------------------------------------------------------------
 
 
@@ -161,11 +171,7 @@ def test_a_new_scenario_is_sound_and_is_not_written_over(aiops: Aiops, tmp_path:
 def test_a_truth_that_the_world_contradicts_is_not_sound(
     aiops: Aiops, tmp_path: Path, old: str, new: str, words: str
 ) -> None:
-    aiops("scenarios", "new", "basket-noon", "--folder", str(tmp_path))
-    file = tmp_path / "basket-noon" / "scenario.yaml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
+    file = new_scenario(aiops, tmp_path, old, new)
     shown = aiops("scenarios", "validate", str(file))
     assert shown.code == 2 and "NOT SOUND" in shown.out and words in shown.out and "scenario.yaml:" in shown.out
     document = json.loads(aiops("scenarios", "validate", str(file), "-o", "json").out)
@@ -191,11 +197,7 @@ def test_a_truth_that_the_world_contradicts_is_not_sound(
 def test_a_scenario_that_contradicts_itself_is_refused_with_its_line_by_validate_and_by_replay(
     aiops: Aiops, tmp_path: Path, old: str, new: str, words: str
 ) -> None:
-    aiops("scenarios", "new", "basket-noon", "--folder", str(tmp_path))
-    file = tmp_path / "basket-noon" / "scenario.yaml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
+    file = new_scenario(aiops, tmp_path, old, new)
     for command in ("validate", "show"):
         shown = aiops("scenarios", command, str(file))
         assert shown.code == 2 and words in shown.err and "scenario.yaml:" in shown.err and "hint:" in shown.err

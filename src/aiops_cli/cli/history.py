@@ -120,6 +120,8 @@ def _found_lines(found: "SimilarIncident") -> list[str]:
 
 def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str], facts: list[tuple[str, str]]) -> list[str]:
     """The incident as lines of plain text."""
+    from aiops_cli.domain.action import describe_call
+
     lines = [
         f"{row.id}  {row.title}",
         f"  {_status(row)} · {row.severity} · recorded {row.recorded_at:%Y-%m-%d %H:%M} · times are UTC",
@@ -135,8 +137,8 @@ def _page(row: "IncidentRow", data: dict[str, Any], open_actions: list[str], fac
     if log:
         lines += ["", "WHAT WAS TRIED"]
     for attempt in log:
-        arguments = " ".join(f"{key}={value}" for key, value in attempt["arguments"].items())
-        lines.append(f"  {attempt['attempt']}. {attempt['action']} {attempt['target']} {arguments}".rstrip())
+        call = describe_call(attempt["action"], attempt["target"], attempt["arguments"])
+        lines.append(f"  {attempt['attempt']}. {call}")
         lines.append(f"     {attempt['outcome'].replace('_', ' ')}: {attempt['explanation']}")
     for decision in data.get("decisions") or []:
         lines.append(

@@ -14,8 +14,8 @@ from aiops_cli.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
-    from aiops_cli.bootstrap import SoundnessRow
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -140,7 +140,7 @@ def validate(
     return ExitCode.USAGE if any(row.problems for row in rows) else ExitCode.DONE
 
 
-def _soundness(row: "SoundnessRow") -> list[str]:
+def _soundness(row: "Rehearsal") -> list[str]:
     fires = f"{row.alert} fires after {row.at_s / 60:.0f} min" if row.alert else "its alert does not fire"
     verdict = "sound" if not row.problems else "NOT SOUND"
     return [f"{row.name}  {verdict}  {fires}", *(f"  {problem}" for problem in row.problems)]

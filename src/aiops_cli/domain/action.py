@@ -354,6 +354,12 @@ def parse_call(text: str) -> Proposal:
     return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by=BY_HAND)
 
 
+def describe_call(action: str, target: str, arguments: Mapping[str, Any]) -> str:
+    """A call in the words that `parse_call` reads."""
+    words = (str(value).lower() if isinstance(value, bool) else str(value) for value in arguments.values())
+    return " ".join([action, target, *(f"{key}={word}" for key, word in zip(arguments, words, strict=True))])
+
+
 def usage(spec: ActionSpec) -> str:
     """How a call of an action is written."""
     return " ".join([spec.name, "TARGET", *(f"{name}={name.upper()}" for name in spec.arguments.model_fields)])

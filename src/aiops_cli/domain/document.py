@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from aiops_cli.domain.action import EffectiveCall, Proposal
+from aiops_cli.domain.action import EffectiveCall, Proposal, describe_call
 from aiops_cli.domain.alert import Alert, AlertGroup, Reading
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import Series
@@ -654,5 +654,4 @@ def fix_of(data: Mapping[str, Any]) -> tuple[str | None, bool]:
     if not actions:
         return None, False
     last = actions[-1]
-    arguments = " ".join(f"{key}={value}" for key, value in last["arguments"].items())
-    return f"{last['action']} {last['target']} {arguments}".strip(), last["outcome"] == "recovered"
+    return describe_call(last["action"], last["target"], last["arguments"]), last["outcome"] == "recovered"

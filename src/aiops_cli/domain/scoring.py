@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from aiops_cli.domain.action import EffectiveCall, parse_call
+from aiops_cli.domain.action import EffectiveCall, describe_call, parse_call
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.incident import ActionState, Incident
 from aiops_cli.domain.truth import Root, Truth
@@ -94,7 +94,7 @@ def score_actions(incident: Incident, truth: Truth) -> ActionScore:
     """Compare the calls that ran with those that the truth names."""
     ran = [a for a in incident.attempts if a.call is not None and a.state in (ActionState.DONE, ActionState.UNKNOWN)]
     calls = [attempt.call for attempt in ran if attempt.call is not None]
-    done = tuple(describe_call(call) for call in calls)
+    done = tuple(_words(call) for call in calls)
     masking = _among(calls, truth.masking_actions)
     return ActionScore(
         done=done,
@@ -104,14 +104,8 @@ def score_actions(incident: Incident, truth: Truth) -> ActionScore:
     )
 
 
-def describe_call(call: EffectiveCall) -> str:
-    """A call in the words in which it can be asked for."""
-    arguments = " ".join(f"{key}={_plain(value)}" for key, value in call.arguments.items())
-    return f"{call.action} {call.target} {arguments}".rstrip()
-
-
-def _plain(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _words(call: EffectiveCall) -> str:
+    return describe_call(call.action, call.target, call.arguments)
 
 
 def _among(calls: Sequence[EffectiveCall], listed: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -120,7 +114,7 @@ def _among(calls: Sequence[EffectiveCall], listed: Iterable[Sequence[str]]) -> t
     for steps in listed:
         taken = [[call for call in calls if _is_like(call, step)] for step in steps]
         if all(taken):
-            found |= dict.fromkeys(describe_call(call) for step in taken for call in step)
+            found |= dict.fromkeys(_words(call) for step in taken for call in step)
     return tuple(found)
 
 

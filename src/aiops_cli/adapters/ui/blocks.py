@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.words import clock_and_age, duration, money
-from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall
+from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, describe_call
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
@@ -157,10 +157,10 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     """What would be done, in which order, and what was refused."""
     rows: list[tuple[str, str | Text]] = []
     for number, step in enumerate(plan.steps, start=1):
-        arguments = " ".join(f"{key}={value}" for key, value in step.arguments.items())
         exact = f"  {call.changes}" if call and number == 1 else ""
         stop_gap = "  (a stop-gap: it does not end the cause)" if step.stop_gap else ""
-        rows.append((f"{number}.", f"{step.action} {step.target} {arguments}{exact} — {step.because}{stop_gap}"))
+        words = describe_call(step.action, step.target, step.arguments)
+        rows.append((f"{number}.", f"{words}{exact} — {step.because}{stop_gap}"))
     rows += [("refused", text) for text in plan.refused]
     if plan.steps:
         rows.append(("success", plan.success))
@@ -172,11 +172,10 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
 
 def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis: Diagnosis, width: int) -> Panel:
     """The exact call, drawn from the same object that will run."""
-    arguments = " ".join(f"{key}={value}" for key, value in call.arguments.items())
     cited = " ".join(attempt.proposal.evidence)
     undo = call.undo.text + (f", about {duration(call.undo.takes_s)}" if call.undo.action else "")
     facts: list[tuple[str, str | Text]] = [
-        ("call", Text(f"{call.action} {call.target} {arguments}".rstrip(), "bold")),
+        ("call", Text(describe_call(call.action, call.target, call.arguments), "bold")),
         ("where", call.context),
         ("runs", call.command),
         ("changes", call.changes),
@@ -270,8 +269,7 @@ def _attempt_rows(incident: Incident) -> list[tuple[str, str | Text]]:
     return [
         (
             f"attempt {attempt.number}",
-            f"{attempt.proposal.action} {attempt.proposal.target} "
-            + " ".join(f"{key}={value}" for key, value in attempt.proposal.arguments.items())
+            describe_call(attempt.proposal.action, attempt.proposal.target, attempt.proposal.arguments)
             + f" — {attempt.outcome.replace('_', ' ')}: {attempt.explanation}",
         )
         for attempt in incident.attempts

@@ -65,12 +65,12 @@ class _Arrivals:
 
 @dataclass
 class Network:
-    """The state of traffic: the calls, the clients' limits and rates."""
+    """The state of traffic: the calls, the clients' limits, and their rates by (client, entry)."""
 
     edges: dict[str, list[EdgeState]]
     callers: dict[str, list[EdgeState]]
     client_limits: dict[str, float] = field(default_factory=dict)
-    client_rates: dict[str, float] = field(default_factory=dict)
+    client_rates: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scenario: Scenario) -> "Network":
@@ -122,10 +122,12 @@ class FlowModel:
         rate = max(0.0, source.base_rps * factor_at(source.pulses, t) * noise)
         if source.client:
             # A client may enter at several places; its limit is for all of them together.
-            sent = self._network.client_rates.get(source.client, 0.0)
+            rates = self._network.client_rates
+            sent = total(rate for (client, _), rate in rates.items() if client == source.client)
             limit = self._network.client_limits.get(source.client, math.inf)
             rate = min(rate, max(0.0, limit - sent))
-            self._network.client_rates[source.client] = sent + rate
+            key = source.client, source.entry
+            rates[key] = rates.get(key, 0.0) + rate
         arrivals[source.entry].add(rate, source.prompt_factor, 1.0)
 
     def _serve(self, state: ServiceState, arrivals: dict[str, _Arrivals], t: float, dt: float) -> None:

@@ -73,19 +73,30 @@ def fired_rule(world: World) -> Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a rehearsal found: when which alert fires, and everything that the world contradicts."""
+class Rehearsal:
+    """What playing a scenario out found: which alert fires, when, and everything that the world contradicts."""
 
-    alert: str
+    name: str
+    alert: str | None
     at_s: float
     problems: tuple[str, ...]
 
 
-def rehearse(scenario: Scenario, seed: int | None = None) -> Checked:
-    """Play a scenario out in every way that its truth speaks of. Raises BadConfig when its alert never fires."""
-    world = stage(scenario, seed)
-    rule = fired_rule(world)
-    return Checked(rule.name, world.fired[rule.name], tuple(check(world)))
+def rehearse(scenario: Scenario, seeds: int) -> Rehearsal:
+    """Play a scenario out in every way that its truth speaks of, with its own seed and the ones after it."""
+    fired: dict[str, float] = {}
+    problems: list[str] = []
+    for seed in range(scenario.meta.seed, scenario.meta.seed + seeds):
+        try:
+            world = stage(scenario, seed)
+        except BadConfig as error:
+            found = [f"{error.message} ({error.hint})"]
+        else:
+            fired = fired or world.fired
+            found = list(check(world))
+        problems += [f"{problem} (seed {seed})" if seeds > 1 else problem for problem in found]
+    alert = next(iter(fired), None)
+    return Rehearsal(scenario.meta.id, alert, fired[alert] if alert else 0.0, tuple(problems))
 
 
 def readings(world: World, rule: Rule, since: float = 0.0) -> list[tuple[float, bool, float]]:

@@ -57,20 +57,15 @@ class Watched:
         return step * sum(bad for _, bad, _ in readings(self.world, self.rule, self.fired_at))
 
     @property
-    def back_after_s(self) -> float | None:
-        """Seconds from the last action, or from the alert, until the condition was away for three minutes; or None."""
-        since = max([self.fired_at, *(t for t, _, _ in self.world.actions)])
-        return soonest(readings(self.world, self.rule, since), since)
-
-    @property
     def stays_well(self) -> bool:
-        """Whether the condition went away and stayed so, less one reading in twenty, and one of the last ones."""
+        """Whether the condition went away after the last action, and held in one reading of twenty at most since."""
         since = max([self.fired_at, *(t for t, _, _ in self.world.actions)])
-        back = self.back_after_s
-        found = readings(self.world, self.rule, since + (back or 0.0))
+        found = readings(self.world, self.rule, since)
+        back = soonest(found, since)
         if back is None or holds_at_end(found, self.world.t) > FEW:
             return False
-        return sum(bad for _, bad, _ in found) <= FEW * len(found)
+        later = [bad for t, bad, _ in found if t >= since + back]
+        return sum(later) <= FEW * len(later)
 
 
 @dataclass(frozen=True, slots=True)

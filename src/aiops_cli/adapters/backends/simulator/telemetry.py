@@ -54,8 +54,9 @@ class Telemetry:
             self._by_version(name, state)
             if not state.spec.outside:
                 self._log(state, t)
-        for client, rate in world.network.client_rates.items():
-            self._put(client, Metric.TRAFFIC, rate)
+        for client in world.scenario.clients:
+            rates = (rate for (name, _), rate in world.network.client_rates.items() if name == client)
+            self._put(client, Metric.TRAFFIC, total(rates))
         if t % _CLIENTS_EVERY_S < world.scenario.meta.step:
             self._log_clients(t)
         self._pipelines(t)
@@ -190,12 +191,10 @@ class Telemetry:
     def _lines_about_calls(self, state: ServiceState) -> Iterator[tuple[str, str, str]]:
         for edge in self._world.network.edges[state.spec.name]:
             if edge.per_request:
-                yield from self._lines_about(
-                    state, edge, self._world.states[edge.spec.to], self._world.influence(state)
-                )
+                yield from self._lines_about(state, edge, self._world.states[edge.spec.to])
 
     def _lines_about(
-        self, state: ServiceState, edge: EdgeState, callee: ServiceState, influence: Influence
+        self, state: ServiceState, edge: EdgeState, callee: ServiceState
     ) -> Iterator[tuple[str, str, str]]:
         to = edge.spec.to
         if edge.spec.pool and state.flow.pool_used > 0.97:
@@ -222,10 +221,8 @@ class Telemetry:
 
     def _log_clients(self, t: float) -> None:
         by_entry: dict[str, list[tuple[float, str]]] = {}
-        for source in self._world.scenario.traffic:
-            if source.client:
-                rate = self._world.network.client_rates.get(source.client, 0.0)
-                by_entry.setdefault(source.entry, []).append((rate, source.client))
+        for (client, entry), rate in self._world.network.client_rates.items():
+            by_entry.setdefault(entry, []).append((rate, client))
         for entry, rows in by_entry.items():
             whole = self._world.states[entry].flow.offered or 1.0
             top = ", ".join(f"{name} {rate / whole:.0%}" for rate, name in sorted(rows, reverse=True)[:4])
