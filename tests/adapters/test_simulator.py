@@ -125,3 +125,49 @@ def test_an_hour_of_simulation_is_quick_in_steps_not_in_seconds() -> None:
     world.run(3600)
     assert world.t == 3600
     assert all(len(world.recorder.points(*key)) == 240 for key in world.recorder.tracks)
+
+
+def small_deployment(*, rolls_back_after: str | None, crash: str | None) -> World:
+    """A service of three replicas that gets a new release after five minutes."""
+    data = read_scenario("payments-evening").data
+    till: dict[str, object] = {
+        "name": "till",
+        "capacity_rps": 50,
+        "base_latency_ms": 5,
+        "replicas": 3,
+        "releases": [{"version": "1"}, {"version": "2", **({"crash": crash} if crash else {})}],
+    }
+    if rolls_back_after:
+        till["rolls_back_after"] = rolls_back_after
+    change = {"at": "5m", "kind": "deploy", "target": "till", "to_version": "2", "summary": "till 2"}
+    return World(
+        Scenario.model_validate(
+            {
+                **data,
+                "services": [till, *data["services"]],
+                "traffic": [{"entry": "till", "base_rps": 10}, *data["traffic"]],
+                "changes": [change, *data.get("changes", [])],
+            }
+        )
+    )
+
+
+def versions_after(world: World) -> set[str]:
+    world.run(30 * 60)
+    till = world.states["till"]
+    return {till.version} | {replica.version for replica in till.replicas if replica.is_up(world.t)}
+
+
+def test_a_release_that_does_not_come_up_goes_back_by_itself_where_the_deployment_says_so() -> None:
+    world = small_deployment(rolls_back_after="10m", crash="cannot read settings")
+    assert versions_after(world) == {"1"}
+    assert len(world.states["till"].up(world.t)) == 3
+    back = [entry for entry in world.journal.changes if entry.entity == "till" and entry.after == "1"]
+    assert [(entry.t, entry.before) for entry in back] == [(15 * 60.0, "2")]
+
+
+def test_a_release_that_comes_up_stays_and_a_bad_one_stays_where_nothing_watches_it() -> None:
+    assert versions_after(small_deployment(rolls_back_after="10m", crash=None)) == {"2"}
+    stuck = small_deployment(rolls_back_after=None, crash="cannot read settings")
+    assert versions_after(stuck) == {"1", "2"}
+    assert len(stuck.states["till"].up(stuck.t)) == 2

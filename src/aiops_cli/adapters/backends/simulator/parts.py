@@ -242,6 +242,8 @@ class Service(Part):
     """How often its callers ask again after a failure."""
     start_time: Duration = 30.0
     """Until a new replica takes requests."""
+    rolls_back_after: Duration | None = None
+    """How long a release may take until all replicas are up; after that the deployment goes back to the one before."""
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Connections that it takes from the pools of all its callers."""
     tokens_per_minute: Positive | None = None

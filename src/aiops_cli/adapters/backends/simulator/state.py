@@ -63,7 +63,10 @@ class Flow:
 
 @dataclass
 class ServiceState:
-    """What a service is like at the end of a step. `generation` counts every change of what it runs or wants."""
+    """What a service is like at the end of a step. `generation` counts every change of what it runs or wants.
+
+    `released_at` is the start of a release that is not up on all replicas yet, where the deployment watches that.
+    """
 
     spec: Service
     version: str
@@ -83,6 +86,7 @@ class ServiceState:
     roll: list[Replica] = field(default_factory=list)
     rolled: list[Replica] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
+    released_at: float | None = None
     config_history: list[str] = field(default_factory=list)
     calm_since: float = 0.0
     flow: Flow = field(default_factory=Flow)

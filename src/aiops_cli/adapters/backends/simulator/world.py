@@ -127,6 +127,7 @@ class World:
         self._let_faults_work()
         for state in self.states.values():
             self.cluster.turn(state, dt)
+            self._watch_release(state)
         self._whole.clear()
         self.flow.step(self.t, dt)
         self.pipelines.step()
@@ -434,9 +435,24 @@ class World:
         state = self.states[name]
         before, state.version = state.version, version
         state.history.append(before)
+        state.released_at = None if state.spec.rolls_back_after is None else self.t
         self.cluster.roll(state)
         self._forget()
         return before
+
+    def _watch_release(self, state: ServiceState) -> None:
+        """Take back a release that did not come up in time; the one before is not watched: no going to and fro."""
+        if state.released_at is None or state.spec.rolls_back_after is None:
+            return
+        if all(replica.is_up(self.t) and replica.version == state.version for replica in state.replicas):
+            state.released_at = None
+        elif self.t - state.released_at >= state.spec.rolls_back_after:
+            name, failed = state.spec.name, state.version
+            before = self._release(name, state.history[-1])
+            state.released_at = None
+            text = f"automatic rollback of {name}: {failed} was not up on all replicas in time"
+            self.journal.event(self.t, name, "ProgressDeadlineExceeded", f"Release {failed} of {name} has timed out")
+            self.journal.change(Entry(self.t, name, "change", "deploy", text, before, state.version))
 
     def _configure(self, name: str, revision: str) -> str | None:
         self._forget()
