@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,70 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A log line; `count` lines of the same template were folded into it."""
+    """A log line; `count` lines of the same template were folded into it, the last of them at `last`.
+
+    `level` is DEBUG, INFO, WARN or ERROR, or empty where the line has none. `message` is the first line of its kind in
+    its own words, a stack trace collapsed to type and first own frame. `number` is its line in the text it came from.
+    """
 
     level: str
     message: str
     count: int = 1
+    last: datetime | None = None
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterEvent:
-    """A Kubernetes-style event."""
+    """A Kubernetes event about an object of `kind`, seen `count` times.
+
+    `age_s` is how long before the end of the evidence it was last seen, where only that is known (`kubectl describe`).
+    """
 
     reason: str
     message: str
     warning: bool
+    kind: str = ""
+    count: int = 1
+    age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KubeObject:
+    """A Kubernetes object, in the shape of its API: `body` has `metadata`, `spec` and `status` as far as known.
+
+    `partial` says that it comes from a table or from `kubectl describe`: what is absent there is not known to be absent
+    in the cluster.
+    """
+
+    kind: str
+    name: str
+    namespace: str
+    body: Mapping[str, Any]
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """A rule of a monitoring system and its state: `alert`, `warning`, `ok`, `no data`."""
+
+    name: str
+    state: str
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadShare:
+    """What a database is busy with: one statement, wait event, user or host, and its average active sessions.
+
+    `waits` are (name, sessions) of a statement, heaviest first.
+    """
+
+    dimension: str
+    name: str
+    sessions: float
+    calls_per_s: float | None = None
+    waits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +146,22 @@ class Resolved:
     """The alert's own source says that it is over."""
 
 
-Payload = Series | LogLine | ClusterEvent | Change | Call | ModelVersion | TextLines | Resolved
-P = TypeVar("P", Series, LogLine, ClusterEvent, Change, Call, ModelVersion, TextLines, Resolved)
+Payload = (
+    Series
+    | LogLine
+    | ClusterEvent
+    | KubeObject
+    | Monitor
+    | LoadShare
+    | Change
+    | Call
+    | ModelVersion
+    | TextLines
+    | Resolved
+)
+P = TypeVar(
+    "P", Series, LogLine, ClusterEvent, KubeObject, Monitor, LoadShare, Change, Call, ModelVersion, TextLines, Resolved
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,16 @@ CATEGORIES = {
     ),
     "resource_exhaustion": (
         F.CAPACITY_EXHAUSTED, F.MEMORY_LEAK, F.OUT_OF_MEMORY, F.POOL_EXHAUSTED, F.QUOTA, F.STORAGE, F.COLD_CACHE,
-        F.RETRY_STORM, F.KV_CACHE_EXHAUSTED, F.RATE_LIMITED, F.RUNAWAY_CLIENT, F.PROMPT_GROWTH,
+        F.RETRY_STORM, F.KV_CACHE_EXHAUSTED, F.RATE_LIMITED, F.RUNAWAY_CLIENT, F.PROMPT_GROWTH, F.REPLICATION_LAG,
+        F.LOCK_CONTENTION,
     ),
+    "cpu_saturation": (F.CPU_SATURATED,),
     "code_defect": (F.RELEASE_REGRESSION, F.APPLICATION_ERROR, F.SLOW_QUERY, F.MODEL_REGRESSION),
     "data_quality": (F.STALE_DATA, F.DATA_DRIFT, F.POISON_MESSAGE, F.JOB_FAILURE),
     "infrastructure": (F.NODE_FAILURE, F.DEPENDENCY_FAILURE, F.PROVIDER_OUTAGE),
 }  # fmt: skip
-# What no fault class of ours stands for, and what is said where none leads.
-_MORE_CATEGORIES = ("cpu_saturation", HEALTHY, UNKNOWN)
+# What is said where no fault leads.
+_MORE_CATEGORIES = (HEALTHY, UNKNOWN)
 
 
 class _Part(BaseModel):

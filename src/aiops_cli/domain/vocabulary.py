@@ -37,6 +37,36 @@ class Metric(StrEnum):
     DATA_AGE = "data_age_seconds"
     DRIFT = "drift_psi"
     JOB_FAILURES = "failed_runs_total"
+    PREFIX_HITS = "prefix_cache_hit_ratio"
+    OUTPUT_TOKENS = "output_tokens_per_request"
+    TOKENS_PER_SECOND = "tokens_per_second"
+    PREFILL = "prefill_seconds"
+    TOKEN_TIME = "time_per_output_token_seconds"
+    RETRIEVAL = "retrieval_p95_seconds"
+    REQUESTS_RUNNING = "requests_running"
+    REQUESTS_LEFT = "remaining_requests"
+    TOKENS_LEFT = "remaining_tokens"
+    PROVIDER_STATE = "provider_state"
+    CUT_OFF = "finished_by_length_ratio"
+    FILTERED = "content_filtered_ratio"
+    MALFORMED = "malformed_output_ratio"
+    GPU_MEMORY_USED = "gpu_memory_used_ratio"
+    GPU_UTILIZATION = "gpu_utilization_ratio"
+    GPU_TEMPERATURE = "gpu_temperature_celsius"
+    GPU_CLOCK = "gpu_clock_hertz"
+    GPU_POWER = "gpu_power_watts"
+    GPU_ERROR_CODE = "gpu_xid_code"
+    GPU_MEMORY_ERRORS = "gpu_double_bit_errors_total"
+    GPU_REMAP_FAILURES = "gpu_row_remap_failures_total"
+    GPUS_ALLOCATABLE = "gpus_allocatable"
+    SKEW = "serving_skew_psi"
+    NULLS = "null_ratio"
+    ROWS = "rows_per_run"
+    TRAINING_LOSS = "training_loss"
+    TRAINING_STEPS = "training_steps_total"
+    CHECKPOINT_TIME = "checkpoint_seconds"
+    COMPLETED = "completed_per_second"
+    OLDEST_ITEM = "oldest_item_age_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +112,36 @@ METRICS = {
     Metric.DATA_AGE: MetricMeaning("s", True, 60.0),
     Metric.DRIFT: MetricMeaning("", True, 0.05),
     Metric.JOB_FAILURES: MetricMeaning("", True, 1.0),
+    Metric.PREFIX_HITS: MetricMeaning("ratio", True, 0.02),
+    Metric.OUTPUT_TOKENS: MetricMeaning("", True, 20.0),
+    Metric.TOKENS_PER_SECOND: MetricMeaning("/s", False, 1.0),
+    Metric.PREFILL: MetricMeaning("s", True, 0.01),
+    Metric.TOKEN_TIME: MetricMeaning("s", True, 0.001),
+    Metric.RETRIEVAL: MetricMeaning("s", True, 0.001),
+    Metric.REQUESTS_RUNNING: MetricMeaning("", False, 1.0),
+    Metric.REQUESTS_LEFT: MetricMeaning("", True, 10.0),
+    Metric.TOKENS_LEFT: MetricMeaning("", True, 100.0),
+    Metric.PROVIDER_STATE: MetricMeaning("", True, 1.0),
+    Metric.CUT_OFF: MetricMeaning("ratio", True, 0.005),
+    Metric.FILTERED: MetricMeaning("ratio", True, 0.005),
+    Metric.MALFORMED: MetricMeaning("ratio", True, 0.005),
+    Metric.GPU_MEMORY_USED: MetricMeaning("ratio", True, 0.02),
+    Metric.GPU_UTILIZATION: MetricMeaning("ratio", True, 0.02),
+    Metric.GPU_TEMPERATURE: MetricMeaning("°C", True, 2.0),
+    Metric.GPU_CLOCK: MetricMeaning("Hz", True, 10e6),
+    Metric.GPU_POWER: MetricMeaning("W", True, 10.0),
+    Metric.GPU_ERROR_CODE: MetricMeaning("", True, 1.0),
+    Metric.GPU_MEMORY_ERRORS: MetricMeaning("", True, 1.0),
+    Metric.GPU_REMAP_FAILURES: MetricMeaning("", True, 1.0),
+    Metric.GPUS_ALLOCATABLE: MetricMeaning("", True, 1.0),
+    Metric.SKEW: MetricMeaning("", True, 0.05),
+    Metric.NULLS: MetricMeaning("ratio", True, 0.005),
+    Metric.ROWS: MetricMeaning("", True, 10.0),
+    Metric.TRAINING_LOSS: MetricMeaning("", True, 0.01),
+    Metric.TRAINING_STEPS: MetricMeaning("", False, 1.0),
+    Metric.CHECKPOINT_TIME: MetricMeaning("s", True, 1.0),
+    Metric.COMPLETED: MetricMeaning("/s", False, 0.1),
+    Metric.OLDEST_ITEM: MetricMeaning("s", True, 10.0),
 }
 
 
@@ -123,6 +183,9 @@ SYMPTOM_WORDS = {
     Metric.REPLICAS: frozenset(["replica", "pod", "unavailable", "crash", "pending"]),
     Metric.DISK_USED: frozenset(["disk", "volume", "filesystem"]),
     Metric.JOB_FAILURES: frozenset(["job", "pipeline", "run"]),
+    Metric.FIRST_TOKEN: frozenset(["ttft", "token", "streaming"]),
+    Metric.RATE_LIMITED: frozenset(["429", "throttled", "throttl", "ratelimit", "limited"]),
+    Metric.DRIFT: frozenset(["drift", "psi", "distribution"]),
 }
 
 
@@ -147,6 +210,9 @@ class FaultClass(StrEnum):
     NETWORK_PARTITION = "network-partition"
     APPLICATION_ERROR = "application-error"
     SLOW_QUERY = "slow-query"
+    CPU_SATURATED = "cpu-saturated"
+    REPLICATION_LAG = "replication-lag"
+    LOCK_CONTENTION = "lock-contention"
     COLD_CACHE = "cold-cache"
     RETRY_STORM = "retry-storm"
     PROBE_FAILURE = "probe-misconfigured"
@@ -168,10 +234,10 @@ class FaultClass(StrEnum):
     @property
     def benign(self) -> bool:
         """Whether this class means that nothing needs fixing."""
-        return self in _BENIGN
+        return self in BENIGN
 
 
-_BENIGN = (FaultClass.RECOVERED, FaultClass.RULE_TOO_TIGHT, FaultClass.PLANNED_WORK, FaultClass.NO_FAULT_SEEN)
+BENIGN = (FaultClass.RECOVERED, FaultClass.RULE_TOO_TIGHT, FaultClass.PLANNED_WORK, FaultClass.NO_FAULT_SEEN)
 
 
 # How the summary names the fault, with the entity in front.
@@ -194,6 +260,9 @@ FAULT_PHRASES = {
     FaultClass.NETWORK_PARTITION: "has a network partition",
     FaultClass.APPLICATION_ERROR: "fails with an error of its own",
     FaultClass.SLOW_QUERY: "answers queries slowly",
+    FaultClass.CPU_SATURATED: "has used up its processors",
+    FaultClass.REPLICATION_LAG: "has replicas that fall behind",
+    FaultClass.LOCK_CONTENTION: "is held up by locks",
     FaultClass.COLD_CACHE: "has lost its cache",
     FaultClass.RETRY_STORM: "is kept down by retries",
     FaultClass.PROBE_FAILURE: "is killed by its own health check",
@@ -210,5 +279,5 @@ FAULT_PHRASES = {
     FaultClass.RECOVERED: "has recovered",
     FaultClass.RULE_TOO_TIGHT: "is healthy; its alert rule is too tight",
     FaultClass.PLANNED_WORK: "is under planned work",
-    FaultClass.NO_FAULT_SEEN: "shows no fault",
+    FaultClass.NO_FAULT_SEEN: "is healthy",
 }
