@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from aiops_cli.adapters.backends import files
 from aiops_cli.adapters.backends.files import read_handed_over
-from aiops_cli.domain.evidence import TextLines
+from aiops_cli.domain.evidence import LogLine, TextLines
 from aiops_cli.errors import BadInput
 
 
 def test_files_and_folders_are_read_in_order(tmp_path: Path) -> None:
     (tmp_path / "b.log").write_text("second\n")
-    (tmp_path / "a.txt").write_text("Name:         web-1\nStatus: Running\n")
+    (tmp_path / "a.txt").write_text(
+        "NAME    READY   STATUS    RESTARTS   AGE\nweb-1   1/1     Running   0          5m\n"
+    )
     (tmp_path / ".hidden").write_text("no\n")
     gathered = read_handed_over([tmp_path])
     assert [item.source for item in gathered.items] == ["file:a.txt", "file:b.log"]
@@ -34,22 +37,23 @@ def test_a_path_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         read_handed_over([tmp_path / "nothing"])
 
 
-def test_the_needle_in_a_long_log_is_kept_and_lines_are_bounded(tmp_path: Path) -> None:
+def test_the_needle_in_a_long_log_is_kept_and_what_is_kept_is_bounded(tmp_path: Path) -> None:
     lines = [f"line {number} fine" for number in range(150_000)]
     lines[70_000] = "ERROR connection pool exhausted"
     lines[70_001] = "x" * 100_000
     (tmp_path / "big.log").write_text("\n".join(lines))
-    (item,) = read_handed_over([tmp_path]).items
-    assert isinstance(item.payload, TextLines)
-    assert "ERROR connection pool exhausted" in item.payload.lines
-    assert len(item.payload.lines) < 7_000
-    assert max(len(line) for line in item.payload.lines) <= 2_000
+    items = read_handed_over([tmp_path]).items
+    (needle,) = [item.payload for item in items if "pool exhausted" in item.text]
+    assert isinstance(needle, LogLine) and needle.level == "ERROR" and needle.number == 70_001
+    assert len(items) <= 401
+    assert max(len(item.payload.message) for item in items if isinstance(item.payload, LogLine)) <= 4_000
 
 
 def test_terminal_escapes_in_evidence_are_written_out(tmp_path: Path) -> None:
-    (tmp_path / "x.log").write_bytes(b"\x1b[2Jcleared\n")
+    (tmp_path / "x.log").write_bytes(b"ERROR \x1b]0;owned\x07 cleared\n")
     (item,) = read_handed_over([tmp_path]).items
-    assert isinstance(item.payload, TextLines) and item.payload.lines == ("\\x1b[2Jcleared",)
+    assert isinstance(item.payload, LogLine)
+    assert "\x1b" not in item.text + item.payload.message and "cleared" in item.payload.message
 
 
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
@@ -75,28 +79,39 @@ def test_names_tell_files_apart_and_what_is_hidden_is_passed_over(tmp_path: Path
     assert row.status == "empty"
 
 
-def test_files_beyond_the_bound_are_said_to_be_unread(tmp_path: Path) -> None:
-    for number in range(30):
-        (tmp_path / f"{number:02d}.log").write_text("fine\n" * 4_000)
+def test_what_is_beyond_the_bound_is_scanned_for_trouble_and_the_rest_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_MAX_FILE_BYTES", 10_000)
+    lines = [f"{number} served" for number in range(50_000)]
+    lines[30_000] = "FATAL no space left on device"
+    (tmp_path / "big.log").write_text("\n".join(lines))
+    gathered = read_handed_over([tmp_path])
+    assert any("no space left" in item.text for item in gathered.items)
+    (row,) = gathered.coverage
+    assert row.detail.endswith("lines of it not kept") and row.cannot.startswith("what 4")
+
+
+def test_files_beyond_the_bound_of_all_are_said_to_be_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MAX_ALL_BYTES", 10_000)
+    for number in range(4):
+        (tmp_path / f"{number}.log").write_text("fine\n" * 1_000)
     rows = read_handed_over([tmp_path]).coverage
-    assert [row.status for row in rows] == ["checked"] * 25 + ["failed"] * 5
+    assert [row.status for row in rows] == ["checked", "checked", "failed", "failed"]
     assert "not read" in rows[-1].detail
 
 
-def test_what_was_not_read_is_in_the_ledger(tmp_path: Path) -> None:
-    (tmp_path / "big.log").write_text("\n".join(f"line {number} fine" for number in range(10_000)))
-    (row,) = read_handed_over([tmp_path]).coverage
-    assert row.detail == "handed over, 4000 of 10000 lines read"
-    assert row.cannot == "what the other 6000 lines say"
-    (item,) = read_handed_over([tmp_path]).items
-    assert isinstance(item.payload, TextLines) and item.payload.left_out == 6000
+def test_a_command_that_found_nothing_is_an_answer_and_one_that_failed_is_a_gap(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text('$ kubectl get pod x\nError from server (NotFound): pods "x" not found\n')
+    (tmp_path / "b.txt").write_text("$ kubectl get pods\nThe connection to the server 10.0.0.1:6443 was refused\n")
+    rows = read_handed_over([tmp_path]).coverage
+    assert [row.status for row in rows] == ["empty", "failed"]
 
 
 def test_the_needle_in_one_endless_line_is_kept(tmp_path: Path) -> None:
     (tmp_path / "one.json").write_text("x" * 30_000 + '"reason": "OOMKilled"' + "y" * 30_000)
-    (item,) = read_handed_over([tmp_path]).items
-    assert isinstance(item.payload, TextLines)
-    assert any("OOMKilled" in line for line in item.payload.lines)
+    items = read_handed_over([tmp_path]).items
+    assert any(isinstance(item.payload, TextLines) and "OOMKilled" in item.payload.lines[1] for item in items)
 
 
 def test_a_named_pipe_and_a_name_that_is_too_long_do_not_hang_or_crash(tmp_path: Path) -> None:

@@ -2,29 +2,33 @@
 
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
+from aiops_cli.domain.reading import read_document
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
 
 _MAX_FILES = 500
-_MAX_FILE_BYTES = 25 * 1024 * 1024
-_MAX_LINE_CHARS = 2_000
-# Of a long file, its beginning and end are kept, and between them the lines that look like trouble.
-_HEAD_LINES = 2_000
+# Of one file this much is read whole; of what is longer, lines that look like trouble and the end are kept besides.
+_MAX_FILE_BYTES = 32 * 1024 * 1024
+_MAX_SCANNED_BYTES = 1024 * 1024 * 1024
+_MAX_ALL_BYTES = 128 * 1024 * 1024
+_MAX_LINE_BYTES = 2_000
+_MAX_TROUBLE_LINES = 5_000
 _TAIL_LINES = 2_000
-_MAX_TROUBLE_LINES = 2_000
-# Of all files together: what the lanes read in two seconds.
-_MAX_LINES = 100_000
-_NAMED = re.compile(r"^\s{0,4}\"?[Nn]ame\"?:\s+\"?([a-z0-9][a-z0-9.-]{1,80})\"?,?\s*$")
+_MAX_PROBLEMS = 5
 _NUL_PROBE = 8_000
+# Where a command was asked for something and there is nothing, that is an answer and no failure.
+_NOTHING_THERE = re.compile(r"(?i)not ?found|no resources found|returned? (with )?(return )?code 1\b")
 
 
 def read_handed_over(paths: Sequence[Path]) -> Gathered:
@@ -34,35 +38,41 @@ def read_handed_over(paths: Sequence[Path]) -> Gathered:
     """
     items: list[Evidence] = []
     ledger: list[Coverage] = []
-    room = _MAX_LINES
+    room = _MAX_ALL_BYTES
     files = list(islice(_files(paths), _MAX_FILES + 1))
     if len(files) > _MAX_FILES:
         raise BadInput(f"--evidence names more than {_MAX_FILES} files", hint="name a smaller folder")
     for path, shown in files:
         name = f"file:{safe(shown, one_line=True, limit=120)}"
         try:
-            lines, whole = _read_lines(path, room)
+            text, left = _read_text(path, room)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             ledger.append(Coverage(name, CoverageStatus.FAILED, reason or "unreadable", cannot="what it says"))
             continue
-        room -= len(lines)
-        ledger.append(_row(name, lines, whole))
-        if lines:
-            text = TextLines(tuple(lines), whole - len(lines))
-            items.append(Evidence("", name, _entity(lines), None, f"{name[5:]}: {len(lines)} lines", text))
+        room -= len(text)
+        document = read_document(name, text)
+        items += document.items
+        ledger += _rows(name, document.items, document.problems, left)
     ledger += [_nothing_in(path) for path in paths if path.is_dir() and not any(path in p.parents for p, _ in files)]
     return Gathered(tuple(items), tuple(ledger))
 
 
-def _row(name: str, lines: Sequence[str], whole: int) -> Coverage:
-    if not lines:
-        return Coverage(name, CoverageStatus.EMPTY, "handed over")
-    left = whole - len(lines)
-    detail = f"handed over, {len(lines)} of {whole} lines read" if left else "handed over"
-    return Coverage(
-        name, CoverageStatus.CHECKED, detail, len(lines), f"what the other {left} lines say" if left else ""
-    )
+def _rows(name: str, items: Sequence[Evidence], problems: Sequence[str], left: int) -> Iterator[Coverage]:
+    """What became of one file: what was read, what was not, and what its commands could not tell."""
+    lost = left + sum(item.payload.left_out for item in items if isinstance(item.payload, TextLines))
+    if items:
+        detail = f"handed over, {lost} lines of it not kept" if lost else "handed over"
+        yield Coverage(name, CoverageStatus.CHECKED, detail, len(items), f"what {lost} lines say" if lost else "")
+    elif not problems:
+        yield Coverage(name, CoverageStatus.EMPTY, "handed over")
+    for problem in problems[:_MAX_PROBLEMS]:
+        nothing = _NOTHING_THERE.search(problem)
+        status = CoverageStatus.EMPTY if nothing else CoverageStatus.FAILED
+        yield Coverage(name, status, problem, cannot="" if nothing else "what could not be read of it")
+    if len(problems) > _MAX_PROBLEMS:
+        more = f"{len(problems) - _MAX_PROBLEMS} more problems of the same file"
+        yield Coverage(name, CoverageStatus.FAILED, more, cannot="what could not be read of it")
 
 
 def _nothing_in(path: Path) -> Coverage:
@@ -94,39 +104,36 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _read_lines(path: Path, room: int) -> tuple[list[str], int]:
-    """Lines of a text file, bounded, and how many there are. Raises ValueError for what is not text, or OSError."""
+def _read_text(path: Path, room: int) -> tuple[str, int]:
+    """The text of a file within bounds, and how many lines of it were left out.
+
+    Raises ValueError for what is not text, or OSError.
+    """
     if not path.is_file() and not str(path).startswith("/dev/fd/"):
         raise ValueError("not a file")
     if room <= 0:
-        raise ValueError(f"not read: more than {_MAX_LINES} lines were handed over")
+        raise ValueError(f"not read: more than {_MAX_ALL_BYTES // 2**20} MiB were handed over")
     with path.open("rb") as file:
-        raw = file.read(_MAX_FILE_BYTES + 1)
-    if b"\0" in raw[:_NUL_PROBE]:
-        raise ValueError("binary, not text")
-    lines = raw[:_MAX_FILE_BYTES].splitlines()
-    whole = len(lines) + (len(raw) > _MAX_FILE_BYTES)
-    if len(lines) > _HEAD_LINES + _TAIL_LINES:
-        middle = [line for line in lines[_HEAD_LINES:-_TAIL_LINES] if has_trouble_bytes(line[:_MAX_LINE_CHARS])]
-        lines = [*lines[:_HEAD_LINES], *middle[:_MAX_TROUBLE_LINES], *lines[-_TAIL_LINES:]]
-    shown = [part for line in lines for part in _parts(line)][: max(0, room)]
-    return (shown, max(whole, len(shown))) if any(shown) else ([], 0)
+        raw = file.read(min(_MAX_FILE_BYTES, room))
+        if b"\0" in raw[:_NUL_PROBE]:
+            raise ValueError("binary, not text")
+        more, left = _read_beyond(file) if len(raw) == min(_MAX_FILE_BYTES, room) else ((), 0)
+    text = b"\n".join([raw, *more]).decode("utf-8", "replace")
+    return text, left
 
 
-def _parts(line: bytes) -> Iterator[str]:
-    """A line, and one that is too long in pieces that overlap a little, so that no word is lost at a cut."""
-    for start in range(0, max(1, min(len(line), _MAX_LINE_CHARS * 50)), _MAX_LINE_CHARS - 100):
-        if start == 0 or has_trouble_bytes(line[start : start + _MAX_LINE_CHARS]):
-            yield safe(line[start : start + _MAX_LINE_CHARS].decode("utf-8", "replace")).rstrip()
-
-
-def _entity(lines: Sequence[str]) -> str:
-    """The object that the text is about: its first `Name:`, or nothing, which stands for the alert's own entity."""
-    for line in lines[:200]:
-        match = _NAMED.match(line)
-        if match:
-            return match[1]
-    return ""
+def _read_beyond(file: BinaryIO) -> tuple[Sequence[bytes], int]:
+    """Of what is beyond the bound: the lines that look like trouble and the last ones; how many were left out."""
+    trouble: list[bytes] = []
+    tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
+    count = scanned = 0
+    while scanned < _MAX_SCANNED_BYTES and (line := file.readline(_MAX_LINE_BYTES)):
+        count, scanned = count + 1, scanned + len(line)
+        if len(trouble) < _MAX_TROUBLE_LINES and has_trouble_bytes(line):
+            trouble.append(line.rstrip(b"\n"))
+        else:
+            tail.append(line.rstrip(b"\n"))
+    return [*trouble, *tail], count - len(trouble) - len(tail)
 
 
 class NothingObserver:
