@@ -5,27 +5,37 @@ A lane is a pure function from a `Case` to findings; `all_findings` runs them al
 
 from aiops_cli.domain.findings import (
     changes,
-    dependencies,
+    data_tier,
     logs,
     memory_growth,
+    metrics,
+    ml,
+    network,
+    objects,
     recovery,
     saturation,
+    settled,
     signatures,
 )
-from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
+from aiops_cli.domain.findings.finding import Case, Exclusion, Finding, incident_end
 
 LANES = (
     saturation.find,
     memory_growth.find,
     changes.find,
-    dependencies.find,
+    metrics.find,
+    network.find,
+    data_tier.find,
+    ml.find,
+    objects.find,
     signatures.find,
     logs.find,
     recovery.find,
+    settled.find,
 )
-RULING_OUT = (changes.rule_out, dependencies.rule_out, logs.rule_out)
+RULING_OUT = (changes.rule_out, metrics.rule_out, logs.rule_out)
 
-__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings"]
+__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings", "incident_end"]
 
 
 def all_findings(case: Case) -> list[Finding]:

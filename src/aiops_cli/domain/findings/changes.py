@@ -1,53 +1,91 @@
-"""Changes: which release, flag or configuration change could explain the onset, and which is ruled out."""
+"""Changes: which release, flag or configuration change could explain the onset, and which is ruled out.
+
+A score in log-odds as in reasoner.md section 5. Its terms are in the statement, so that a person can disagree.
+"""
 
 import math
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from aiops_cli.domain.evidence import Call, Change, Evidence
-from aiops_cli.domain.findings.baseline import clock, departure
+from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, LogLine
+from aiops_cli.domain.findings.baseline import clock, departure, latest
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
 from aiops_cli.domain.findings.recovery import episodes
+from aiops_cli.domain.topology import VERSION_MARK, service_of_version
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
-# Log-odds and decay per kind of change, reasoner.md section 5.
-_KIND_WEIGHT = {"deploy": 1.5, "config": 1.2, "flag": 1.5, "scale": 0.5}
-_TAU_S = {"deploy": 1200.0, "config": 900.0, "flag": 300.0, "scale": 1800.0}
+_KIND_WEIGHT = {
+    "deploy": 1.5, "config": 1.2, "flag": 1.5, "network": 1.2, "model": 1.2, "infra": 0.8, "scale": 0.5,
+}  # fmt: skip
+_TAU_S = {
+    "deploy": 1200.0, "config": 900.0, "flag": 300.0, "network": 900.0, "model": 3600.0, "infra": 1800.0,
+    "scale": 1800.0,
+}  # fmt: skip
+_FAULTS = {
+    "deploy": FaultClass.RELEASE_REGRESSION,
+    "network": FaultClass.NETWORK_PARTITION,
+    "model": FaultClass.MODEL_REGRESSION,
+    "scale": FaultClass.CAPACITY_EXHAUSTED,
+}
 _AFTER_ONSET_S = 120.0
 _FAR_S = 3 * 3600.0
+_HOP_COST = 0.7
 _WORTH_SAYING = 0.5
+# What begins within this time of a change began with it: a rollout takes its minutes.
+_WITH_IT_S = 240.0
+_OWN_TROUBLE = 1.0
+_OWN_CALM = -2.0
+_WORDS_MATCH = 2.0
+_SPLIT = 1.5
+# The two versions of a canary differ when one fails this many times as often, or is this much slower.
+_SPLIT_RATIO = 2.0
 # As many episodes as make a schedule (recovery.py).
 _A_PATTERN = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """One reason of a score: its log-odds and the words for it."""
+
+    weight: float
+    words: str = ""
+    evidence: tuple[str, ...] = ()
+
+
 def find(case: Case) -> Iterator[Finding]:
-    """A change shortly before the onset, on the entity whose signal moved or on what it calls."""
+    """Every change that may have begun it, with what speaks for it."""
     onset = find_onset(case)
     if onset is None:
         return
     for item, change in case.evidence.of(Change):
-        score = _score(case, item, change, onset)
-        if score is None or score < _WORTH_SAYING or item.at is None:
+        terms = _terms(case, item, change, onset)
+        score = sum(term.weight for term in terms)
+        if not terms or score < _WORTH_SAYING or item.at is None:
             continue
-        when = _before((onset - item.at.timestamp()) / 60)
+        words = [term.words for term in terms if term.words]
         yield Finding(
             lane="changes",
-            entity=item.entity,
-            fault=FaultClass.CONFIGURATION_ERROR
-            if change.kind in ("config", "flag")
-            else FaultClass.RELEASE_REGRESSION,
-            weight=score,
-            statement=f"{change.summary}, {when}",
-            evidence=(item.id,),
-            basis="kind and time decay of reasoner.md section 5",
-            onset=onset,
+            entity=service_of_version(item.entity),
+            fault=fault_of(change),
+            weight=round(score, 2),
+            statement="; ".join([f"{_named(change)} at {clock(item.at.timestamp())}", *words]),
+            evidence=tuple(dict.fromkeys([item.id, *(eid for term in terms for eid in term.evidence)]))[:5],
+            basis="kind, time decay, distance and match of reasoner.md section 5",
+            onset=_began_with(case, item) or onset,
             change=item.id,
         )
 
 
-def _before(minutes: float) -> str:
-    if minutes < -0.5:
-        return f"{-minutes:.0f} min after the first sign"
-    return f"{minutes:.0f} min before the onset" if minutes >= 0.5 else "in the minute of the onset"
+def fault_of(change: Change) -> FaultClass:
+    """The class of a fault that a change of this kind begins."""
+    return _FAULTS.get(change.kind, FaultClass.CONFIGURATION_ERROR)
+
+
+def _named(change: Change) -> str:
+    """A change in its own words, with what was before where the words don't say it."""
+    before = change.before
+    return f"{change.summary} ({before} before)" if before and before not in change.summary else change.summary
 
 
 def rule_out(case: Case) -> Iterator[Exclusion]:
@@ -64,6 +102,9 @@ def rule_out(case: Case) -> Iterator[Exclusion]:
             yield Exclusion(f"{change.summary}: {(onset - at) / 3600:.0f} h before the onset", (item.id,))
         elif seen_before is not None and at > seen_before:
             yield Exclusion(f"{change.summary} at {clock(at)}: the same was seen at {clock(seen_before)}", (item.id,))
+        elif onset is not None and change.kind != "network" and _is_calm(case, item.entity):
+            text = f"{change.summary} at {clock(at)}: {item.entity} itself is as usual since"
+            yield Exclusion(text, (item.id, *_calm_ids(case, item.entity)))
 
 
 def _first_breach(case: Case) -> float | None:
@@ -79,11 +120,12 @@ def _first_breach(case: Case) -> float | None:
 def find_onset(case: Case) -> float | None:
     """When the alert's own metric left its usual level, else the earliest departure among the entity's metrics."""
     wanted = [case.signal.metric] if case.signal else [Metric.LATENCY_P95, Metric.ERRORS]
+    upward = case.signal.comparison == ">" if case.signal else True
     onsets = [
         onset
         for metric in wanted
         for _, series in case.evidence.series(metric, case.entity)
-        if (onset := departure(series, METRICS[Metric(metric)].floor)) is not None
+        if (onset := departure(series, METRICS[Metric(metric)].floor, upward)) is not None
     ]
     if onsets:
         return min(onsets)
@@ -91,29 +133,189 @@ def find_onset(case: Case) -> float | None:
     return start.timestamp() if start and case.signal is None else None
 
 
-def _score(case: Case, item: Evidence, change: Change, onset: float) -> float | None:
-    """Log-odds of a change: kind, time before the onset, distance along the calls; None when it is ruled out."""
+# --- the terms of the score ------------------------------------------------------------------------------------------
+
+
+def _terms(case: Case, item: Evidence, change: Change, onset: float) -> list[_Term]:
+    """The reasons for and against a change; empty when it is ruled out."""
     hops = _hops(case, item.entity)
     if item.at is None or hops is None or change.kind not in _KIND_WEIGHT:
-        return None
-    before_s = onset - item.at.timestamp()
-    if before_s < -_AFTER_ONSET_S:
-        return None
-    decay = math.log(math.exp(-max(before_s, 0.0) / _TAU_S[change.kind]) + 0.02)
-    return _KIND_WEIGHT[change.kind] + decay - 0.7 * hops
+        return []
+    at = item.at.timestamp()
+    began = _began_with(case, item)
+    since = (began if began is not None else onset) - at
+    if onset - at < -_AFTER_ONSET_S or (began is None and since > _FAR_S):
+        return []
+    decay = math.log(math.exp(-max(since, 0.0) / _TAU_S[change.kind]) + 0.02)
+    terms = [
+        _Term(_KIND_WEIGHT[change.kind] + decay, _before((onset - at) / 60)),
+        # What is in trouble itself is no less likely for being far from where it is felt.
+        _Term(0.0 if began is not None else -_HOP_COST * min(hops, 2)),
+    ]
+    # Behind a broken path everything is well: that it is calm says nothing of a change of the network.
+    own = [] if change.kind == "network" else _own_terms(case, item, began)
+    return [*terms, *own, *_match(case, item, change), *_split(case, item, change)]
+
+
+def _before(minutes: float) -> str:
+    if minutes < -0.5:
+        return f"{-minutes:.0f} min after the first sign"
+    return f"{minutes:.0f} min before the onset" if minutes >= 0.5 else "in the minute of the onset"
 
 
 def _hops(case: Case, entity: str) -> int | None:
-    """Calls between the alerting entity and `entity`, downstream; None when it is not called."""
-    frontier, seen, hops = {case.entity}, set[str](), 0
-    while frontier:
-        if entity in frontier:
-            return hops
-        seen |= frontier
-        frontier = {name for at in frontier for name in _callees(case, at)} - seen
-        hops += 1
-    return None
+    """Calls between the alerting entity and `entity`, downstream; None when it is neither called nor a caller of it."""
+    service = service_of_version(entity)
+    down = case.topology.hops(case.entity, service)
+    return down if down is not None else case.topology.hops(service, case.entity)
 
 
-def _callees(case: Case, entity: str) -> list[str]:
-    return [call.callee for _, call in case.evidence.of(Call, entity)]
+def _own_terms(case: Case, item: Evidence, began: float | None) -> Iterator[_Term]:
+    """What the changed entity itself shows: something that began with the change, or nothing at all."""
+    if began is not None:
+        metric, eid = _what_began(case, item)
+        yield _Term(_OWN_TROUBLE, f"its {metric} left the usual level at {clock(began)}", (eid,))
+    elif _is_calm(case, item.entity):
+        yield _Term(_OWN_CALM)
+
+
+def _departures(case: Case, item: Evidence) -> list[tuple[float, str, str]]:
+    """(onset, metric, evidence id) of what left its level on the changed entity, within minutes of the change."""
+    assert item.at is not None
+    at = item.at.timestamp()
+    found = []
+    for seen, series in case.evidence.series(entity=item.entity):
+        meaning = METRICS.get(series.metric)  # type: ignore[call-overload]
+        if meaning is None or series.metric == Metric.TRAFFIC:
+            continue
+        for upward in (True, False):
+            onset = departure(series, meaning.floor, upward)
+            if onset is not None and -60.0 <= onset - at <= _WITH_IT_S:
+                found.append((onset, str(series.metric), seen.id))
+    return sorted(found)
+
+
+def _began_with(case: Case, item: Evidence) -> float | None:
+    found = _departures(case, item) if item.at is not None else []
+    return found[0][0] if found else None
+
+
+def _what_began(case: Case, item: Evidence) -> tuple[str, str]:
+    found = _departures(case, item)
+    return found[0][1], found[0][2]
+
+
+def _is_calm(case: Case, entity: str) -> bool:
+    """Whether the entity has figures of its own, none of which left its usual level, and logs nothing new."""
+    return bool(_calm_ids(case, entity)) and not _is_troubled(case, entity) and not new_lines(case, entity)
+
+
+def _is_troubled(case: Case, entity: str) -> bool:
+    for _, series in case.evidence.series(entity=entity):
+        meaning = METRICS.get(series.metric)  # type: ignore[call-overload]
+        if meaning is None or series.metric == Metric.TRAFFIC:
+            continue
+        if any(departure(series, meaning.floor, upward) is not None for upward in (True, False)):
+            return True
+    return False
+
+
+def _calm_ids(case: Case, entity: str) -> tuple[str, ...]:
+    wanted = (Metric.LATENCY_P95, Metric.ERRORS)
+    return tuple(item.id for metric in wanted for item, s in case.evidence.series(metric, entity) if s.points)
+
+
+# Names that a change and a log line can share: with a dot, underscore, hyphen, slash or digit in them, or a path.
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._/-][A-Za-z0-9]+)+|[A-Za-z]+\d+[A-Za-z0-9]*")
+_PLAIN = re.compile(r"[A-Za-z]{5,}")
+_COMMON = frozenset([
+    "change", "changed", "release", "released", "deploy", "deployed", "config", "configuration", "turned", "value",
+    "values", "update", "updated", "service", "server", "error", "errors", "failed", "request", "requests", "after",
+    "before", "while", "since", "within", "could", "cannot",
+])  # fmt: skip
+
+
+def _match(case: Case, item: Evidence, change: Change) -> Iterator[_Term]:
+    """The changed thing is named by lines that are new since: the field explains the symptom."""
+    words = _identifiers(f"{change.summary} {change.subject or ''}") - _identifiers(item.entity)
+    if not words:
+        return
+    for seen, text in new_lines(case, None, since=item):
+        shared = sorted(words & _identifiers(text))
+        if shared:
+            yield _Term(_WORDS_MATCH, f"new lines name {', '.join(shared[:2])}", (seen.id,))
+            return
+
+
+def _identifiers(text: str) -> set[str]:
+    found = {word.lower() for word in _IDENTIFIER.findall(text)}
+    found |= {part for word in found for part in re.split(r"[./]", word) if len(part) > 4}
+    found |= {part for word in found for part in re.split(r"[._/-]", word) if len(part) > 4}
+    return (found | {word.lower() for word in _PLAIN.findall(text)}) - _COMMON
+
+
+def new_lines(case: Case, entity: str | None, since: Evidence | None = None) -> list[tuple[Evidence, str]]:
+    """Warnings, errors and events that have no like before the onset, or before the change `since`."""
+    start = since.at.timestamp() if since and since.at else find_onset(case)
+    if start is None:
+        return []
+    old: set[str] = set()
+    new: list[tuple[Evidence, str]] = []
+    for item, text in _lines(case, entity):
+        if item.at is None:
+            continue
+        if item.at.timestamp() < start - 60:
+            old.add(_shape(text))
+        else:
+            new.append((item, text))
+    return [(item, text) for item, text in new if _shape(text) not in old]
+
+
+def _lines(case: Case, entity: str | None) -> Iterator[tuple[Evidence, str]]:
+    for item in case.evidence.items:
+        if entity is not None and item.entity != entity:
+            continue
+        match item.payload:
+            case LogLine(message=message):
+                yield item, message
+            case ClusterEvent(reason=reason, message=message):
+                yield item, f"{reason} {message}"
+
+
+_NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
+
+
+def _shape(text: str) -> str:
+    return _NUMBERS.sub("#", text)
+
+
+def _split(case: Case, item: Evidence, change: Change) -> Iterator[_Term]:
+    """Old and new version side by side: the strongest test there is, in both directions."""
+    service = service_of_version(item.entity)
+    for version in (change.subject, change.after):
+        new = f"{service}{VERSION_MARK}{version}"
+        old = _other_version(case, service, new) if version else None
+        if old is None:
+            continue
+        for metric in (Metric.ERRORS, Metric.LATENCY_P95, Metric.QUALITY):
+            yield from _split_on(case, metric, new, old)
+        return
+
+
+def _other_version(case: Case, service: str, new: str) -> str | None:
+    names = {e.entity for e, _ in case.evidence.series() if e.entity.startswith(service + VERSION_MARK)}
+    return min(names - {new}, default=None) if new in names else None
+
+
+def _split_on(case: Case, metric: Metric, new: str, old: str) -> Iterator[_Term]:
+    floor = METRICS[metric].floor
+    for item, ours in case.evidence.series(metric, new):
+        for _, theirs in case.evidence.series(metric, old):
+            if not ours.points or not theirs.points:
+                continue
+            a, b = latest(ours), latest(theirs)
+            differs = abs(a - b) > floor and (
+                a < 0.97 * b if metric is Metric.QUALITY else a > _SPLIT_RATIO * max(b, floor)
+            )
+            if differs:
+                yield _Term(_SPLIT, f"{metric} is {a:.3g} on {new} and {b:.3g} on {old}", (item.id,))

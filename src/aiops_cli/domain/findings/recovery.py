@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aiops_cli.domain.alert import Signal
-from aiops_cli.domain.evidence import Resolved, Series
+from aiops_cli.domain.evidence import Change, Evidence, Resolved, Series
 from aiops_cli.domain.figures import figure
-from aiops_cli.domain.findings.baseline import clock, latest
+from aiops_cli.domain.findings.baseline import clock, departure, latest
 from aiops_cli.domain.findings.finding import Case, Finding
-from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
+from aiops_cli.domain.vocabulary import METRICS, THRESHOLDS, FaultClass, Metric
 
 _QUIET_S = 120.0
 _GAP_S = 60.0
@@ -40,6 +40,8 @@ def find(case: Case) -> Iterator[Finding]:
     """The signal is back under its threshold and stayed there, or the alert's source reports it resolved."""
     for item, _ in case.evidence.of(Resolved):
         yield _resolved(case, item.id)
+    yield from _planned(case)
+    yield from _without_impact(case)
     if case.signal is None:
         return
     for item, series in case.evidence.series(case.signal.metric, case.signal.entity):
@@ -115,6 +117,56 @@ def _on_schedule(case: Case, signal: Signal, evidence_id: str, past: list[Episod
         evidence=(evidence_id, *_calm(case, signal.entity)),
         basis="three episodes or more, all short, errors under the 1 % warning level",
     )
+
+
+def planned_work(case: Case) -> Iterator[tuple[Evidence, Change]]:
+    """Announced work on what the alert is about, or on something that it depends on, begun by now."""
+    for item, change in case.evidence.of(Change):
+        begun = change.kind == "maintenance" and item.at is not None and item.at <= case.now
+        if begun and case.topology.hops(case.entity, item.entity) is not None:
+            yield item, change
+
+
+def _planned(case: Case) -> Iterator[Finding]:
+    for item, change in planned_work(case):
+        yield Finding(
+            lane="recovery",
+            entity=item.entity,
+            fault=FaultClass.PLANNED_WORK,
+            weight=4.0,
+            statement=change.summary,
+            evidence=(item.id,),
+            basis="signature Z01: announced work is going on",
+        )
+
+
+# Figures that say how much is used; by themselves nobody feels them.
+_USAGE = (Metric.COST_PER_HOUR, Metric.UTILIZATION, Metric.TRAFFIC, Metric.BUDGET_USED, Metric.PROMPT_TOKENS)
+_FELT = (Metric.LATENCY_P95, Metric.ERRORS, Metric.QUALITY)
+
+
+def _without_impact(case: Case) -> Iterator[Finding]:
+    """Usage is over the rule's threshold, at the usual price for each request, and nobody is worse off for it."""
+    signal = case.signal
+    if signal is None or signal.metric not in _USAGE or any(s.metric in _FELT for s in case.symptoms):
+        return
+    if not _calm(case, signal.entity) or _is_dearer(case, signal.entity):
+        return
+    yield Finding(
+        lane="recovery",
+        entity=signal.entity,
+        fault=FaultClass.RULE_TOO_TIGHT,
+        weight=2.0,
+        statement=f"{signal.metric} is over {figure(signal.threshold, signal.unit)}, and no service here answers later "
+        "or fails more often than usual, nor does a request cost more",
+        evidence=_calm(case, signal.entity),
+        basis="usage without impact: no latency, error or quality symptom, unit cost as usual",
+    )
+
+
+def _is_dearer(case: Case, entity: str) -> bool:
+    floor = METRICS[Metric.COST_PER_REQUEST].floor
+    return any(departure(s, floor) is not None for _, s in case.evidence.series(Metric.COST_PER_REQUEST, entity))
 
 
 def _calm(case: Case, entity: str) -> tuple[str, ...]:
