@@ -9,7 +9,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from aiops_cli.domain.action import EffectiveCall
-from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.gate import Answer, Decision, Method
 from aiops_cli.domain.incident import Attempt
 from aiops_cli.domain.plan import Plan

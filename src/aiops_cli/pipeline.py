@@ -10,9 +10,10 @@ from datetime import timedelta
 
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
-from aiops_cli.domain.diagnosis import Diagnosis, Verdict, ask, diagnose, read
+from aiops_cli.domain.consultation import ask, read
+from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
-from aiops_cli.domain.findings import Case
+from aiops_cli.domain.findings import Case, incident_end
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
 from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
@@ -149,7 +150,8 @@ def _monitor(incident: Incident, kit: Kit, options: Options) -> Case:
         incident.signal = incident.signal or kit.observer.bind(incident.group)
         incident.evidence = _look(incident, kit, options)
         kit.bus.publish(EvidenceCollected(incident, incident.evidence))
-        return Case(incident.group, incident.signal, incident.evidence, now)
+        end = incident_end(incident.group, incident.evidence, now)
+        return Case(incident.group, incident.signal, incident.evidence, end)
 
 
 def _look(incident: Incident, kit: Kit, options: Options) -> EvidenceSet:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
-from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident

@@ -316,7 +316,8 @@ def test_a_model_sees_what_was_handed_over() -> None:
     from datetime import UTC, datetime
 
     from aiops_cli.domain.alert import Alert, AlertGroup
-    from aiops_cli.domain.diagnosis import ask, diagnose
+    from aiops_cli.domain.consultation import ask
+    from aiops_cli.domain.diagnosis import diagnose
     from aiops_cli.domain.evidence import Evidence, EvidenceSet, TextLines
     from aiops_cli.domain.findings import Case
     from aiops_cli.domain.memory import Recall

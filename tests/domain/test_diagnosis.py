@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aiops_cli.domain.diagnosis import ANSWER_SCHEMA, Verdict, ask, band, coverage_cap, diagnose, read
+from aiops_cli.domain.consultation import ANSWER_SCHEMA, ask, read
+from aiops_cli.domain.diagnosis import Verdict, band, coverage_cap, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, TextLines
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.memory import Recall

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.redact import mask_secrets, safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply

@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from aiops_cli.domain.diagnosis import Prompt
+from aiops_cli.domain.consultation import Prompt
 from aiops_cli.errors import ModelError
 
 

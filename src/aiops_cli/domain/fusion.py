@@ -1,0 +1,442 @@
+"""Fusion: findings of all lanes become hypotheses (entity, fault class), and the smallest set that explains is blamed.
+
+Weights of evidence are log-odds and add up. A hypothesis pays for what it leaves unexplained, for trouble below it that
+it did not cause, for beginning after its symptom, and for a sign that it predicts and that is looked at and absent.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from aiops_cli.domain.evidence import KubeObject, LogLine
+from aiops_cli.domain.findings import Case, Finding, all_findings
+from aiops_cli.domain.findings.baseline import clock, latest
+from aiops_cli.domain.findings.changes import find_onset, new_lines
+from aiops_cli.domain.findings.network import find_resolver
+from aiops_cli.domain.findings.recovery import planned_work
+from aiops_cli.domain.findings.saturation import find_amplifier, find_client, growth
+from aiops_cli.domain.findings.symptoms import Symptom, troubled
+from aiops_cli.domain.identity import workload_of
+from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.topology import service_of_version
+from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass, Metric
+
+# What one lane says again: another rule on the same thing counts half, the same rule a quarter.
+_SAME_LANE = 0.5
+_SAME_RULE = 0.25
+# An object and the event or line about it are one sighting by two lanes.
+_FAMILY = {"objects": "cluster", "signatures": "cluster"}
+# Lanes whose rules look at different figures; their findings are worth their whole weight.
+_DISTINCT_LANES = frozenset({"saturation", "memory-growth", "data-tier", "ml"})
+_MOST_WEIGHT = 8.0
+# The lane that says where and not what: what others name there is the better hypothesis.
+_PLACING = "metrics"
+_NAMED = 0.5
+_LINES = frozenset({"logs", "signatures"})
+_OF_ANOTHER = 0.25
+_CARRIED = 1.5
+_NOT_THE_ALERTS = 0.3
+# Costs, reasoner.md section 8.
+_ALERT_UNEXPLAINED = 2.0
+_UNEXPLAINED = 0.5
+_MOST_UNEXPLAINED = 1.5
+_DEEPER = 2.0
+_LATE = 2.0
+_LATE_S = 180.0
+_ABSENT = 1.5
+_MADE_ELSEWHERE = 3.5
+_PLANNED = 4.0
+_MORE_LOAD = 1.4
+_FOR_ANOTHER = 2.5
+# How much of a change's weight goes to what it set off, or of a symptom's to the change behind it.
+_PASSED_ON = 0.7
+_MOST_PASSED_ON = 2.5
+_EXPLAINED_WITHOUT = 4.0
+# What was over before anybody looked, yet names its cause and was on the way to the alert.
+_EPISODE = 3.5
+_EPISODE_S = 900.0
+# A second root has this much of its own, and trouble that the first does not explain.
+_SECOND_ROOT = 3.0
+_MOST_ROOTS = 3
+# Another class on the same entity is a smaller mistake than another entity.
+_KIN = 0.2
+
+# Faults that show as trouble of the service itself and have a reason behind them; a change can be that reason.
+_SHOWN = frozenset(
+    {FaultClass.CAPACITY_EXHAUSTED, FaultClass.APPLICATION_ERROR, FaultClass.DEPENDENCY_FAILURE, FaultClass.SLOW_QUERY}
+)
+_CHANGED = frozenset(
+    {
+        FaultClass.RELEASE_REGRESSION,
+        FaultClass.CONFIGURATION_ERROR,
+        FaultClass.NETWORK_PARTITION,
+        FaultClass.MODEL_REGRESSION,
+    }
+)
+# Faults that send more load to what the entity calls, so that trouble below it is explained as well.
+_LOADING = frozenset(
+    {
+        FaultClass.RETRY_STORM,
+        FaultClass.RUNAWAY_CLIENT,
+        FaultClass.COLD_CACHE,
+        FaultClass.PROMPT_GROWTH,
+        FaultClass.RELEASE_REGRESSION,
+        FaultClass.CONFIGURATION_ERROR,
+    }
+)
+# A sign that the class predicts wherever the metric is there: (metric, at least).
+_PREDICTED: Mapping[FaultClass, tuple[Metric, float]] = {
+    FaultClass.CAPACITY_EXHAUSTED: (Metric.UTILIZATION, 0.8),
+    FaultClass.POOL_EXHAUSTED: (Metric.POOL_USED, 0.8),
+    FaultClass.STORAGE: (Metric.DISK_USED, 0.85),
+    FaultClass.KV_CACHE_EXHAUSTED: (Metric.KV_CACHE_USED, 0.9),
+    FaultClass.RATE_LIMITED: (Metric.RATE_LIMITED, 0.005),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A hypothesis in the making: what speaks for it, what against, and which symptoms it explains.
+
+    `weight` is the evidence alone, `score` what is left of it after the costs, both in nats.
+    """
+
+    entity: str
+    fault: FaultClass
+    findings: tuple[Finding, ...]
+    weight: float
+    score: float
+    against: tuple[str, ...] = ()
+    explains: frozenset[str] = frozenset()
+    change: str | None = None
+
+    @property
+    def onset(self) -> float | None:
+        """The earliest beginning that a finding tells, in unix seconds."""
+        return min((f.onset for f in self.findings if f.onset is not None), default=None)
+
+    @property
+    def phrase(self) -> str:
+        """The candidate as the beginning of a sentence."""
+        return f"{self.entity} {FAULT_PHRASES[self.fault]}"
+
+
+def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
+    """Every hypothesis that a finding speaks for, best first; benign ones are among them and pay no costs."""
+    grouped: dict[tuple[str, FaultClass], list[Finding]] = {}
+    names = _Names(case)
+    usual = _usual_lines(case)
+    findings = [
+        _about_a_callee(case, f) for f in all_findings(case) if not f.evidence or not usual.issuperset(f.evidence)
+    ]
+    for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
+        grouped.setdefault((names.of(finding.entity), finding.fault), []).append(finding)
+    found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
+    judged = [c if c.fault.benign else _judge(case, c) for c in _join_changes(_without_bare_places(found))]
+    return sorted(judged, key=lambda c: (-c.score, c.entity, c.fault))
+
+
+def _usual_lines(case: Case) -> set[str]:
+    """Log lines that were there before the onset too: whatever they say, they did not begin this."""
+    if case.signal is None or find_onset(case) is None:
+        return set()
+    new = {item.id for item, _ in new_lines(case, None)}
+    return {item.id for item, _ in case.evidence.of(LogLine) if item.id not in new}
+
+
+def _about_a_callee(case: Case, finding: Finding) -> Finding:
+    """A caller's line about a callee in trouble speaks of the callee: for the caller itself it says little."""
+    shown = finding.fault in _SHOWN and finding.lane in _LINES
+    if not shown and finding.fault is not FaultClass.JOB_FAILURE:
+        return finding
+    below = case.topology.callees.get(finding.entity)
+    hurt = {s.entity for s in case.symptoms} - {finding.entity}
+    # Jobs are in no call graph: any service in trouble that they name will do.
+    if any(name in finding.statement for name in (hurt & set(below) if below is not None else hurt)):
+        return replace(finding, weight=finding.weight * _OF_ANOTHER)
+    return finding
+
+
+def _placed(findings: Sequence[Finding]) -> list[Finding]:
+    """Where the trouble sits supports every cause that is named for that place."""
+    places = {f.entity: f for f in findings if f.lane == _PLACING}
+    causes = dict.fromkeys(
+        (f.entity, f.fault)
+        for f in findings
+        if f.entity in places and f.lane != _PLACING and not f.fault.benign and f.weight >= _NAMED
+    )
+    supported = [(entity, fault) for entity, fault in causes if fault is not places[entity].fault]
+    return [replace(places[entity], fault=fault) for entity, fault in supported]
+
+
+def _carried_over(case: Case, findings: Sequence[Finding]) -> list[Finding]:
+    """What a failed job says of a service in trouble speaks for that place too."""
+    places = {f.entity: f for f in findings if f.lane == _PLACING}
+    said = [f for f in findings if f.fault is FaultClass.JOB_FAILURE]
+    return [
+        replace(finding, entity=name, fault=place.fault, weight=_CARRIED, lane=_PLACING)
+        for name, place in places.items()
+        for finding in said[:1]
+        if any(name in f.statement for f in said) and finding.entity != name
+    ]
+
+
+def _without_bare_places(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Leave out a place without a cause where another hypothesis names one for it."""
+    named = {c.entity for c in candidates if any(f.lane != _PLACING for f in c.findings) and not c.fault.benign}
+    return [c for c in candidates if c.entity not in named or any(f.lane != _PLACING for f in c.findings)]
+
+
+class _Names:
+    """One name for a pod, its ReplicaSet, its workload and a version of it."""
+
+    def __init__(self, case: Case) -> None:
+        self._pods = {o.name: o for _, o in case.evidence.of(KubeObject) if o.kind == "Pod"}
+
+    def of(self, entity: str) -> str:
+        name = service_of_version(entity)
+        return workload_of(name, is_pod=name in self._pods)
+
+
+def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Finding], recall: Recall) -> Candidate:
+    entity, fault = key
+    weight = min(_MOST_WEIGHT, _weigh(members)) + recall.prior(entity, fault)[0]
+    if entity != case.entity and not fault.benign:
+        weight -= _NOT_THE_ALERTS
+    change = next((f.change for f in members if f.change), None)
+    return Candidate(entity=entity, fault=fault, findings=tuple(members), weight=weight, score=weight, change=change)
+
+
+def _weigh(members: Iterable[Finding]) -> float:
+    """Weights add up; what a lane says twice counts less the second time."""
+    lanes: set[str] = set()
+    rules: set[tuple[str, str]] = set()
+    weight = 0.0
+    for finding in members:
+        lane = _FAMILY.get(finding.lane, finding.lane)
+        rule = (lane, finding.basis)
+        share = 1.0
+        if rule in rules:
+            share = _SAME_RULE
+        elif lane in lanes and lane not in _DISTINCT_LANES:
+            share = _SAME_LANE
+        weight += share * finding.weight
+        lanes.add(lane)
+        rules.add(rule)
+    return weight
+
+
+# --- changes and what they set off -----------------------------------------------------------------------------------
+
+
+def _join_changes(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """A change and what shows on the same entity are one hypothesis: the mechanism where there is a name for it."""
+    changed = {c.entity: c for c in candidates if c.change is not None and c.fault in _CHANGED}
+    joined = [_joined(c, changed.get(c.entity), candidates) for c in candidates]
+    absorbed = {c.entity for c in joined if c.change is not None and c.fault not in _CHANGED and not c.fault.benign}
+    takers = {c.entity for c in changed.values() if c.entity not in absorbed}
+    return [
+        c
+        for c in joined
+        if not (c.fault in _CHANGED and c.entity in absorbed and c.change is not None)
+        and not (c.fault in _SHOWN and c.entity in takers and c.weight < _EXPLAINED_WITHOUT)
+    ]
+
+
+def _joined(candidate: Candidate, change: Candidate | None, every: Sequence[Candidate]) -> Candidate:
+    if change is None or candidate.fault.benign:
+        return candidate
+    if candidate is change:
+        shown = [c for c in every if c.entity == change.entity and c.fault in _SHOWN and c.weight < _EXPLAINED_WITHOUT]
+        more = min(_MOST_PASSED_ON, _PASSED_ON * sum(c.weight for c in shown))
+        findings = (*change.findings, *(f for c in shown for f in c.findings))
+        return replace(change, findings=findings, weight=change.weight + more, score=change.score + more)
+    if candidate.fault in _SHOWN or candidate.fault in _CHANGED:
+        return candidate
+    more = min(_MOST_PASSED_ON, _PASSED_ON * change.weight)
+    findings = (*candidate.findings, *change.findings)
+    return replace(
+        candidate,
+        findings=findings,
+        weight=candidate.weight + more,
+        score=candidate.score + more,
+        change=candidate.change or change.change,
+    )
+
+
+# --- costs -----------------------------------------------------------------------------------------------------------
+
+
+def _judge(case: Case, candidate: Candidate) -> Candidate:
+    """Take off what speaks against it."""
+    reach = _reach(case, candidate)
+    at = troubled(list(case.symptoms))
+    costs = [*_unexplained(case, reach, at), *_deeper(case, candidate, reach, at)]
+    costs += [*_late(case, candidate), *_absent(case, candidate), *_made_elsewhere(case, candidate)]
+    costs += [*_of_a_node(case, candidate), *_for_another(case, candidate)]
+    explained = frozenset(at) if reach is None else frozenset(at) & reach
+    return replace(
+        candidate,
+        score=candidate.score - sum(cost for cost, _ in costs),
+        against=tuple(words for _, words in costs),
+        explains=explained,
+    )
+
+
+def _reach(case: Case, candidate: Candidate) -> frozenset[str] | None:
+    """Where trouble of this kind shows: at the entity and those above it; None where nobody knows who depends on it."""
+    graph = case.topology
+    if candidate.fault is FaultClass.DNS and candidate.entity == find_resolver(case):
+        # Everybody resolves names, and no call graph says so.
+        return None
+    if candidate.entity not in graph.callers and candidate.entity not in graph.callees:
+        if candidate.fault is FaultClass.RUNAWAY_CLIENT:
+            grown = [name for name in graph.callees if (g := growth(case, name)) is not None and g[1] > 1.2]
+            return graph.upstream(graph.downstream(grown)) if grown else None
+        return None
+    if candidate.fault in _LOADING:
+        return graph.upstream(graph.downstream([candidate.entity]))
+    return graph.upstream([candidate.entity])
+
+
+_Costs = list[tuple[float, str]]
+
+
+def _unexplained(case: Case, reach: frozenset[str] | None, at: Mapping[str, Sequence[Symptom]]) -> _Costs:
+    left = [name for name in at if reach is not None and name not in reach]
+    costs: _Costs = []
+    if case.entity in left:
+        costs.append((_ALERT_UNEXPLAINED, f"does not explain {at[case.entity][0].text} of {case.entity}"))
+    others = [name for name in left if name != case.entity]
+    if others:
+        cost = min(_MOST_UNEXPLAINED, _UNEXPLAINED * len(others))
+        costs.append((cost, f"does not explain the trouble of {', '.join(others[:3])}"))
+    return costs
+
+
+def _deeper(
+    case: Case, candidate: Candidate, reach: frozenset[str] | None, at: Mapping[str, Sequence[Symptom]]
+) -> _Costs:
+    """Something that the entity calls is in trouble as much as it is: then that is the place to look."""
+    if candidate.fault in _LOADING and candidate.fault not in _CHANGED:
+        return []
+    own = max((s.shift for s in at.get(candidate.entity, ())), default=0.0)
+    below = [
+        (max(s.shift for s in symptoms), name)
+        for name, symptoms in at.items()
+        if name != candidate.entity and name in case.topology.downstream([candidate.entity])
+    ]
+    worst = max(below, default=(0.0, ""))
+    if not worst[1] or worst[0] < _PASSED_ON * own or _is_loaded_by(case, candidate, worst[1]):
+        return []
+    return [(_DEEPER, f"{worst[1]}, which it calls, is in trouble itself: {at[worst[1]][0].text}")]
+
+
+def _is_loaded_by(case: Case, candidate: Candidate, callee: str) -> bool:
+    """Whether the callee's load grew much more than the entity's own: then the entity made that load."""
+    if candidate.fault not in _LOADING:
+        return False
+    ours, theirs = growth(case, candidate.entity), growth(case, callee)
+    return theirs is not None and theirs[1] >= 1.4 * (ours[1] if ours else 1.0)
+
+
+def _late(case: Case, candidate: Candidate) -> _Costs:
+    onset, symptom = candidate.onset, find_onset(case) if case.signal else None
+    if onset is None or symptom is None or onset <= symptom + _LATE_S:
+        return []
+    return [(_LATE, f"it began at {clock(onset)}, after the symptom at {clock(symptom)}")]
+
+
+def _absent(case: Case, candidate: Candidate) -> _Costs:
+    predicted = _PREDICTED.get(candidate.fault)
+    if predicted is None:
+        return []
+    metric, least = predicted
+    for _, series in case.evidence.series(metric, candidate.entity):
+        if series.points and latest(series) < least:
+            return [(_ABSENT, f"its {metric} is {latest(series):.2g}, which is below {least:g}")]
+    return []
+
+
+def _made_elsewhere(case: Case, candidate: Candidate) -> _Costs:
+    """Load that one client or one caller made, and trouble that planned work explains."""
+    costs: _Costs = []
+    if candidate.fault is FaultClass.CAPACITY_EXHAUSTED:
+        source = find_amplifier(case, candidate.entity) or find_client(case)
+        if source is not None:
+            costs.append((_MADE_ELSEWHERE, f"the load on it was made by {source}"))
+    for item, change in planned_work(case):
+        if candidate.entity in case.topology.upstream([item.entity]):
+            costs.append((_PLANNED, f"planned work explains it: {change.summary}"))
+    return costs
+
+
+_NODE_TAINT = re.compile(r"node\.kubernetes\.io/(unreachable|not-ready|\w+-pressure)")
+
+
+def _of_a_node(case: Case, candidate: Candidate) -> _Costs:
+    """Pods that find no place because a node is lost, and replicas that lack for it: the node is first to look at."""
+    tainted = any(_NODE_TAINT.search(f.statement) for f in candidate.findings)
+    if candidate.fault is FaultClass.SCHEDULING and tainted:
+        return [(_MADE_ELSEWHERE, "the taint that keeps its pods out is a node's own trouble")]
+    missing = [s for s in case.symptoms if s.entity == candidate.entity and s.metric == Metric.REPLICAS]
+    grown = growth(case, candidate.entity)
+    if candidate.fault is FaultClass.CAPACITY_EXHAUSTED and missing and (grown is None or grown[1] < _MORE_LOAD):
+        return [(_MADE_ELSEWHERE, f"it has the usual load, and {missing[0].text}")]
+    return []
+
+
+def _for_another(case: Case, candidate: Candidate) -> _Costs:
+    """A job or data set that says itself which service in trouble it failed for."""
+    if candidate.fault not in (FaultClass.JOB_FAILURE, FaultClass.STALE_DATA):
+        return []
+    hurt = {s.entity for s in case.symptoms} - {candidate.entity}
+    named = sorted(name for name in hurt if any(name in f.statement for f in candidate.findings))
+    return [(_FOR_ANOTHER, f"it names {named[0]}, which is in trouble itself")] if named else []
+
+
+# --- roots -----------------------------------------------------------------------------------------------------------
+
+
+def choose_roots(case: Case, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The smallest set that explains: the best, and another only for trouble that those before leave unexplained."""
+    faults = [c for c in candidates if not c.fault.benign]
+    if not faults:
+        return []
+    roots = [faults[0]]
+    left = {s.entity for s in case.symptoms} - roots[0].explains
+    left |= {c.entity for c in faults[1:] if _was_part_of_it(case, c) and not _is_above(case, c, roots[0])}
+    for candidate in faults[1:]:
+        if len(roots) == _MOST_ROOTS or not left:
+            break
+        own = candidate.entity in left and candidate.score >= _SECOND_ROOT
+        if own and candidate.entity not in {root.entity for root in roots}:
+            roots.append(candidate)
+            left -= candidate.explains
+    return roots
+
+
+def _was_part_of_it(case: Case, candidate: Candidate) -> bool:
+    """Whether something names its cause, began with the incident, and sits below the alert: also if it is over now."""
+    onset = find_onset(case)
+    named = max((f.weight for f in candidate.findings if f.lane not in ("changes", _PLACING)), default=0.0)
+    seen = [item.at for f in candidate.findings for eid in f.evidence if (item := case.evidence.get(eid)) and item.at]
+    if onset is None or named < _EPISODE or not seen or case.topology.hops(case.entity, candidate.entity) is None:
+        return False
+    return max(at.timestamp() for at in seen) >= onset - _EPISODE_S
+
+
+def _is_above(case: Case, candidate: Candidate, root: Candidate) -> bool:
+    """Whether trouble of the root reaches the candidate, so that it is a consequence; or the other way round."""
+    down = case.topology.downstream([candidate.entity])
+    return root.entity in down or candidate.entity in case.topology.downstream([root.entity])
+
+
+def share(root: Candidate, roots: Sequence[Candidate], candidates: Sequence[Candidate], unseen: float) -> float:
+    """The probability of a root among its rivals and what no lane can see, before calibration."""
+    others = {r.entity for r in roots}
+    rivals = [c for c in candidates if c is not root and not c.fault.benign and c.entity not in others]
+    kin = [c for c in candidates if c is not root and c.entity == root.entity and not c.fault.benign]
+    total = math.exp(root.score) + sum(math.exp(c.score) for c in rivals) + math.exp(unseen)
+    return math.exp(root.score) / (total + _KIN * sum(math.exp(c.score) for c in kin))

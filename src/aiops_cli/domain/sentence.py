@@ -1,0 +1,119 @@
+"""The sentence: what a tired person reads first. Entity, cause in the evidence's own words, onset; then the chain.
+
+The first 300 characters say which, what and since when; the rest is the way of the trouble, the evidence by id, and
+what else was seen.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from aiops_cli.domain.findings import Case, Finding
+from aiops_cli.domain.findings.baseline import clock
+from aiops_cli.domain.fusion import Candidate
+from aiops_cli.domain.vocabulary import FAULT_PHRASES
+
+_CAUSE_CHARS = 210
+_MORE_CHARS = 200
+_MORE_STATEMENTS = 2
+# Of texts that were handed over: how many other things are told, and what each has to weigh.
+_ALSO = 4
+_ALSO_WEIGHT = 1.0
+_CLOCK = re.compile(r"\b\d{1,2}:\d{2}\b")
+# Lanes that quote the cause itself come before those that only say where and since when.
+_QUOTING = {"changes": 1, "metrics": 2}
+
+
+def fault_summary(case: Case, roots: Sequence[Candidate], candidates: Sequence[Candidate]) -> str:
+    """The roots with their causes, how the trouble spread, and what else was seen."""
+    parts = [_cause(roots[0]), *(f"Also: {_cause(root)}" for root in roots[1:])]
+    parts += [text for root in roots if (text := _chain(case, root))]
+    said = [f.statement for f in (ordered(root)[0] for root in roots)]
+    parts += _evidence(roots, said)
+    parts += _also_seen(case, roots, candidates, said)
+    return " ".join([*parts, *_alert(case)])
+
+
+def guess_summary(case: Case, guess: Sequence[Candidate], candidates: Sequence[Candidate]) -> str:
+    """What can be said without being able to tell."""
+    if guess:
+        others = _also_seen(case, guess, candidates, [ordered(guess[0])[0].statement])
+        return " ".join([f"cannot tell: the best guess is that {_cause(guess[0])}", *others, *_alert(case)])
+    looked = len(case.evidence.items)
+    pieces = f"{looked} piece{'s' * (looked != 1)} of evidence"
+    seen = f"{pieces}, none of which names a cause" if looked else "there is no evidence to look at"
+    return f"cannot tell what is wrong with {case.subject}: {seen}."
+
+
+def benign_summary(case: Case, benign: Sequence[Candidate]) -> str:
+    """That all is well, and what shows it."""
+    lead = benign[0]
+    statements = list(dict.fromkeys(f.statement for c in benign for f in ordered(c)))
+    return f"{lead.entity} {FAULT_PHRASES[lead.fault]}; no failure that needs fixing: {'; '.join(statements[:3])}."
+
+
+def ordered(candidate: Candidate) -> list[Finding]:
+    """The findings of a candidate, those that quote the cause first."""
+    return sorted(candidate.findings, key=lambda f: (_QUOTING.get(f.lane, 0), -f.weight))
+
+
+def _cause(root: Candidate) -> str:
+    first = ordered(root)[0]
+    said = _cut(first.statement, _CAUSE_CHARS)
+    since = f", since {clock(root.onset)}" if root.onset is not None and not _CLOCK.search(said) else ""
+    return f"{root.entity} {FAULT_PHRASES[root.fault]}: {said}{since} ({' '.join(first.evidence[:2])})."
+
+
+def _chain(case: Case, root: Candidate) -> str:
+    """The way from the root to what the alert is about."""
+    path = case.topology.path(root.entity, case.entity)
+    return f"Felt by {', then '.join(path[1:])}." if len(path) > 1 else ""
+
+
+def _alert(case: Case) -> list[str]:
+    """Which alert this explains; a person's own question need not be told to them."""
+    return [] if case.group.source == "text" else [f"Alert: {_cut(case.group.lead.name, _MORE_CHARS)}."]
+
+
+def _evidence(roots: Iterable[Candidate], said: list[str]) -> list[str]:
+    """What else speaks for the roots, with its ids."""
+    return [
+        f"{_cut(finding.statement, _MORE_CHARS)} ({' '.join(finding.evidence[:2])})."
+        for root in roots
+        for finding in _fresh(ordered(root)[1:], said, _MORE_STATEMENTS)
+    ]
+
+
+def _also_seen(case: Case, roots: Sequence[Candidate], candidates: Sequence[Candidate], said: list[str]) -> list[str]:
+    """Other trouble in texts that a person handed over: they asked what is in them."""
+    if case.topology.callees:
+        return []
+    others = [ordered(c)[0] for c in candidates if c not in roots and not c.fault.benign and c.weight >= _ALSO_WEIGHT]
+    more = [f for root in roots for f in ordered(root)]
+    fresh = _fresh([*others, *more], said, _ALSO)
+    return [f"Also seen: {_cut(f.statement, _MORE_CHARS)} ({f.evidence[0]})." for f in fresh if f.evidence]
+
+
+def _fresh(findings: Iterable[Finding], said: list[str], most: int) -> list[Finding]:
+    """The first findings whose words were not said yet but for numbers and ids; `said` grows by them."""
+    found: list[Finding] = []
+    shapes = {_shape(text) for text in said}
+    for finding in findings:
+        shape = _shape(finding.statement)
+        if len(found) < most and shape not in shapes:
+            shapes.add(shape)
+            found.append(finding)
+    said += [finding.statement for finding in found]
+    return found
+
+
+_VARYING = re.compile(r"[\w.-]*\d[\w.-]*|['\"][^'\"]{0,80}['\"]")
+_SHAPE_CHARS = 110
+
+
+def _shape(text: str) -> str:
+    return " ".join(_VARYING.sub("#", text).lower().split())[:_SHAPE_CHARS]
+
+
+def _cut(text: str, limit: int) -> str:
+    text = text.rstrip(". ")
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
