@@ -213,14 +213,24 @@ class StepPart(_Part):
     call: CallPart | None
 
 
+class ConsiderationPart(_Part):
+    """One step of the order of thought before an action, from scale to operations."""
+
+    topic: str
+    text: str
+
+
 class PlanPart(_Part):
-    """The plan: one step an attempt, in this order."""
+    """The plan: one step an attempt, in this order. `checks` are read-only commands to run first."""
 
     steps: list[StepPart]
     refused: list[str]
     success: str
     runbook: str | None
     advice: list[str]
+    checks: list[str]
+    assessment: list[ConsiderationPart]
+    choices: list[str]
 
 
 class DecisionPart(_Part):
@@ -554,6 +564,9 @@ def _plan(plan: Plan, call: EffectiveCall | None) -> PlanPart:
         success=plan.success,
         runbook=plan.runbook,
         advice=list(plan.advice),
+        checks=list(plan.checks),
+        assessment=[ConsiderationPart(topic=row.topic, text=row.text) for row in plan.assessment],
+        choices=list(plan.choices),
     )
 
 

@@ -155,7 +155,8 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
 
 def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     """What would be done, in which order, and what was refused."""
-    rows: list[tuple[str, str | Text]] = []
+    rows: list[tuple[str, str | Text]] = [(row.topic, Text(row.text, "dim")) for row in plan.assessment]
+    rows += [("check", text) for text in plan.checks]
     for number, step in enumerate(plan.steps, start=1):
         exact = f"  {call.changes}" if call and number == 1 else ""
         stop_gap = "  (a stop-gap: it does not end the cause)" if step.stop_gap else ""
@@ -166,8 +167,9 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
         rows.append(("success", plan.success))
     else:
         rows += [("advice", text) for text in plan.advice]
+        rows += [("choice", text) for text in plan.choices]
         rows.append(("", "no action of the catalogue applies"))
-    return Group(line(("PLAN", "bold")), indented(labelled(rows, 7)))
+    return Group(line(("PLAN", "bold")), indented(labelled(rows, 11)))
 
 
 def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis: Diagnosis, width: int) -> Panel:

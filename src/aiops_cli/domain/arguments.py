@@ -1,0 +1,165 @@
+"""An action of a runbook with target and arguments from the evidence; None where the evidence does not say."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiops_cli.domain.action import CATALOGUE, Proposal
+from aiops_cli.domain.diagnosis import Hypothesis
+from aiops_cli.domain.evidence import Change, ClusterEvent
+from aiops_cli.domain.findings import Case
+from aiops_cli.domain.findings.baseline import latest, usual
+from aiops_cli.domain.findings.metrics import is_outside
+from aiops_cli.domain.runbook import RunbookAction
+from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
+
+# After scaling, this share of the worker slots should be busy: what the queue needs to drain, and room for a peak.
+# Autoscalers are commonly set to it; a lower one asks for replicas that hurt what is behind them.
+_TARGET_UTILIZATION = 0.7
+_MOST_GROWTH = 2.0
+# A limit that leaves the usual load through, and a quarter more.
+_LIMIT_ROOM = 1.25
+_QUOTA = re.compile(r"used: pods=(\d{1,5}), limited: pods=(\d{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    target: str
+    arguments: Mapping[str, object]
+    why: str = ""
+
+
+def fill(entry: RunbookAction, book_id: str, lead: Hypothesis, case: Case) -> Proposal | None:
+    """The proposal for one line of a runbook, or None when the evidence does not say what it needs."""
+    maker = _MAKERS.get(entry.action, _without_arguments)
+    call = maker(lead, case)
+    if call is None or (call.arguments.keys() != CATALOGUE[entry.action].arguments.model_fields.keys()):
+        return None
+    why = f"runbook {book_id}" + (f": {call.why}" if call.why else "")
+    return Proposal(entry.action, call.target, call.arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+
+
+def _without_arguments(lead: Hypothesis, case: Case) -> _Call | None:
+    return _Call(lead.entity, {})
+
+
+# --- what takes a change back ----------------------------------------------------------------------------------------
+
+
+def _taking_back(arguments_of: Callable[[Change], Mapping[str, object] | None]) -> "_Maker":
+    def make(lead: Hypothesis, case: Case) -> _Call | None:
+        item = case.evidence.get(lead.change) if lead.change else None
+        if item is None or not isinstance(item.payload, Change):
+            return None
+        arguments = arguments_of(item.payload)
+        return None if arguments is None else _Call(item.entity, arguments, item.payload.summary)
+
+    return make
+
+
+def _release(change: Change) -> Mapping[str, object] | None:
+    is_release = change.kind == "deploy" and change.before and not change.before.endswith("%")
+    return {"to_version": change.before} if is_release else None
+
+
+def _config(change: Change) -> Mapping[str, object] | None:
+    return {"to_revision": change.before} if change.kind in ("config", "network", "infra") and change.before else None
+
+
+def _flag(change: Change) -> Mapping[str, object] | None:
+    return {"flag": change.subject, "on": change.before == "on"} if change.kind == "flag" and change.subject else None
+
+
+def _canary(change: Change) -> Mapping[str, object] | None:
+    share = (change.before or "").removesuffix(" %")
+    return {"percent": int(share)} if change.kind == "deploy" and share.isdecimal() else None
+
+
+def _alias(change: Change) -> Mapping[str, object] | None:
+    known = change.kind == "model" and change.subject and change.before
+    return {"alias": change.subject, "version": change.before} if known else None
+
+
+# --- what is sized by figures ----------------------------------------------------------------------------------------
+
+
+def _scale(lead: Hypothesis, case: Case) -> _Call | None:
+    """Replicas that carry the present load at 70 % utilisation: at least one more than now, at most twice as many."""
+    now = next((latest(s) for _, s in case.evidence.series(Metric.REPLICAS, lead.entity) if s.points), None)
+    if now is None or now < 1:
+        return None
+    load, busy = _ratio(case, lead.entity, Metric.TRAFFIC), _usual(case, lead.entity, Metric.UTILIZATION)
+    needed = now * load * (busy if busy is not None else _TARGET_UTILIZATION) / _TARGET_UTILIZATION
+    return _Call(lead.entity, {"replicas": int(min(now * _MOST_GROWTH, max(now + 1, math.ceil(needed))))})
+
+
+def _limit(lead: Hypothesis, case: Case) -> _Call | None:
+    usually = _usual(case, lead.entity, Metric.TRAFFIC)
+    if not usually:
+        return None
+    limit = max(1, math.ceil(usually * _LIMIT_ROOM))
+    return _Call(lead.entity, {"requests_per_second": limit}, f"it usually sends {usually:.3g}/s")
+
+
+def _quota(lead: Hypothesis, case: Case) -> _Call | None:
+    """Room for the replicas that are wanted and not there, and for one more while they are rolled over."""
+    missing = sum(_missing(case, item.entity) for item, _ in case.evidence.series(Metric.REPLICAS_WANTED))
+    for _, event in case.evidence.of(ClusterEvent):
+        match = _QUOTA.search(event.message)
+        if match:
+            return _Call(
+                "namespace", {"pods": int(match[2]) + max(1, int(missing)) + 1}, f"{match[1]} of {match[2]} used"
+            )
+    return None
+
+
+def _missing(case: Case, entity: str) -> float:
+    ready = next((latest(s, 1) for _, s in case.evidence.series(Metric.REPLICAS, entity) if s.points), 0.0)
+    wanted = next((latest(s, 1) for _, s in case.evidence.series(Metric.REPLICAS_WANTED, entity) if s.points), 0.0)
+    return max(0.0, wanted - ready)
+
+
+def _provider(lead: Hypothesis, case: Case) -> _Call | None:
+    """The other provider that the same gateway calls and that answers well."""
+    for gateway in case.topology.callers.get(lead.entity, ()):
+        others = [name for name in case.topology.callees.get(gateway, ()) if name != lead.entity]
+        for name in others:
+            if is_outside(case, name) and not any(s.entity == name for s in case.symptoms):
+                return _Call(gateway, {"provider": name})
+    return None
+
+
+def _ratio(case: Case, entity: str, metric: Metric) -> float:
+    for _, series in case.evidence.series(metric, entity):
+        level = usual(series, METRICS[metric].floor)
+        if level and level.median > 0:
+            return latest(series) / level.median
+    return 1.0
+
+
+def _usual(case: Case, entity: str, metric: Metric) -> float | None:
+    for _, series in case.evidence.series(metric, entity):
+        level = usual(series, METRICS[metric].floor)
+        if level:
+            return level.median
+    return None
+
+
+def _client_or_nothing(lead: Hypothesis, case: Case) -> _Call | None:
+    """Only who asks too much is limited: a limit on a service in trouble refuses everybody's requests."""
+    return _limit(lead, case) if lead.fault in (FaultClass.RUNAWAY_CLIENT, FaultClass.RETRY_STORM) else None
+
+
+_Maker = Callable[[Hypothesis, Case], _Call | None]
+_MAKERS: Mapping[str, _Maker] = {
+    "scale_service": _scale,
+    "limit_requests": _client_or_nothing,
+    "set_pod_quota": _quota,
+    "use_provider": _provider,
+    "rollback_release": _taking_back(_release),
+    "revert_config": _taking_back(_config),
+    "set_flag": _taking_back(_flag),
+    "set_canary": _taking_back(_canary),
+    "set_model_alias": _taking_back(_alias),
+}
