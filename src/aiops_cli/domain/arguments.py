@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.action import CATALOGUE, Proposal
 from aiops_cli.domain.diagnosis import Hypothesis
-from aiops_cli.domain.evidence import Change, ClusterEvent
+from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, KubeObject
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.baseline import latest, usual
+from aiops_cli.domain.findings.body import flag
 from aiops_cli.domain.findings.metrics import is_outside
 from aiops_cli.domain.runbook import RunbookAction
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
@@ -130,6 +131,28 @@ def _provider(lead: Hypothesis, case: Case) -> _Call | None:
     return None
 
 
+def _uncordon(lead: Hypothesis, case: Case) -> _Call | None:
+    """The node that takes no pods: by its own state, else the one that was worked on last."""
+    nodes = [o for _, o in case.evidence.of(KubeObject) if o.kind == "Node"]
+    closed = [node.name for node in nodes if flag(node.body, "spec", "unschedulable")]
+    work = [(item.at, item.entity) for item, change in case.evidence.of(Change) if _is_node_work(case, item, change)]
+    name = closed[0] if closed else max(work, default=(None, None))[1]
+    return _Call(name, {}) if name is not None else None
+
+
+_NODE_WORK = re.compile(r"(?i)\b(cordon\w*|drain\w*|kernel|patch\w*|reboot\w*|unschedulable)\b")
+
+
+def _is_node_work(case: Case, item: Evidence, change: Change) -> bool:
+    served = next(case.evidence.series(entity=item.entity), None)
+    return (
+        item.at is not None
+        and change.kind in ("infra", "maintenance")
+        and served is None
+        and bool(_NODE_WORK.search(change.summary))
+    )
+
+
 def _ratio(case: Case, entity: str, metric: Metric) -> float:
     for _, series in case.evidence.series(metric, entity):
         level = usual(series, METRICS[metric].floor)
@@ -157,6 +180,7 @@ _MAKERS: Mapping[str, _Maker] = {
     "limit_requests": _client_or_nothing,
     "set_pod_quota": _quota,
     "use_provider": _provider,
+    "uncordon_node": _uncordon,
     "rollback_release": _taking_back(_release),
     "revert_config": _taking_back(_config),
     "set_flag": _taking_back(_flag),

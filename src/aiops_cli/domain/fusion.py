@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aiops_cli.domain.evidence import KubeObject, LogLine
+from aiops_cli.domain.evidence import Change, KubeObject, LogLine, Series
 from aiops_cli.domain.findings import Case, Finding, all_findings
-from aiops_cli.domain.findings.baseline import clock, latest
+from aiops_cli.domain.findings.baseline import clock, departure, latest
 from aiops_cli.domain.findings.changes import find_onset, new_lines
-from aiops_cli.domain.findings.network import find_resolver
+from aiops_cli.domain.findings.network import find_resolver, named_callee
 from aiops_cli.domain.findings.recovery import planned_work
 from aiops_cli.domain.findings.saturation import find_amplifier, find_client, growth
 from aiops_cli.domain.findings.symptoms import Symptom, troubled
@@ -32,6 +32,7 @@ _DISTINCT_LANES = frozenset({"saturation", "memory-growth", "data-tier", "ml"})
 _MOST_WEIGHT = 8.0
 # The lane that says where and not what: what others name there is the better hypothesis.
 _PLACING = "metrics"
+_PATHS = "network"
 _NAMED = 0.5
 _LINES = frozenset({"logs", "signatures"})
 _OF_ANOTHER = 0.25
@@ -48,7 +49,9 @@ _ABSENT = 1.5
 _MADE_ELSEWHERE = 3.5
 _PLANNED = 4.0
 _MORE_LOAD = 1.4
-_FOR_ANOTHER = 2.5
+_USUAL_LOAD = 2.0
+_FOR_ANOTHER = 3.5
+_HELD = 3.0
 # How much of a change's weight goes to what it set off, or of a symptom's to the change behind it.
 _PASSED_ON = 0.7
 _MOST_PASSED_ON = 2.5
@@ -85,6 +88,24 @@ _LOADING = frozenset(
         FaultClass.CONFIGURATION_ERROR,
     }
 )
+# What keeps a replica from starting, or kills it.
+_STOPPING = frozenset(
+    {
+        FaultClass.QUOTA, FaultClass.IMAGE_PULL, FaultClass.PROBE_FAILURE, FaultClass.SCHEDULING,
+        FaultClass.CONFIGURATION_ERROR, FaultClass.PERMISSION, FaultClass.OUT_OF_MEMORY, FaultClass.STORAGE,
+    }
+)  # fmt: skip
+# What is read when a pod starts, and the kinds of change that it comes with.
+_LATE_KINDS: Mapping[FaultClass, tuple[str, ...]] = {
+    FaultClass.PROBE_FAILURE: ("config", "deploy"),
+    FaultClass.IMAGE_PULL: ("deploy", "config"),
+    FaultClass.CONFIGURATION_ERROR: ("config",),
+    FaultClass.PERMISSION: ("config",),
+    FaultClass.SCHEDULING: ("config", "deploy"),
+}
+_LATE_BITE_S = 24 * 3600.0
+_LATE_CHANGE = 0.5
+_ONE = 1.0
 # A sign that the class predicts wherever the metric is there: (metric, at least).
 _PREDICTED: Mapping[FaultClass, tuple[Metric, float]] = {
     FaultClass.CAPACITY_EXHAUSTED: (Metric.UTILIZATION, 0.8),
@@ -127,13 +148,15 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
     grouped: dict[tuple[str, FaultClass], list[Finding]] = {}
     names = _Names(case)
     usual = _usual_lines(case)
-    findings = [
-        _about_a_callee(case, f) for f in all_findings(case) if not f.evidence or not usual.issuperset(f.evidence)
-    ]
+    heard = [f for f in all_findings(case) if not f.evidence or not usual.issuperset(f.evidence)]
+    broken = [f for f in heard if f.lane == _PATHS and f.fault is FaultClass.NETWORK_PARTITION]
+    paths = frozenset(eid for f in broken for eid in f.evidence)
+    findings = [_about_a_callee(case, _of_the_server(case, f), paths) for f in heard]
     for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
         grouped.setdefault((names.of(finding.entity), finding.fault), []).append(finding)
     found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
-    judged = [c if c.fault.benign else _judge(case, c) for c in _join_changes(_without_bare_places(found))]
+    joined = [_with_late_change(case, c) for c in _join_changes(_without_bare_places(found))]
+    judged = [c if c.fault.benign else _judge(case, c, joined) for c in joined]
     return sorted(judged, key=lambda c: (-c.score, c.entity, c.fault))
 
 
@@ -145,9 +168,22 @@ def _usual_lines(case: Case) -> set[str]:
     return {item.id for item, _ in case.evidence.of(LogLine) if item.id not in new}
 
 
-def _about_a_callee(case: Case, finding: Finding) -> Finding:
-    """A caller's line about a callee in trouble speaks of the callee: for the caller itself it says little."""
+_SERVER_REFUSES = re.compile(r"(?i)too many (clients|connections)|remaining connection slots|\b429\b|rate.?limit")
+
+
+def _of_the_server(case: Case, finding: Finding) -> Finding:
+    """A refusal that a caller logs is the server's own state: it has no connection or no quota left."""
+    if finding.lane not in _LINES or not _SERVER_REFUSES.search(finding.statement):
+        return finding
+    server = named_callee(case, finding.entity, finding.statement)
+    return finding if server is None else replace(finding, entity=server)
+
+
+def _about_a_callee(case: Case, finding: Finding, paths: frozenset[str]) -> Finding:
+    """A caller's line about a callee in trouble, or about a broken path, says little of the caller itself."""
     shown = finding.fault in _SHOWN and finding.lane in _LINES
+    if shown and not paths.isdisjoint(finding.evidence):
+        return replace(finding, weight=finding.weight * _OF_ANOTHER)
     if not shown and finding.fault is not FaultClass.JOB_FAILURE:
         return finding
     below = case.topology.callees.get(finding.entity)
@@ -201,11 +237,24 @@ class _Names:
 
 def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Finding], recall: Recall) -> Candidate:
     entity, fault = key
-    weight = min(_MOST_WEIGHT, _weigh(members)) + recall.prior(entity, fault)[0]
+    weight = min(_MOST_WEIGHT, _weigh(members)) + recall.prior(entity, fault, needs_fix=not fault.benign)[0]
     if entity != case.entity and not fault.benign:
         weight -= _NOT_THE_ALERTS
-    change = next((f.change for f in members if f.change), None)
-    return Candidate(entity=entity, fault=fault, findings=tuple(members), weight=weight, score=weight, change=change)
+    return Candidate(
+        entity=entity,
+        fault=fault,
+        findings=tuple(members),
+        weight=weight,
+        score=weight,
+        change=_change_of(case, entity, members),
+    )
+
+
+def _change_of(case: Case, entity: str, members: Sequence[Finding]) -> str | None:
+    """The change that explains: one of the entity itself before one of another, the surer before the less sure."""
+    ids = [f.change for f in sorted(members, key=lambda f: -f.weight) if f.change]
+    own = [eid for eid in ids if (item := case.evidence.get(eid)) and service_of_version(item.entity) == entity]
+    return next(iter(own or ids), None)
 
 
 def _weigh(members: Iterable[Finding]) -> float:
@@ -240,41 +289,80 @@ def _join_changes(candidates: Sequence[Candidate]) -> list[Candidate]:
         c
         for c in joined
         if not (c.fault in _CHANGED and c.entity in absorbed and c.change is not None)
-        and not (c.fault in _SHOWN and c.entity in takers and c.weight < _EXPLAINED_WITHOUT)
+        and not (c.entity in takers and _is_taken(c))
     ]
+
+
+def _is_taken(candidate: Candidate) -> bool:
+    """Whether a change on the same entity is the reason for it; a lack of capacity may have its own, the load."""
+    if candidate.fault is FaultClass.CAPACITY_EXHAUSTED:
+        return candidate.weight < _EXPLAINED_WITHOUT
+    return candidate.fault in _SHOWN
 
 
 def _joined(candidate: Candidate, change: Candidate | None, every: Sequence[Candidate]) -> Candidate:
     if change is None or candidate.fault.benign:
         return candidate
     if candidate is change:
-        shown = [c for c in every if c.entity == change.entity and c.fault in _SHOWN and c.weight < _EXPLAINED_WITHOUT]
+        shown = [c for c in every if c.entity == change.entity and _is_taken(c)]
         more = min(_MOST_PASSED_ON, _PASSED_ON * sum(c.weight for c in shown))
         findings = (*change.findings, *(f for c in shown for f in c.findings))
         return replace(change, findings=findings, weight=change.weight + more, score=change.score + more)
     if candidate.fault in _SHOWN or candidate.fault in _CHANGED:
         return candidate
-    more = min(_MOST_PASSED_ON, _PASSED_ON * change.weight)
-    findings = (*candidate.findings, *change.findings)
+    # Where it sits is in the candidate's own weight already.
+    own = tuple(f for f in change.findings if f.lane != _PLACING)
+    more = min(_MOST_PASSED_ON, _PASSED_ON * _weigh(own))
+    findings = (*candidate.findings, *own)
     return replace(
         candidate,
         findings=findings,
         weight=candidate.weight + more,
         score=candidate.score + more,
-        change=candidate.change or change.change,
+        change=change.change or candidate.change,
     )
+
+
+def _with_late_change(case: Case, candidate: Candidate) -> Candidate:
+    """What is read at the start of a pod bites at the next start: the last change of it is the one to look at."""
+    kinds = _LATE_KINDS.get(candidate.fault, ())
+    onset = candidate.onset or find_onset(case)
+    if candidate.change is not None or not kinds or onset is None:
+        return candidate
+    changes = [
+        (item.at.timestamp(), item, change)
+        for item, change in case.evidence.of(Change, candidate.entity)
+        if item.at is not None and change.kind in kinds and change.before
+    ]
+    past = [row for row in changes if onset - _LATE_BITE_S <= row[0] <= onset]
+    if not past:
+        return candidate
+    at, item, change = max(past, key=lambda row: row[0])
+    finding = Finding(
+        lane="changes",
+        entity=candidate.entity,
+        fault=candidate.fault,
+        weight=_LATE_CHANGE,
+        statement=f"its last change before was {change.summary} at {clock(at)}, which counts from the next start on",
+        evidence=(item.id,),
+        basis="quotas, probes, images and settings bite at the next start of a pod: 24 h, reasoner.md section 5",
+        change=item.id,
+    )
+    more = candidate.weight + _LATE_CHANGE
+    return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=item.id)
 
 
 # --- costs -----------------------------------------------------------------------------------------------------------
 
 
-def _judge(case: Case, candidate: Candidate) -> Candidate:
+def _judge(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> Candidate:
     """Take off what speaks against it."""
-    reach = _reach(case, candidate)
+    reach = None if _is_named_by_a_job(candidate, every) else _reach(case, candidate)
     at = troubled(list(case.symptoms))
     costs = [*_unexplained(case, reach, at), *_deeper(case, candidate, reach, at)]
     costs += [*_late(case, candidate), *_absent(case, candidate), *_made_elsewhere(case, candidate)]
-    costs += [*_of_a_node(case, candidate), *_for_another(case, candidate)]
+    costs += [*_of_a_node(case, candidate), *_for_another(case, candidate, every)]
+    costs += [*_cannot_start(case, candidate, every), *_held_by(case, candidate)]
     explained = frozenset(at) if reach is None else frozenset(at) & reach
     return replace(
         candidate,
@@ -298,6 +386,12 @@ def _reach(case: Case, candidate: Candidate) -> frozenset[str] | None:
     if candidate.fault in _LOADING:
         return graph.upstream(graph.downstream([candidate.entity]))
     return graph.upstream([candidate.entity])
+
+
+def _is_named_by_a_job(candidate: Candidate, every: Sequence[Candidate]) -> bool:
+    """Jobs and what is made of their output are in no call graph: what a failed one names may be felt anywhere."""
+    jobs = [c for c in every if c.fault is FaultClass.JOB_FAILURE and c.entity != candidate.entity]
+    return any(candidate.entity in f.statement for job in jobs for f in job.findings)
 
 
 _Costs = list[tuple[float, str]]
@@ -343,12 +437,15 @@ def _is_loaded_by(case: Case, candidate: Candidate, callee: str) -> bool:
 
 def _late(case: Case, candidate: Candidate) -> _Costs:
     onset, symptom = candidate.onset, find_onset(case) if case.signal else None
-    if onset is None or symptom is None or onset <= symptom + _LATE_S:
+    if onset is None or symptom is None or onset <= symptom + _LATE_S or candidate.fault in _STOPPING:
         return []
     return [(_LATE, f"it began at {clock(onset)}, after the symptom at {clock(symptom)}")]
 
 
 def _absent(case: Case, candidate: Candidate) -> _Costs:
+    grown = growth(case, candidate.entity) if candidate.fault is FaultClass.CAPACITY_EXHAUSTED else None
+    if grown is not None and grown[1] < _MORE_LOAD:
+        return [(_USUAL_LOAD, f"its load is as usual ({grown[1]:.1f}x): something else takes its capacity")]
     predicted = _PREDICTED.get(candidate.fault)
     if predicted is None:
         return []
@@ -387,13 +484,52 @@ def _of_a_node(case: Case, candidate: Candidate) -> _Costs:
     return []
 
 
-def _for_another(case: Case, candidate: Candidate) -> _Costs:
-    """A job or data set that says itself which service in trouble it failed for."""
+def _cannot_start(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> _Costs:
+    """A lack of capacity where replicas that are wanted cannot start, or are killed: what stops them is the cause."""
+    if candidate.fault is not FaultClass.CAPACITY_EXHAUSTED:
+        return []
+    lacks = [s.text for s in case.symptoms if s.entity == candidate.entity and s.metric == Metric.REPLICAS]
+    lacks += [
+        f"it has been restarted {latest(series):.0f} times"
+        for _, series in case.evidence.series(Metric.RESTARTS, candidate.entity)
+        if departure(series, _ONE) is not None or _rose(series)
+    ]
+    why = [c for c in every if c.entity == candidate.entity and c.fault in _STOPPING and _names(c)]
+    return [(_MADE_ELSEWHERE, f"{lacks[0]}: {why[0].phrase}")] if lacks and why else []
+
+
+def _rose(series: Series) -> bool:
+    """Whether a counter counted in the second half of the window."""
+    values = series.values
+    return len(values) > 1 and values[-1] > values[len(values) // 2]
+
+
+def _names(candidate: Candidate) -> bool:
+    return any(f.weight >= _SECOND_ROOT and f.lane != _PLACING for f in candidate.findings)
+
+
+def _for_another(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> _Costs:
+    """A job or data set that says itself for which service it failed, where that has trouble of its own."""
     if candidate.fault not in (FaultClass.JOB_FAILURE, FaultClass.STALE_DATA):
         return []
-    hurt = {s.entity for s in case.symptoms} - {candidate.entity}
-    named = sorted(name for name in hurt if any(name in f.statement for f in candidate.findings))
+    hurt = {s.entity for s in case.symptoms} | {c.entity for c in every if _names(c) and not c.fault.benign}
+    said = [f.statement for f in candidate.findings]
+    named = sorted(name for name in hurt - {candidate.entity} if any(name in text for text in said))
     return [(_FOR_ANOTHER, f"it names {named[0]}, which is in trouble itself")] if named else []
+
+
+def _held_by(case: Case, candidate: Candidate) -> _Costs:
+    """Connections and workers that are taken because what they wait for is slow."""
+    if candidate.fault not in (FaultClass.POOL_EXHAUSTED, FaultClass.CAPACITY_EXHAUSTED):
+        return []
+    below = case.topology.callees.get(candidate.entity, ())
+    own = candidate.onset
+    slow = [
+        s
+        for s in case.symptoms
+        if s.entity in below and s.metric == Metric.LATENCY_P95 and (own is None or s.onset <= own + _LATE_S)
+    ]
+    return [(_HELD, f"it waits for {slow[0].entity}: {slow[0].text}")] if slow else []
 
 
 # --- roots -----------------------------------------------------------------------------------------------------------

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_cli.domain.vocabulary import BENIGN
-
 _WORD = re.compile(r"[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _STATUS_CODE = re.compile(r"(\d{3})s")
@@ -161,14 +159,13 @@ class Recall:
     incidents: tuple[SimilarIncident, ...] = ()
     runbooks: tuple[MatchedRunbook, ...] = ()
 
-    def prior(self, entity: str, fault_class: str) -> tuple[float, str | None]:
+    def prior(self, entity: str, fault_class: str, *, needs_fix: bool = True) -> tuple[float, str | None]:
         """A boost in nats, at most 1, for a cause that was found before, and the incident it comes from.
 
         A fault counts where its fix was verified; that nothing was wrong needs no fix.
         """
         for incident in self.incidents:
-            known = incident.fix_verified or (incident.fault_class or "") in BENIGN
-            if incident.fault_class == fault_class and known:
+            if incident.fault_class == fault_class and (incident.fix_verified or not needs_fix):
                 return (1.0, incident.id) if incident.service == entity else (0.3, incident.id)
         return 0.0, None
 

@@ -47,12 +47,14 @@ def find_control(text: str) -> int | None:
 # One cheap expression decides whether the costly ones run at all; clean logs pay for this one only.
 _GATE = re.compile(
     r"(?i)secret|passw|token|api[-_ ]?key|bearer|authorization|private key|://[^\s/:@]{0,80}:|AKIA|ASIA|AIza|gh[opsu]_"
-    r"|xox[abpr]-|eyJ|sk-|hooks\.slack"
+    r"|xox[abpr]-|eyJ|sk-|hooks\.slack|@(?:tcp|udp|unix)\("
 )
 _VALUE = r"(?:\"[^\"\n]{1,400}\"|'[^'\n]{1,400}'|[^\s,;}\"']{3,400})"
 _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "private-key": re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,8000}?-----END [A-Z ]{0,40}KEY-----", re.S),
     "url-password": re.compile(r"(?<=://)([^\s/:@]{1,80}):([^\s/@]{1,200})(?=@)"),
+    # The data source name of Go's MySQL driver: user:password@tcp(host:port)/database.
+    "dsn-password": re.compile(r"(?<![\w/:])([\w.-]{1,80}):([^\s:@/]{1,200})(?=@(?:tcp|udp|unix)\()"),
     "authorization": re.compile(r"(?i)(?<![\w-])(?:authorization\s*[:=]\s*)?(?:bearer|basic)\s+[\w.~+/=-]{8,2000}"),
     "aws-key": re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
     "google-key": re.compile(r"AIza[\w-]{35}"),
@@ -84,7 +86,7 @@ def mask_secrets(text: str) -> tuple[str, int]:
 
 
 def _masked(kind: str, match: re.Match[str]) -> str:
-    if kind == "url-password":
+    if kind in ("url-password", "dsn-password"):
         return f"{match[1]}:‹password›"
     if kind == "named-secret":
         return f"{match[1]}‹secret›"

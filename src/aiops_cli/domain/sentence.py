@@ -13,7 +13,8 @@ from aiops_cli.domain.fusion import Candidate
 from aiops_cli.domain.vocabulary import FAULT_PHRASES
 
 _CAUSE_CHARS = 210
-_MORE_CHARS = 200
+_MORE_CHARS = 160
+_ALSO_CHARS = 120
 _MORE_STATEMENTS = 2
 # Of texts that were handed over: how many other things are told, and what each has to weigh.
 _ALSO = 4
@@ -90,7 +91,7 @@ def _also_seen(case: Case, roots: Sequence[Candidate], candidates: Sequence[Cand
     others = [ordered(c)[0] for c in candidates if c not in roots and not c.fault.benign and c.weight >= _ALSO_WEIGHT]
     more = [f for root in roots for f in ordered(root)]
     fresh = _fresh([*others, *more], said, _ALSO)
-    return [f"Also seen: {_cut(f.statement, _MORE_CHARS)} ({f.evidence[0]})." for f in fresh if f.evidence]
+    return [f"Also seen: {_cut(f.statement, _ALSO_CHARS)} ({f.evidence[0]})." for f in fresh if f.evidence]
 
 
 def _fresh(findings: Iterable[Finding], said: list[str], most: int) -> list[Finding]:

@@ -246,7 +246,7 @@ FAULT_PHRASES = {
     FaultClass.MEMORY_LEAK: "leaks memory",
     FaultClass.OUT_OF_MEMORY: "runs out of memory",
     FaultClass.RELEASE_REGRESSION: "got worse with a release",
-    FaultClass.DEPENDENCY_FAILURE: "cannot reach something it depends on",
+    FaultClass.DEPENDENCY_FAILURE: "cannot be reached, or cannot reach what it needs",
     FaultClass.CONFIGURATION_ERROR: "is misconfigured",
     FaultClass.IMAGE_PULL: "cannot pull its image",
     FaultClass.SCHEDULING: "cannot be scheduled",

@@ -4,15 +4,25 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
-from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
-from aiops_cli.domain.reading import read_document
-from aiops_cli.domain.redact import safe
+from aiops_cli.domain.evidence import (
+    ClusterEvent,
+    Coverage,
+    CoverageStatus,
+    Evidence,
+    LoadShare,
+    LogLine,
+    Payload,
+    TextLines,
+)
+from aiops_cli.domain.reading import deduplicate, read_document
+from aiops_cli.domain.redact import mask_secrets, safe
 from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
@@ -52,10 +62,25 @@ def read_handed_over(paths: Sequence[Path]) -> Gathered:
             continue
         room -= len(text)
         document = read_document(name, text)
-        items += document.items
+        items += map(_masked, document.items)
         ledger += _rows(name, document.items, document.problems, left)
     ledger += [_nothing_in(path) for path in paths if path.is_dir() and not any(path in p.parents for p, _ in files)]
-    return Gathered(tuple(items), tuple(ledger))
+    # The same object may be in several of the files.
+    return Gathered(tuple(deduplicate(items)), tuple(ledger))
+
+
+def _masked(item: Evidence) -> Evidence:
+    """The item without secrets of known shapes in what is quoted of it: it is shown, stored and sent on."""
+    match item.payload:
+        case LogLine(message=message) | ClusterEvent(message=message):
+            payload: Payload = replace(item.payload, message=mask_secrets(message)[0])
+        case TextLines(lines=lines):
+            payload = replace(item.payload, lines=tuple(mask_secrets(line)[0] for line in lines))
+        case LoadShare(name=name):
+            payload = replace(item.payload, name=mask_secrets(name)[0])
+        case _:
+            return item
+    return replace(item, text=mask_secrets(item.text)[0], payload=payload)
 
 
 def _rows(name: str, items: Sequence[Evidence], problems: Sequence[str], left: int) -> Iterator[Coverage]:

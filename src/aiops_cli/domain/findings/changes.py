@@ -37,6 +37,8 @@ _WITH_IT_S = 240.0
 _OWN_TROUBLE = 1.0
 _OWN_CALM = -2.0
 _WORDS_MATCH = 2.0
+_SPECIFIC_CHARS = 3
+_SERVICE_LEVELS = (Metric.LATENCY_P95, Metric.ERRORS, Metric.REPLICAS)
 _SPLIT = 1.5
 # The two versions of a canary differ when one fails this many times as often, or is this much slower.
 _SPLIT_RATIO = 2.0
@@ -118,7 +120,11 @@ def _first_breach(case: Case) -> float | None:
 
 
 def find_onset(case: Case) -> float | None:
-    """When the alert's own metric left its usual level, else the earliest departure among the entity's metrics."""
+    """When the trouble began (unix seconds), or None where nothing shows that it did.
+
+    The earliest of what is felt at the alert's entity and below it: an alert on a front end speaks last. Without any
+    departure a signal that is breached began as long before the alert as its rule holds.
+    """
     wanted = [case.signal.metric] if case.signal else [Metric.LATENCY_P95, Metric.ERRORS]
     upward = case.signal.comparison == ">" if case.signal else True
     onsets = [
@@ -127,10 +133,17 @@ def find_onset(case: Case) -> float | None:
         for _, series in case.evidence.series(metric, case.entity)
         if (onset := departure(series, METRICS[Metric(metric)].floor, upward)) is not None
     ]
-    if onsets:
-        return min(onsets)
-    start = case.group.starts_at
-    return start.timestamp() if start and case.signal is None else None
+    below = case.topology.downstream([case.entity])
+    onsets += [s.onset for s in case.symptoms if s.entity in below and s.metric in _SERVICE_LEVELS]
+    return min(onsets) if onsets else _from_the_alert(case)
+
+
+def _from_the_alert(case: Case) -> float | None:
+    start = case.group.starts_at.timestamp() if case.group.starts_at else None
+    if case.signal is None or start is None:
+        return start
+    now = [latest(s, 1) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
+    return start - case.signal.for_s if now and case.signal.breached(now[0]) else None
 
 
 # --- the terms of the score ------------------------------------------------------------------------------------------
@@ -142,19 +155,19 @@ def _terms(case: Case, item: Evidence, change: Change, onset: float) -> list[_Te
     if item.at is None or hops is None or change.kind not in _KIND_WEIGHT:
         return []
     at = item.at.timestamp()
-    began = _began_with(case, item)
+    began, match, is_named = _began_with(case, item), *_match(case, item, change)
     since = (began if began is not None else onset) - at
-    if onset - at < -_AFTER_ONSET_S or (began is None and since > _FAR_S):
+    if onset - at < -_AFTER_ONSET_S or (began is None and since > _FAR_S and not is_named):
         return []
-    decay = math.log(math.exp(-max(since, 0.0) / _TAU_S[change.kind]) + 0.02)
+    # What is read at the next start bites when it bites: where lines name it, the time before does not count.
+    decay = math.log(math.exp(-max(0.0 if is_named else since, 0.0) / _TAU_S[change.kind]) + 0.02)
+    own = list(_own_terms(case, item, change, began))
     terms = [
         _Term(_KIND_WEIGHT[change.kind] + decay, _before((onset - at) / 60)),
         # What is in trouble itself is no less likely for being far from where it is felt.
-        _Term(0.0 if began is not None else -_HOP_COST * min(hops, 2)),
+        _Term(0.0 if any(term.weight > 0 for term in own) else -_HOP_COST * min(hops, 2)),
     ]
-    # Behind a broken path everything is well: that it is calm says nothing of a change of the network.
-    own = [] if change.kind == "network" else _own_terms(case, item, began)
-    return [*terms, *own, *_match(case, item, change), *_split(case, item, change)]
+    return [*terms, *own, *match, *_split(case, item, change)]
 
 
 def _before(minutes: float) -> str:
@@ -170,13 +183,38 @@ def _hops(case: Case, entity: str) -> int | None:
     return down if down is not None else case.topology.hops(service, case.entity)
 
 
-def _own_terms(case: Case, item: Evidence, began: float | None) -> Iterator[_Term]:
+def _own_terms(case: Case, item: Evidence, change: Change, began: float | None) -> Iterator[_Term]:
     """What the changed entity itself shows: something that began with the change, or nothing at all."""
     if began is not None:
         metric, eid = _what_began(case, item)
         yield _Term(_OWN_TROUBLE, f"its {metric} left the usual level at {clock(began)}", (eid,))
+        return
+    if change.kind == "network":
+        yield from _callers_in_trouble(case, item)
+        return
+    new = [seen for seen, _ in new_lines(case, item.entity, since=item) if _is_warning(seen)]
+    if new and _is_troubled(case, item.entity):
+        yield _Term(_OWN_TROUBLE, "", (new[0].id,))
     elif _is_calm(case, item.entity):
         yield _Term(_OWN_CALM)
+
+
+def _callers_in_trouble(case: Case, item: Evidence) -> Iterator[_Term]:
+    """Behind a broken path everything is well: a change of the network shows in those who call."""
+    assert item.at is not None
+    at, callers = item.at.timestamp(), case.topology.callers.get(item.entity, ())
+    hurt = [s for s in case.symptoms if s.entity in callers and -60.0 <= s.onset - at <= _WITH_IT_S]
+    if hurt:
+        yield _Term(_OWN_TROUBLE, f"{hurt[0].entity}, which calls it: {hurt[0].text}", (hurt[0].evidence,))
+
+
+def _is_warning(item: Evidence, *, levels: tuple[str, ...] = ("ERROR",)) -> bool:
+    match item.payload:
+        case ClusterEvent(warning=warning):
+            return warning
+        case LogLine(level=level):
+            return level in levels
+    return False
 
 
 def _departures(case: Case, item: Evidence) -> list[tuple[float, str, str]]:
@@ -235,16 +273,25 @@ _COMMON = frozenset([
 ])  # fmt: skip
 
 
-def _match(case: Case, item: Evidence, change: Change) -> Iterator[_Term]:
-    """The changed thing is named by lines that are new since: the field explains the symptom."""
+def _match(case: Case, item: Evidence, change: Change) -> tuple[list[_Term], bool]:
+    """New lines that name what was changed, and whether by something as specific as a revision or an identifier."""
     words = _identifiers(f"{change.summary} {change.subject or ''}") - _identifiers(item.entity)
-    if not words:
-        return
     for seen, text in new_lines(case, None, since=item):
-        shared = sorted(words & _identifiers(text))
+        if not _is_warning(seen, levels=("ERROR", "WARN", "")):
+            continue
+        now = _names_what_it_is_now(change, text)
+        shared = sorted(words & _identifiers(text)) + now
         if shared:
-            yield _Term(_WORDS_MATCH, f"new lines name {', '.join(shared[:2])}", (seen.id,))
-            return
+            is_specific = bool(now) or any(_IDENTIFIER.fullmatch(word) for word in shared)
+            return [_Term(_WORDS_MATCH, f"new lines name {', '.join(shared[:2])}", (seen.id,))], is_specific
+    return [], False
+
+
+def _names_what_it_is_now(change: Change, text: str) -> list[str]:
+    """The new version or revision, where a line names it and it is no mere number."""
+    now = change.after or ""
+    specific = len(now) >= _SPECIFIC_CHARS and not now.replace(" ", "").rstrip("%").isdigit()
+    return [now] if specific and re.search(rf"(?<![\w.]){re.escape(now)}(?![\w.]*\w)", text) else []
 
 
 def _identifiers(text: str) -> set[str]:

@@ -1068,6 +1068,9 @@ def _server_connections(view: _View) -> Iterator[Finding]:
             continue
         began = _climb(series, _USED_UP)
         level = usual(series, METRICS[Metric.CONNECTIONS_USED].floor)
+        if level is not None and level.median >= _USED_UP:
+            # Full as always is how it was sized.
+            continue
         yield _finding(
             "DT26",
             "connections used at 0.95 of the maximum or more, reasoner.md 3.3 h",

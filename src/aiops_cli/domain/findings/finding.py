@@ -1,14 +1,23 @@
 """What a lane says, and what it is given."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from aiops_cli.domain.alert import AlertGroup, Signal
-from aiops_cli.domain.evidence import Evidence, EvidenceSet, LogLine
+from aiops_cli.domain.evidence import Evidence, EvidenceSet, KubeObject, LogLine
 from aiops_cli.domain.findings.symptoms import Symptom, find_symptoms
+from aiops_cli.domain.identity import is_related, workload_of
 from aiops_cli.domain.topology import Topology
 from aiops_cli.domain.vocabulary import FaultClass
+
+# What a sentence calls it where neither alert nor evidence names anything.
+UNNAMED = "the alert's subject"
+
+
+def _is_said(name: str, words: str) -> bool:
+    return len(name) > 2 and re.search(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", words) is not None
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,43 @@ class Case:
         """What is visibly wrong now, strongest first."""
         return tuple(find_symptoms(self.evidence, self.signal))
 
-    @property
+    @cached_property
+    def service(self) -> str | None:
+        """The service that the alert is about, or None.
+
+        Words of a person name a service where the evidence knows one of that name; a word that merely looks like a name
+        is none.
+        """
+        if self.group.source != "text":
+            return self.group.service
+        said = " ".join([self.group.lead.name, self.group.lead.summary]).lower()
+        named = [name for name in self._names if _is_said(name, said)]
+        return max(named, key=len, default=None) or (self.group.service if not self._names else self._likely())
+
+    def _likely(self) -> str | None:
+        """The name that was taken from the words, where something in the evidence is called nearly so."""
+        taken = self.group.service
+        return taken if taken and any(is_related(taken, name) for name in self._names) else None
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """What the evidence is about, pods by their workload."""
+        pods = {o.name for _, o in self.evidence.of(KubeObject) if o.kind == "Pod"}
+        names = {item.entity for item in self.evidence.items if item.entity}
+        return frozenset(names | {workload_of(name, is_pod=name in pods) for name in names})
+
+    @cached_property
     def entity(self) -> str:
-        """The entity that the alert is about: the signal's, else the alert's service, else the alert's name."""
+        """The entity that the alert is about: the signal's, its service, the only one that there is, or words."""
         if self.signal is not None:
             return self.signal.entity
-        return self.group.service or self.group.lead.name
+        only = {workload_of(item.entity, is_pod=True) for item in self.evidence.items if item.entity}
+        return self.service or (only.pop() if len(only) == 1 else UNNAMED)
 
     @property
     def subject(self) -> str:
-        """What a sentence calls it: the entity, or plain words where the alert names none."""
-        named = self.signal is not None or self.group.service is not None
-        return self.entity if named else "the alert's subject"
+        """What a sentence calls it."""
+        return self.entity
 
 
 # Evidence whose last word is older than this was recorded earlier: its own end is the end of the incident window.

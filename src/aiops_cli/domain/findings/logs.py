@@ -208,7 +208,7 @@ def _asked_for(case: Case, rows: Sequence[_Row]) -> list[Finding]:
         return []
     asked = f"{case.group.lead.name}\n{case.group.lead.summary}"
     phrases = [phrase.lower() for match in _PHRASE.findall(asked) for phrase in match if phrase]
-    phrases = [phrase for phrase in phrases if phrase != (case.group.service or "").lower()]
+    phrases = [phrase for phrase in phrases if phrase != (case.service or "").lower()]
     quoted = [row for row in rows if any(phrase in row.line.message.lower() for phrase in phrases)]
     if not quoted and not _ASKS.search(asked):
         return []

@@ -14,6 +14,7 @@ _LIMIT_NEAR = 0.85
 _RELEASE_WINDOW_S = 600.0
 _RESET = 0.3
 _SURE = 3.0
+_BEGIN_LEAKS = ("deploy", "flag", "config")
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -103,7 +104,7 @@ def _leak(item: Evidence, series: Series, ramp: Trend, limit: float | None) -> F
 
 def _begun_by_release(case: Case, entity: str, ramp: Trend) -> Iterator[Finding]:
     for item, change in case.evidence.of(Change, entity):
-        if item.at is None or change.kind != "deploy":
+        if item.at is None or change.kind not in _BEGIN_LEAKS:
             continue
         if abs(ramp.since - item.at.timestamp()) <= _RELEASE_WINDOW_S:
             yield Finding(
@@ -111,9 +112,9 @@ def _begun_by_release(case: Case, entity: str, ramp: Trend) -> Iterator[Finding]
                 entity=entity,
                 fault=FaultClass.MEMORY_LEAK,
                 weight=2.0,
-                statement=f"the climb begins with release {change.after or ''} at {clock(item.at.timestamp())}",
+                statement=f"the climb begins with {change.summary} at {clock(item.at.timestamp())}",
                 evidence=(item.id,),
-                basis="ramp begins within 10 min of a release, signature P01 in reasoner.md",
+                basis="ramp begins within 10 min of a change, signature P01 in reasoner.md",
                 onset=ramp.since,
                 change=item.id,
             )

@@ -17,7 +17,8 @@ _TIMED_OUT = re.compile(r"(?i)timed? ?out|timeout|deadline exceeded|no route to 
 _REFUSED = re.compile(r"(?i)connection refused|econnrefused|no healthy upstream|no endpoints")
 _UNRESOLVED = re.compile(
     r"(?i)no such host|nxdomain|name or service not known|could not resolve|cannot resolve|unknown host|enotfound"
-    r"|temporary failure in name resolution|servfail|lookup \S{1,200}: (i/o timeout|server misbehaving)"
+    r"|temporary failure in name resolution|servfail|eai_again|getaddrinfo"
+    r"|lookup \S{1,200}( on \S{1,60})?: (i/o timeout|server misbehaving|read udp)"
 )
 _UNTRUSTED = re.compile(
     r"(?i)x509|certificate (has )?expired|certificate verify failed|unknown (certificate )?authority|handshake failure"
@@ -83,7 +84,7 @@ def _unnamed(case: Case, item: Evidence, line: LogLine) -> Iterator[Finding]:
         return
     statement = f"{item.entity}{_EDGE}{silent[0]}: {line.message}, while {silent[0]} is well and gets fewer requests"
     basis = "signature V06: timeouts of a caller, and one callee whose requests went down"
-    yield _finding(item, line, silent[0], FaultClass.NETWORK_PARTITION, 2.5, basis, statement)
+    yield _finding(item, line, silent[0], FaultClass.NETWORK_PARTITION, 3.0, basis, statement)
 
 
 def _gets_less(case: Case, entity: str) -> bool:

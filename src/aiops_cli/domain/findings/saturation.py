@@ -14,6 +14,7 @@ _QUEUE_SHARE = 0.5
 # A callee whose load grew this many times as much as its callers' gets more requests per request than before.
 _AMPLIFIED = 1.5
 _WITH_IT_S = 240.0
+_EARLIER_S = 300.0
 # One client that grew this much, and by most of what came in addition, is the load.
 _CLIENT_STEP = 3.0
 _CLIENT_SHARE = 0.6
@@ -34,6 +35,7 @@ def find(case: Case) -> Iterator[Finding]:
         since = departure(series, METRICS[Metric.UTILIZATION].floor)
         load = list(_load_step(case, item.entity))
         homemade = load and not find_amplifier(case, item.entity) and find_client(case) is None
+        homemade = homemade and not _was_busy_before(since, load[0].onset)
         yield Finding(
             lane="saturation",
             entity=item.entity,
@@ -52,6 +54,11 @@ def find(case: Case) -> Iterator[Finding]:
         yield from _amplified(case, item.entity)
     yield from _client(case)
     yield from _retries(case)
+
+
+def _was_busy_before(busy: float | None, loaded: float | None) -> bool:
+    """Whether the slots filled well before the load came: then something else made requests dearer."""
+    return busy is not None and loaded is not None and busy < loaded - _EARLIER_S
 
 
 def growth(case: Case, entity: str) -> tuple[str, float, Level, Series] | None:

@@ -40,7 +40,7 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _concerns(case: Case, cluster: Cluster, pod: Thing) -> bool:
-    service = case.group.service
+    service = case.service
     return service is None or is_related(cluster.workload(pod), service) or service in pod.labels.values()
 
 

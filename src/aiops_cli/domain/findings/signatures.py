@@ -583,7 +583,7 @@ def _subject(case: Case, cluster: Cluster, item: Evidence, line: str) -> tuple[s
     kind = item.payload.kind if isinstance(item.payload, ClusterEvent) else ""
     entity = workload_of(row[1], is_pod=True) if row else cluster.workload_named(item.entity, kind)
     notes = []
-    service = case.group.service
+    service = case.service
     if entity and service and isinstance(item.payload, TextLines) and not is_related(entity, service):
         notes.append(f"{entity} is not what the alert is about")
     dated = _DATED.match(line)

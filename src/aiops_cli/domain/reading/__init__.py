@@ -35,6 +35,7 @@ _LOG_LINE = re.compile(
     r"|\s{1,8}at \w|(?:ts|time|level)=|\{\""
 )
 _MESSAGE_KEYS = frozenset({"message", "msg", "log", "text", "error"})
+_NAMING_KEYS = ("subject_name", "resource_name", "workload", "deployment", "service", "pod", "cluster_id")
 _LOG_KEYS = frozenset({"level", "severity", "lvl", "levelname", "timestamp", "ts", "time", "@timestamp", "logger"})
 _BINARY_SHARE = 0.1
 _FEW_ODD = 8
@@ -204,7 +205,13 @@ def _read_value(reading: _Reading, value: Any, partial: bool) -> None:
     elif _are_records(value):
         reading.items += read_log(reading.source, "", [json.dumps(record, ensure_ascii=False) for record in value])
     else:
-        _keep_lines(reading, flatten(value))
+        _keep_lines(reading, flatten(value), _named(value))
+
+
+def _named(value: Any) -> str:
+    """What a document of an unknown form says it is about."""
+    found = [value.get(key) for key in _NAMING_KEYS] if isinstance(value, dict) else []
+    return next((safe(name, one_line=True, limit=120) for name in found if isinstance(name, str) and name), "")
 
 
 def _is_items(value: Any) -> bool:
@@ -245,13 +252,13 @@ def _is_prose(section: Section) -> bool:
     return len(lines) <= _PROSE_LINES and not any(_LOG_LINE.match(line) for line in lines)
 
 
-def _keep_lines(reading: _Reading, lines: Sequence[str]) -> None:
+def _keep_lines(reading: _Reading, lines: Sequence[str], entity: str = "") -> None:
     pieces = [part for line in lines[:_MAX_LINES] for part in _pieces(line)]
     kept = tuple(safe(part[:_MAX_LINE_CHARS]).rstrip() for part in pieces[:_MAX_LINES])
     if any(kept):
         first = next(line.strip() for line in kept if line.strip())
         payload = TextLines(kept, max(0, len(lines) - _MAX_LINES))
-        reading.items.append(Evidence("", reading.source, "", None, safe(first, one_line=True)[:200], payload))
+        reading.items.append(Evidence("", reading.source, entity, None, safe(first, one_line=True)[:200], payload))
 
 
 def deduplicate(items: Iterable[Evidence]) -> Iterator[Evidence]:

@@ -128,7 +128,7 @@ def _scaled_to_zero(sight: Sight) -> Iterator[Seen]:
     for kind in _SCALED:
         for thing in sight.cluster.of(kind):
             if replicas(thing)[0] == 0 and thing.name not in scaled:
-                about = thing.name in (sight.case.group.service, sight.case.entity) or _is_served(sight.cluster, thing)
+                about = thing.name in (sight.case.service, sight.case.entity) or _is_served(sight.cluster, thing)
                 yield _seen(thing, f"{kind} {thing.name} is scaled to 0 replicas", weight=4.0 if about else 1.0)
 
 
@@ -272,7 +272,7 @@ def _exit_code(cluster: Cluster, job: Thing) -> str:
 def _stuck_cron(sight: Sight) -> Iterator[Seen]:
     """A schedule that is suspended, or that a run which never ended holds up."""
     for cron in sight.cluster.of("CronJob"):
-        about = sight.case.group.service or ""
+        about = sight.case.service or ""
         if flag(cron.body, "spec", "suspend"):
             last = text(cron.body, "status", "lastScheduleTime")
             said = f"CronJob {cron.name} is suspended{', last scheduled ' + last if last else ''}"
