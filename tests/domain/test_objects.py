@@ -123,6 +123,14 @@ def policy(at: str) -> Given:
     return thing("NetworkPolicy", "deny", {"spec": spec}, creationTimestamp=at)
 
 
+def admits(app: str) -> Given:
+    spec = {
+        "podSelector": {"matchLabels": {"app": "db"}},
+        "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": app}}}]}],
+    }
+    return thing("NetworkPolicy", f"only-{app}", {"spec": spec})
+
+
 def ingress(name: str) -> Given:
     path = {"path": "/x", "backend": {"service": {"name": name, "port": {"number": 80}}}}
     return thing("Ingress", "front", {"spec": {"rules": [{"host": "a.example", "http": {"paths": [path]}}]}})
@@ -278,7 +286,7 @@ ROWS: list[tuple[str, list[Given], str, str, str]] = [
     ("J02", [cron(True)], "web", "job-failure", "suspended"),
     ("J03", [job_pod(True)], "load", "job-failure", "container main completed, container proxy still runs"),
     ("V01", [service(selector={"app": "web", "tier": "front"}), pod(labels={"app": "web", "tier": "frontend"})], "web",
-     "configuration-error", "selects tier=front; pod web-7d9f8b6c5d-x2x4b has tier=frontend"),
+     "configuration-error", "the selector tier=front of Service web matches no pod; labels of web-7d9f8b6c5d-x2x4b have tier=frontend"),
     ("V02", [service(**SELECTS), pod(spec=LISTENS, labels=LABELLED, ready=True)], "web", "configuration-error",
      "targetPort 8080; its pods' containers listen on 9090"),
     ("V03", [service(selector=LABELLED), pod(labels=LABELLED)], "web", "dependency-failure",
@@ -287,6 +295,8 @@ ROWS: list[tuple[str, list[Given], str, str, str]] = [
      "no Service ledger (there is ledger-v2)"),
     ("V06", [policy("2026-01-05T03:00:00Z"), pod("db-0", labels={"app": "db"}), log("web", "read timed out")], "db",
      "configuration-error", "NetworkPolicy deny"),
+    ("V06p", [admits("ledger"), pod("db-0", labels={"app": "db"}), pod(labels={"app": "web"}),
+              log("web", "connection to db timed out")], "only-ledger", "network-partition", "admits only app=ledger"),
     ("V08", [thing("AuthorizationPolicy", "only", {"spec": {"action": "DENY"}}), log("web", "RBAC: access denied")],
      "web", "access-denied", "AuthorizationPolicy only DENY"),
     ("V09", [service(selector=LABELLED, internalTrafficPolicy="Local"), node("n1"), node("n2"), log("x", "timed out"),
@@ -394,6 +404,8 @@ NEAR_MISSES: list[tuple[str, list[Given]]] = [
     ("V03", [service(selector=LABELLED), pod(labels=LABELLED), pod("web-2", labels=LABELLED, ready=True)]),
     ("V04", [service("ledger"), log("web", "lookup ledger: no such host")]),
     ("V06", [policy("2025-11-05T03:00:00Z"), log("web", "read timed out")]),
+    ("V06p", [admits("web"), pod("db-0", labels={"app": "db"}), pod(labels={"app": "web"}),
+              log("web", "connection to db timed out")]),
     ("V08", [thing("AuthorizationPolicy", "only", {}), log("web", "access denied")]),
     ("V09", [service(selector=LABELLED, internalTrafficPolicy="Cluster"), node("n1"), log("x", "timed out"),
              pod(labels=LABELLED, ready=True, pod_spec={"nodeName": "n2"})]),

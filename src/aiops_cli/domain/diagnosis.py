@@ -128,6 +128,7 @@ _MOST_CONFIDENT = 0.95
 _STRONG = 2.0
 _STRONG_WHEN_QUIET = 4.5
 _BENIGN = 2.5
+_CLEARLY = 1.0
 _SHOWN = 3
 # Causes that go on while the signal is back: they will be felt again.
 _LASTING = frozenset(
@@ -141,17 +142,22 @@ def diagnose(case: Case, recall: Recall) -> Diagnosis:
     exclusions = all_exclusions(case)
     benign = [c for c in candidates if c.fault.benign]
     roots = choose_roots(case, candidates)
-    if benign and benign[0].score >= _BENIGN and not _outweighs(case, roots):
+    if benign and benign[0].score >= _BENIGN and not _outweighs(case, roots, benign[0]):
         return _healthy(case, benign, candidates, exclusions)
     if roots and _confidence(roots[0], roots, candidates, case) >= ASSUMED:
         return _fault(case, roots, candidates, exclusions)
     return _inconclusive(case, roots, candidates, exclusions)
 
 
-def _outweighs(case: Case, roots: Sequence[Candidate]) -> bool:
-    """Whether a fault is too plain to call it well: strong while something is felt, or lasting although nothing is."""
+def _outweighs(case: Case, roots: Sequence[Candidate], benign: Candidate) -> bool:
+    """Whether a fault is too plain to call it well: strong while something is felt, or lasting although nothing is.
+
+    Where nothing measures what is felt, what shows that all is well has to be clearly the stronger.
+    """
     if not roots:
         return False
+    if case.signal is None and not case.symptoms:
+        return roots[0].score >= max(_STRONG, benign.score - _CLEARLY)
     if not is_quiet(case):
         return roots[0].score >= _STRONG
     return roots[0].score >= _STRONG_WHEN_QUIET and roots[0].fault in _LASTING

@@ -8,8 +8,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from aiops_cli.domain.evidence import Change, KubeObject, LogLine, Series
+from aiops_cli.domain.evidence import Change, Evidence, KubeObject, LogLine, Series
 from aiops_cli.domain.findings import Case, Finding, all_findings
 from aiops_cli.domain.findings.baseline import clock, departure, latest
 from aiops_cli.domain.findings.changes import find_onset, new_lines
@@ -37,6 +38,7 @@ _NAMED = 0.5
 _LINES = frozenset({"logs", "signatures"})
 _OF_ANOTHER = 0.25
 _CARRIED = 1.5
+_DAY_S = 86_400.0
 _NOT_THE_ALERTS = 0.3
 # Costs, reasoner.md section 8.
 _ALERT_UNEXPLAINED = 2.0
@@ -151,7 +153,7 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
     heard = [f for f in all_findings(case) if not f.evidence or not usual.issuperset(f.evidence)]
     broken = [f for f in heard if f.lane == _PATHS and f.fault is FaultClass.NETWORK_PARTITION]
     paths = frozenset(eid for f in broken for eid in f.evidence)
-    findings = [_about_a_callee(case, _of_the_server(case, f), paths) for f in heard]
+    findings = [_as_old(case, _about_a_callee(case, _of_its_place(case, f), paths)) for f in heard]
     for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
         grouped.setdefault((names.of(finding.entity), finding.fault), []).append(finding)
     found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
@@ -166,6 +168,29 @@ def _usual_lines(case: Case) -> set[str]:
         return set()
     new = {item.id for item, _ in new_lines(case, None)}
     return {item.id for item, _ in case.evidence.of(LogLine) if item.id not in new}
+
+
+def _as_old(case: Case, finding: Finding) -> Finding:
+    """A line that was last written a day before the end of the window is history."""
+    items = [case.evidence.get(eid) for eid in finding.evidence]
+    times = [_last_seen(item) for item in items if item is not None and isinstance(item.payload, LogLine)]
+    if finding.fault.benign or len(times) < len(items) or not times:
+        return finding
+    last = max((at for at in times if at is not None), default=None)
+    is_old = last is not None and (case.now - last).total_seconds() > _DAY_S
+    return replace(finding, weight=finding.weight * _OF_ANOTHER) if is_old else finding
+
+
+def _last_seen(item: Evidence) -> datetime | None:
+    return (item.payload.last if isinstance(item.payload, LogLine) else None) or item.at
+
+
+def _of_its_place(case: Case, finding: Finding) -> Finding:
+    """What a line says of the server that refuses, or of the node that is lost, is the server's and the node's."""
+    if finding.fault is FaultClass.NODE_FAILURE:
+        nodes = [o.name for _, o in case.evidence.of(KubeObject) if o.kind == "Node"]
+        return replace(finding, entity=next((n for n in nodes if n in finding.statement), finding.entity))
+    return _of_the_server(case, finding)
 
 
 _SERVER_REFUSES = re.compile(r"(?i)too many (clients|connections)|remaining connection slots|\b429\b|rate.?limit")

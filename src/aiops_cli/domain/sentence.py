@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from aiops_cli.domain.findings import Case, Finding
 from aiops_cli.domain.findings.baseline import clock
 from aiops_cli.domain.fusion import Candidate
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.vocabulary import FAULT_PHRASES
 
-_CAUSE_CHARS = 210
-_MORE_CHARS = 160
-_ALSO_CHARS = 120
+_CAUSE_CHARS = 235
+_MORE_CHARS = 220
+_ALSO_CHARS = 130
 _MORE_STATEMENTS = 2
 # Of texts that were handed over: how many other things are told, and what each has to weigh.
 _ALSO = 4
@@ -60,8 +61,8 @@ def ordered(candidate: Candidate) -> list[Finding]:
 def _cause(root: Candidate) -> str:
     first = ordered(root)[0]
     said = _cut(first.statement, _CAUSE_CHARS)
-    since = f", since {clock(root.onset)}" if root.onset is not None and not _CLOCK.search(said) else ""
-    return f"{root.entity} {FAULT_PHRASES[root.fault]}: {said}{since} ({' '.join(first.evidence[:2])})."
+    since = f" since {clock(root.onset)}" if root.onset is not None and not _CLOCK.search(said) else ""
+    return f"{root.entity} {FAULT_PHRASES[root.fault]}{since}: {said} ({' '.join(first.evidence[:2])})."
 
 
 def _chain(case: Case, root: Candidate) -> str:
@@ -91,7 +92,11 @@ def _also_seen(case: Case, roots: Sequence[Candidate], candidates: Sequence[Cand
     others = [ordered(c)[0] for c in candidates if c not in roots and not c.fault.benign and c.weight >= _ALSO_WEIGHT]
     more = [f for root in roots for f in ordered(root)]
     fresh = _fresh([*others, *more], said, _ALSO)
-    return [f"Also seen: {_cut(f.statement, _ALSO_CHARS)} ({f.evidence[0]})." for f in fresh if f.evidence]
+    return [
+        f"Also seen: {_cut(f.statement, _ALSO_CHARS if nth else _MORE_CHARS)} ({f.evidence[0]})."
+        for nth, f in enumerate(fresh)
+        if f.evidence
+    ]
 
 
 def _fresh(findings: Iterable[Finding], said: list[str], most: int) -> list[Finding]:
@@ -108,13 +113,13 @@ def _fresh(findings: Iterable[Finding], said: list[str], most: int) -> list[Find
 
 
 _VARYING = re.compile(r"[\w.-]*\d[\w.-]*|['\"][^'\"]{0,80}['\"]")
+_TIMES = re.compile(r" \(\d+ (times|lines)\)$")
 _SHAPE_CHARS = 110
 
 
 def _shape(text: str) -> str:
-    return " ".join(_VARYING.sub("#", text).lower().split())[:_SHAPE_CHARS]
+    return " ".join(_VARYING.sub("#", _TIMES.sub("", text)).lower().split())[:_SHAPE_CHARS]
 
 
 def _cut(text: str, limit: int) -> str:
-    text = text.rstrip(". ")
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return shorten(text.rstrip(". "), limit)

@@ -276,7 +276,7 @@ FAULT_PHRASES = {
     FaultClass.STALE_DATA: "is out of date",
     FaultClass.DATA_DRIFT: "no longer looks like what the model was trained on",
     FaultClass.JOB_FAILURE: "fails to finish",
-    FaultClass.RECOVERED: "has recovered",
+    FaultClass.RECOVERED: "has recovered and is healthy",
     FaultClass.RULE_TOO_TIGHT: "is healthy; its alert rule is too tight",
     FaultClass.PLANNED_WORK: "is under planned work",
     FaultClass.NO_FAULT_SEEN: "is healthy",

@@ -16,6 +16,7 @@ from aiops_cli.domain.findings import (
     saturation,
     settled,
     signatures,
+    told,
 )
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding, incident_end
 
@@ -32,6 +33,7 @@ LANES = (
     logs.find,
     recovery.find,
     settled.find,
+    told.find,
 )
 RULING_OUT = (changes.rule_out, metrics.rule_out, logs.rule_out)
 

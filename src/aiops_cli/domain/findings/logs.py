@@ -12,6 +12,7 @@ from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.findings.cluster import Cluster, is_over, is_ready, is_rolled_out, phase, see
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
 from aiops_cli.domain.identity import service_of_host, workload_of
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.templates import mask, seconds_in, share_in
 from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
@@ -30,6 +31,8 @@ _FIRST_OF_ANOTHER_WEIGHT = 1.5
 _FREQUENT_WEIGHT = 1.0
 _OF_A_CALLEE_WEIGHT = 0.8
 _FURTHER_WEIGHT = 0.5
+_WARNED_WEIGHT = 1.0
+_WARNINGS = 3
 _KINDS_NAMED = 6
 _LONG_OVER_S = 3600.0
 
@@ -46,6 +49,7 @@ def find(case: Case) -> Iterator[Finding]:
         *_at_their_limit(case, rows),
         *_gone_quiet(case, rows),
         *_error_lines(case),
+        *_warnings(case, rows, errors),
     ]
     yield from found
     if not found:
@@ -162,6 +166,19 @@ def _said(case: Case, errors: Sequence[_Row]) -> list[Finding]:
     return found
 
 
+def _warnings(case: Case, rows: Sequence[_Row], errors: Sequence[_Row]) -> Iterator[Finding]:
+    """Warnings before the first error, where both were handed over: what went wrong first is often only warned of."""
+    until = errors[0].order if errors else None
+    early = [row for row in rows if row.handed_over and row.line.level == "WARN" and until and row.order < until]
+    kinds: dict[str, _Row] = {}
+    for row in early:
+        kinds.setdefault(row.kind, row)
+    for row in list(kinds.values())[:_WARNINGS]:
+        yield replace(
+            _error(case, row, _WARNED_WEIGHT), basis="a warning before the first error, reasoner.md section 4"
+        )
+
+
 def _capped(case: Case, row: _Row, weight: float) -> float:
     """A caller's line about what it calls says little of the caller."""
     callees = case.topology.callees.get(row.item.entity, ())
@@ -186,8 +203,7 @@ def _with_count(line: LogLine) -> str:
 
 
 def _short(message: str, limit: int = _QUOTED_CHARS) -> str:
-    text = " ".join(message.split())
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return shorten(message, limit)
 
 
 # --- what a person asked for -----------------------------------------------------------------------------------------

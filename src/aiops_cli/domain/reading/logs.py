@@ -488,7 +488,8 @@ def _from_fields(fields: Mapping[str, Any], text: str) -> _Head:
         return _finish(fields, text, "", error, [])
     message, *stack = message.splitlines()
     message += f": {error}" if error and error not in message else ""
-    shown = message + "".join(f" {key}={value}" for key, value in _figures_of(fields, message))
+    beside = _figures_of(fields, message) if _level_of(fields) not in _TROUBLED_LEVELS else _details_of(fields, message)
+    shown = message + "".join(f" {key}={value}" for key, value in beside)
     return _finish(fields, shown, message, error, [line for line in [*stack, *_stack_of(fields)] if line.strip()])
 
 
@@ -559,6 +560,30 @@ def _figures_of(fields: Mapping[str, Any], message: str) -> list[tuple[str, str]
         and str(value) not in message
     ]
     return found[:4]
+
+
+_TROUBLED_LEVELS = ("ERROR", "WARN")
+_NOT_DETAILS = re.compile(
+    r"(?i)^(?:logger|caller|host|hostname|pod|container|namespace|thread|pid|seq|v|version|env|user_agent)$|(?:_|^|\.)id$"
+    r"|trace|span|Id$|order$|user$"
+)
+
+
+def _details_of(fields: Mapping[str, Any], message: str) -> list[tuple[str, str]]:
+    """What a record of an error says beside its message, at most six fields; whom it happened to is left out."""
+    told = {*_MESSAGE_KEYS, *_TIME_KEYS, *_SERVICE_KEYS, *_ERROR_KEYS, *_SAID_ELSEWHERE}
+    found = [
+        (key, str(value))
+        for key, value in fields.items()
+        if isinstance(value, int | float | str)
+        and not isinstance(value, bool)
+        and key not in told
+        and not _NOT_DETAILS.search(key)
+        and 0 < len(str(value)) <= 300
+        and str(value) not in message
+        and (key not in _LEVEL_KEYS or str(value).isdigit())
+    ]
+    return found[:6]
 
 
 def _level_of(fields: Mapping[str, Any]) -> str:

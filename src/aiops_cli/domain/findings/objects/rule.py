@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from aiops_cli.domain.findings.cluster import Cluster
 from aiops_cli.domain.findings.finding import Case, Finding
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.vocabulary import FaultClass
 
 _CITED = 5
-_STATEMENT_CHARS = 220
+_STATEMENT_CHARS = 260
+_LEAST_CHARS = 120
 _OVER_WEIGHT = 1.0
 _NUMBERS = re.compile(r"\d+")
 
@@ -81,7 +83,5 @@ def _statement(group: Sequence[Seen]) -> str:
     notes = [f"pod {first.pod}"] if first.pod else []
     notes += [f"and {more} more pod{'s' if more > 1 else ''}"] if more > 0 else []
     notes += ["over since"] if first.over else []
-    said = " ".join(first.statement.split())
-    room = _STATEMENT_CHARS - sum(len(note) for note in notes)
-    said = said if len(said) <= room else f"{said[: room - 1]}…"
+    said = shorten(first.statement, max(_LEAST_CHARS, _STATEMENT_CHARS - sum(len(note) for note in notes)))
     return f"{said} ({' '.join(notes)})" if notes else said

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from aiops_cli.domain.evidence import ClusterEvent, LogLine, TextLines
 from aiops_cli.domain.findings.body import entries, inside, labels, mapping, strings, text
@@ -47,8 +48,8 @@ def _selects_nothing(sight: Sight) -> Iterator[Seen]:
         if _closeness(near, selector, service.name) > 0:
             wrong = {key: value for key, value in selector.items() if near.labels.get(key) != value}
             held = {key: near.labels[key] for key in wrong if key in near.labels}
-            said = f"Service {service.name} selects {_pairs(wrong)}; pod {near.name} has "
-            yield _seen(service, said + (_pairs(held) or f"no label {', '.join(wrong)}"), near.id)
+            said = f"the selector {_pairs(wrong)} of Service {service.name} matches no pod; labels of {near.name} have "
+            yield _seen(service, said + (_pairs(held) or f"no {', '.join(wrong)}"), near.id)
 
 
 def _closeness(pod: Thing, selector: Mapping[str, str], service: str) -> int:
@@ -161,6 +162,38 @@ def _young_policy(sight: Sight) -> Iterator[Seen]:
         yield Seen(entity=entity or sight.case.entity, statement=said, evidence=(policy.id, *timeouts[:3]))
 
 
+def _policy_leaves_out(sight: Sight) -> Iterator[Seen]:
+    """A caller that times out, and a NetworkPolicy on what it calls that admits others and not it."""
+    for policy in sight.cluster.of("NetworkPolicy"):
+        selector = labels(policy.body, "spec", "podSelector", "matchLabels")
+        admitted = [labels(peer, "podSelector", "matchLabels") for peer in _peers(policy)]
+        if not selector or not any(admitted):
+            continue
+        for where, line, pod in _timed_out_pods(sight):
+            named = any(value in line for value in selector.values())
+            if named and pod.labels and not any(peer and _carries(pod, peer) for peer in admitted):
+                only = "; ".join(_pairs(peer) for peer in admitted if peer)
+                said = f"NetworkPolicy {policy.name} on {_pairs(selector)} admits only {only}, and "
+                said += f"{sight.cluster.workload(pod)} is not among them: {line}"
+                yield _seen(policy, said, where)
+                return
+
+
+def _peers(policy: Thing) -> list[Mapping[str, Any]]:
+    return [peer for rule in entries(policy.body, "spec", "ingress") for peer in entries(rule, "from")]
+
+
+def _timed_out_pods(sight: Sight) -> Iterator[tuple[str, str, Thing]]:
+    """Lines about timeouts, each with the pods of whatever wrote it."""
+    entities = {item.id: item.entity or sight.case.entity for item in sight.case.evidence.items}
+    for where, line in _spoken(sight):
+        if _TIMED_OUT.search(line):
+            speaker = entities.get(where, "")
+            for pod in sight.cluster.of("Pod"):
+                if speaker in (pod.name, sight.cluster.workload(pod)):
+                    yield where, line, pod
+
+
 def _denied_by_mesh(sight: Sight) -> Iterator[Seen]:
     denied = [where for where, line in _spoken(sight) if "RBAC: access denied" in line]
     for kind in ("AuthorizationPolicy", "PeerAuthentication"):
@@ -251,6 +284,7 @@ RULES = (
     Rule("V03", F.DEPENDENCY_FAILURE, 2.5, _none_ready),
     Rule("V04", F.DNS, 4, _unknown_names),
     Rule("V06", F.CONFIGURATION_ERROR, 4, _young_policy),
+    Rule("V06p", F.NETWORK_PARTITION, 4.5, _policy_leaves_out),
     Rule("V08", F.PERMISSION, 4, _denied_by_mesh),
     Rule("V09", F.CONFIGURATION_ERROR, 3, _local_only),
     Rule("V12", F.CONFIGURATION_ERROR, 4, _ingress),
