@@ -169,7 +169,7 @@ FIRING: list[tuple[str, str, list[Row], tuple[str, ...]]] = [
             load("wait", "IO:WALSync", 6.0),
             load("wait", "CPU", 2.0),
         ],
-        ("checkpoint", "6 of 8 active sessions wait to write"),
+        ("checkpoint", "6 of 8 active sessions wait on IO:WALSync"),
     ),
     (
         "DT07",

@@ -13,12 +13,12 @@ from datetime import datetime
 from aiops_cli.domain.evidence import Change, Evidence, KubeObject, LogLine, Series
 from aiops_cli.domain.findings import Case, Finding, all_findings
 from aiops_cli.domain.findings.baseline import clock, departure, latest
-from aiops_cli.domain.findings.changes import find_onset, new_lines
-from aiops_cli.domain.findings.network import find_resolver, named_callee
+from aiops_cli.domain.findings.changes import find_onset, new_lines, shape
+from aiops_cli.domain.findings.network import EDGE, find_resolver, named_callee
 from aiops_cli.domain.findings.recovery import planned_work
 from aiops_cli.domain.findings.saturation import find_amplifier, find_client, growth
 from aiops_cli.domain.findings.symptoms import Symptom, troubled
-from aiops_cli.domain.identity import workload_of
+from aiops_cli.domain.identity import is_related, workload_of
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.topology import service_of_version
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass, Metric
@@ -39,6 +39,8 @@ _LINES = frozenset({"logs", "signatures"})
 _OF_ANOTHER = 0.25
 _CARRIED = 1.5
 _DAY_S = 86_400.0
+# What was there in the first third of the window is usual.
+_EARLY_PART = 3
 _NOT_THE_ALERTS = 0.3
 # Costs, reasoner.md section 8.
 _ALERT_UNEXPLAINED = 2.0
@@ -54,6 +56,8 @@ _MORE_LOAD = 1.4
 _USUAL_LOAD = 2.0
 _FOR_ANOTHER = 3.5
 _HELD = 3.0
+_NOT_ASKED = 3.0
+_ALERTS_WORDS = 0.5
 # How much of a change's weight goes to what it set off, or of a symptom's to the change behind it.
 _PASSED_ON = 0.7
 _MOST_PASSED_ON = 2.5
@@ -163,11 +167,25 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
 
 
 def _usual_lines(case: Case) -> set[str]:
-    """Log lines that were there before the onset too: whatever they say, they did not begin this."""
-    if case.signal is None or find_onset(case) is None:
+    """Log lines that were there long before the onset too: whatever they say, they did not begin this.
+
+    A line that began in the middle of the window is none of them, also where it was felt an hour later only.
+    """
+    times = [item.at for item, _ in case.evidence.of(LogLine) if item.at is not None]
+    if case.signal is None or find_onset(case) is None or not times:
         return set()
     new = {item.id for item, _ in new_lines(case, None)}
-    return {item.id for item, _ in case.evidence.of(LogLine) if item.id not in new}
+    middle = min(times) + (case.now - min(times)) / _EARLY_PART
+    began: dict[tuple[str, str], datetime] = {}
+    for item, line in case.evidence.of(LogLine):
+        if item.at is not None:
+            key = (item.entity, shape(line.message))
+            began[key] = min(item.at, began.get(key, item.at))
+    return {
+        item.id
+        for item, line in case.evidence.of(LogLine)
+        if item.id not in new and began.get((item.entity, shape(line.message)), middle) < middle
+    }
 
 
 def _as_old(case: Case, finding: Finding) -> Finding:
@@ -228,7 +246,13 @@ def _placed(findings: Sequence[Finding]) -> list[Finding]:
         if f.entity in places and f.lane != _PLACING and not f.fault.benign and f.weight >= _NAMED
     )
     supported = [(entity, fault) for entity, fault in causes if fault is not places[entity].fault]
-    return [replace(places[entity], fault=fault) for entity, fault in supported]
+    paths = [f for f in findings if f.lane == _PATHS and f.statement.partition(EDGE)[0] in places]
+    found = [replace(places[entity], fault=fault) for entity, fault in supported]
+    # Where a caller is in trouble over a path, the place speaks for the path.
+    return found + [
+        replace(places[f.statement.partition(EDGE)[0]], entity=f.entity, fault=f.fault, weight=_CARRIED)
+        for f in paths[:1]
+    ]
 
 
 def _carried_over(case: Case, findings: Sequence[Finding]) -> list[Finding]:
@@ -265,6 +289,8 @@ def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Findin
     weight = min(_MOST_WEIGHT, _weigh(members)) + recall.prior(entity, fault, needs_fix=not fault.benign)[0]
     if entity != case.entity and not fault.benign:
         weight -= _NOT_THE_ALERTS
+    if _is_told(case, fault):
+        weight += _ALERTS_WORDS
     return Candidate(
         entity=entity,
         fault=fault,
@@ -280,6 +306,18 @@ def _change_of(case: Case, entity: str, members: Sequence[Finding]) -> str | Non
     ids = [f.change for f in sorted(members, key=lambda f: -f.weight) if f.change]
     own = [eid for eid in ids if (item := case.evidence.get(eid)) and service_of_version(item.entity) == entity]
     return next(iter(own or ids), None)
+
+
+def _is_told(case: Case, fault: FaultClass) -> bool:
+    """Whether the alert itself speaks of this kind of fault: every word of its class, but for common ones."""
+    told = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", case.group.text).lower()))
+    words = [word for word in re.findall(r"[a-z]{3,}", fault.value) if word not in _COMMON_WORDS]
+    stems = {word[:_STEM_CHARS] for word in told}
+    return bool(words) and not fault.benign and all(word[:_STEM_CHARS] in stems for word in words)
+
+
+_STEM_CHARS = 6
+_COMMON_WORDS = frozenset({"failure", "error", "exhausted", "regression", "invalid", "data", "used"})
 
 
 def _weigh(members: Iterable[Finding]) -> float:
@@ -330,8 +368,10 @@ def _joined(candidate: Candidate, change: Candidate | None, every: Sequence[Cand
         return candidate
     if candidate is change:
         shown = [c for c in every if c.entity == change.entity and _is_taken(c)]
-        more = min(_MOST_PASSED_ON, _PASSED_ON * sum(c.weight for c in shown))
-        findings = (*change.findings, *(f for c in shown for f in c.findings))
+        # The place is in the change's own weight already.
+        said = [f for c in shown for f in c.findings if f.lane != _PLACING]
+        more = min(_MOST_PASSED_ON, _PASSED_ON * _weigh(said))
+        findings = (*change.findings, *said)
         return replace(change, findings=findings, weight=change.weight + more, score=change.score + more)
     if candidate.fault in _SHOWN or candidate.fault in _CHANGED:
         return candidate
@@ -387,7 +427,7 @@ def _judge(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> Cand
     costs = [*_unexplained(case, reach, at), *_deeper(case, candidate, reach, at)]
     costs += [*_late(case, candidate), *_absent(case, candidate), *_made_elsewhere(case, candidate)]
     costs += [*_of_a_node(case, candidate), *_for_another(case, candidate, every)]
-    costs += [*_cannot_start(case, candidate, every), *_held_by(case, candidate)]
+    costs += [*_cannot_start(case, candidate, every), *_held_by(case, candidate), *_not_asked(case, candidate, every)]
     explained = frozenset(at) if reach is None else frozenset(at) & reach
     return replace(
         candidate,
@@ -541,6 +581,19 @@ def _for_another(case: Case, candidate: Candidate, every: Sequence[Candidate]) -
     said = [f.statement for f in candidate.findings]
     named = sorted(name for name in hurt - {candidate.entity} if any(name in text for text in said))
     return [(_FOR_ANOTHER, f"it names {named[0]}, which is in trouble itself")] if named else []
+
+
+def _not_asked(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> _Costs:
+    """Another workload of the same cluster that nothing ties to the one that the alert or the person names."""
+    asked = case.service
+    if asked is None or case.topology.callees or is_related(candidate.entity, asked):
+        return []
+    pods = {workload_of(o.name, is_pod=True) for _, o in case.evidence.of(KubeObject) if o.kind == "Pod"}
+    if candidate.entity not in pods or not any(is_related(pod, asked) for pod in pods):
+        return []
+    said = [f.statement for c in every if is_related(c.entity, asked) for f in c.findings]
+    tied = any(candidate.entity in text for text in said)
+    return [] if tied else [(_NOT_ASKED, f"nothing ties it to {asked}")]
 
 
 def _held_by(case: Case, candidate: Candidate) -> _Costs:

@@ -6,6 +6,7 @@ A lane is a pure function from a `Case` to findings; `all_findings` runs them al
 from aiops_cli.domain.findings import (
     changes,
     data_tier,
+    firing,
     logs,
     memory_growth,
     metrics,
@@ -34,6 +35,7 @@ LANES = (
     recovery.find,
     settled.find,
     told.find,
+    firing.find,
 )
 RULING_OUT = (changes.rule_out, metrics.rule_out, logs.rule_out)
 

@@ -12,6 +12,7 @@ from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, LogLine
 from aiops_cli.domain.findings.baseline import clock, departure, latest
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
 from aiops_cli.domain.findings.recovery import episodes
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.topology import VERSION_MARK, service_of_version
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
@@ -141,9 +142,15 @@ def find_onset(case: Case) -> float | None:
 def _from_the_alert(case: Case) -> float | None:
     start = case.group.starts_at.timestamp() if case.group.starts_at else None
     if case.signal is None or start is None:
-        return start
+        return start if start is not None else _first_error(case)
     now = [latest(s, 1) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
     return start - case.signal.for_s if now and case.signal.breached(now[0]) else None
+
+
+def _first_error(case: Case) -> float | None:
+    """Where only texts were handed over: when the first error among their lines was written."""
+    times = [item.at.timestamp() for item, line in case.evidence.of(LogLine) if line.level == "ERROR" and item.at]
+    return min(times, default=None)
 
 
 # --- the terms of the score ------------------------------------------------------------------------------------------
@@ -186,8 +193,8 @@ def _hops(case: Case, entity: str) -> int | None:
 def _own_terms(case: Case, item: Evidence, change: Change, began: float | None) -> Iterator[_Term]:
     """What the changed entity itself shows: something that began with the change, or nothing at all."""
     if began is not None:
-        metric, eid = _what_began(case, item)
-        yield _Term(_OWN_TROUBLE, f"its {metric} left the usual level at {clock(began)}", (eid,))
+        _, words, eid = _what_began(case, item)[0]
+        yield _Term(_OWN_TROUBLE, words, (eid,))
         return
     if change.kind == "network":
         yield from _callers_in_trouble(case, item)
@@ -234,13 +241,24 @@ def _departures(case: Case, item: Evidence) -> list[tuple[float, str, str]]:
 
 
 def _began_with(case: Case, item: Evidence) -> float | None:
-    found = _departures(case, item) if item.at is not None else []
+    found = _what_began(case, item)
     return found[0][0] if found else None
 
 
-def _what_began(case: Case, item: Evidence) -> tuple[str, str]:
-    found = _departures(case, item)
-    return found[0][1], found[0][2]
+def _what_began(case: Case, item: Evidence) -> list[tuple[float, str, str]]:
+    """(time, words, evidence id) of figures and lines of the changed entity that began within minutes of the change."""
+    if item.at is None:
+        return []
+    figures = [
+        (at, f"its {metric} left the usual level at {clock(at)}", eid) for at, metric, eid in _departures(case, item)
+    ]
+    end = item.at.timestamp() + _WITH_IT_S
+    lines = [
+        (seen.at.timestamp(), f"new since {clock(seen.at.timestamp())}: {shorten(text, 100)}", seen.id)
+        for seen, text in new_lines(case, item.entity, since=item)
+        if seen.at is not None and seen.at.timestamp() <= end and _is_warning(seen, levels=("ERROR", "WARN"))
+    ]
+    return sorted([*figures, *lines])
 
 
 def _is_calm(case: Case, entity: str) -> bool:
@@ -312,10 +330,10 @@ def new_lines(case: Case, entity: str | None, since: Evidence | None = None) -> 
         if item.at is None:
             continue
         if item.at.timestamp() < start - 60:
-            old.add(_shape(text))
+            old.add(shape(text))
         else:
             new.append((item, text))
-    return [(item, text) for item, text in new if _shape(text) not in old]
+    return [(item, text) for item, text in new if shape(text) not in old]
 
 
 def _lines(case: Case, entity: str | None) -> Iterator[tuple[Evidence, str]]:
@@ -332,7 +350,8 @@ def _lines(case: Case, entity: str | None) -> Iterator[tuple[Evidence, str]]:
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
 
 
-def _shape(text: str) -> str:
+def shape(text: str) -> str:
+    """A line without its figures: what makes two lines of one kind."""
     return _NUMBERS.sub("#", text)
 
 

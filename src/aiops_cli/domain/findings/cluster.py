@@ -18,6 +18,8 @@ SETTLED = timedelta(hours=1)
 # A pod that is ready for ten minutes has outlived the back-off of its restarts.
 _READY_FOR = timedelta(minutes=10)
 _START_UP_FAILURES = 5
+_AGAIN = 3
+_KILLS = re.compile(r"^(OOM\w*|SystemOOM|BackOff|Killing|Evicted)$")
 _SCHEDULED_PHASES = ("Running", "Succeeded")
 _OLD_EVENT = timedelta(days=1)
 _TEMPLATE_HASH = "pod-template-hash"
@@ -229,10 +231,18 @@ def is_over(cluster: Cluster, what: Happening | Container, pod: Thing | None = N
         return _end_is_over(cluster, what)
     if what.last is not None and what.last < (cluster.began or cluster.now) - _OLD_EVENT:
         return True
+    if _recurs(cluster, what):
+        return False
     about = pod or cluster.named(what.event.kind or "Pod", what.about) or cluster.named("Pod", what.about)
     if about is None:
         return False
     return _EVENT_IS_OVER.get(about.object.kind, _never)(cluster, what, about)
+
+
+def _recurs(cluster: Cluster, what: Happening) -> bool:
+    """Whether a container is killed or falls over again and again: that it runs at the moment says little."""
+    recent = what.last is not None and cluster.now - what.last < SETTLED
+    return recent and what.event.count >= _AGAIN and _KILLS.match(what.event.reason) is not None
 
 
 def _end_is_over(cluster: Cluster, container: Container) -> bool:

@@ -11,7 +11,7 @@ from aiops_cli.domain.findings.baseline import clock
 from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.findings.cluster import Cluster, is_over, is_ready, is_rolled_out, phase, see
 from aiops_cli.domain.findings.finding import Case, Exclusion, Finding
-from aiops_cli.domain.identity import service_of_host, workload_of
+from aiops_cli.domain.identity import is_related, service_of_host, workload_of
 from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.templates import mask, seconds_in, share_in
 from aiops_cli.domain.trouble import has_trouble
@@ -545,7 +545,7 @@ def _all_well(case: Case) -> Iterator[Finding]:
     texts = list(case.evidence.of(TextLines))
     read = [(item, line) for item, line in case.evidence.of(LogLine) if line.number is not None]
     cluster = see(case)
-    if not (texts or read) or not _is_calm(case, cluster) or not _is_running(texts, cluster):
+    if not (texts or read) or not _is_calm(case, cluster) or not _is_running(case, texts, cluster):
         return
     count = sum(len(text.lines) for _, text in texts) + sum(line.count for _, line in read)
     # A monitoring system that says it fires knows something that these lines do not show.
@@ -574,7 +574,10 @@ def _is_calm(case: Case, cluster: Cluster) -> bool:
             line.level in ("WARN", "ERROR") and not _is_fetching(line.message, known)
             for _, line in case.evidence.of(LogLine)
         )
-        and not any(event.event.warning and not is_over(cluster, event) for event in cluster.events())
+        and not any(
+            event.event.warning and not is_over(cluster, event) and _concerns(case, event.about)
+            for event in cluster.events()
+        )
     )
 
 
@@ -587,11 +590,16 @@ def _is_fetching(line: str, known: set[str]) -> bool:
     return match is not None and (match[1] is None or workload_of(match[1]) in known)
 
 
-def _is_running(texts: Sequence[tuple[Evidence, TextLines]], cluster: Cluster) -> bool:
+def _concerns(case: Case, name: str) -> bool:
+    """Whether an object has to do with what was asked about: all of them where nothing was named."""
+    return case.service is None or is_related(workload_of(name, is_pod=True), case.service)
+
+
+def _is_running(case: Case, texts: Sequence[tuple[Evidence, TextLines]], cluster: Cluster) -> bool:
     """Whether something runs, and all that is shown is ready."""
     lines = [line for _, text in texts for line in text.lines]
-    pods = [pod for pod in cluster.of("Pod") if phase(pod) != "Succeeded"]
-    workloads = [workload for kind in _WORKLOADS for workload in cluster.of(kind)]
+    pods = [pod for pod in cluster.of("Pod") if phase(pod) != "Succeeded" and _concerns(case, pod.name)]
+    workloads = [w for kind in _WORKLOADS for w in cluster.of(kind) if _concerns(case, w.name)]
     return (
         (bool(pods or workloads) or any(_HEALTHY.search(line) for line in lines))
         and all(is_ready(pod) for pod in pods)

@@ -28,7 +28,7 @@ _RESOLVER = re.compile(r"(?i)(^|[-_.])(\w*dns\w*|resolver|resolved|unbound|bind)
 # Signature V11: what lies between, in seconds and as a multiple of what usually does.
 _GAP_S = 0.1
 _GAP_TIMES = 5.0
-_EDGE = "->"
+EDGE = "->"
 _FEWER = 0.93
 _SEVERAL = 2
 
@@ -70,7 +70,7 @@ def _paths(case: Case, lines: _Lines) -> Iterator[Finding]:
         if _REFUSED.search(line.message):
             yield _finding(item, line, callee, FaultClass.DEPENDENCY_FAILURE, 2.5, "signature P07: refused by it")
         elif _TIMED_OUT.search(line.message) and _is_well(case, callee):
-            statement = f"{item.entity}{_EDGE}{callee}: {line.message}, while {callee} itself answers as usual"
+            statement = f"{item.entity}{EDGE}{callee}: {line.message}, while {callee} itself answers as usual"
             basis = "signature V06: timeouts of a caller, with the callee's own figures at their usual level"
             yield _finding(item, line, callee, FaultClass.NETWORK_PARTITION, 3.5, basis, statement)
 
@@ -82,7 +82,7 @@ def _unnamed(case: Case, item: Evidence, line: LogLine) -> Iterator[Finding]:
     ]
     if len(silent) != 1 or _UNRESOLVED.search(line.message):
         return
-    statement = f"{item.entity}{_EDGE}{silent[0]}: {line.message}, while {silent[0]} is well and gets fewer requests"
+    statement = f"{item.entity}{EDGE}{silent[0]}: {line.message}, while {silent[0]} is well and gets fewer requests"
     basis = "signature V06: timeouts of a caller, and one callee whose requests went down"
     yield _finding(item, line, silent[0], FaultClass.NETWORK_PARTITION, 3.0, basis, statement)
 
@@ -150,7 +150,7 @@ def _finding(
 def _gaps(case: Case) -> Iterator[Finding]:
     """Client-side latency of a call against the callee's own: what is between is the network's."""
     for item, seen in case.evidence.series(Metric.LATENCY_P95):
-        caller, arrow, callee = item.entity.partition(_EDGE)
+        caller, arrow, callee = item.entity.partition(EDGE)
         own = next((s for _, s in case.evidence.series(Metric.LATENCY_P95, callee)), None) if arrow else None
         gap = _gap(seen, own) if own is not None else None
         if gap is None or gap[0] < _GAP_S or gap[0] < _GAP_TIMES * gap[1]:

@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from aiops_cli.domain.evidence import ClusterEvent, Evidence, KubeObject, TextLines
+from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, KubeObject, TextLines
 from aiops_cli.domain.reading.exports import flatten, read_export
 from aiops_cli.domain.reading.json_text import BROKEN, Decoded, decode, prune
 from aiops_cli.domain.reading.kubectl_exports import read_loose
@@ -127,6 +128,8 @@ def _read_section(reading: _Reading, section: Section) -> None:
         command = f"{section.command}: " if section.command else ""
         reading.problem(command + section.is_error)
         return
+    if _read_history(reading, section):
+        return
     if section.is_log:
         _read_log(reading, section)
     elif not _read_json(reading, section) and not _read_yaml(reading, section):
@@ -137,6 +140,42 @@ def _read_section(reading: _Reading, section: Section) -> None:
             _keep_lines(reading, section.lines)
         else:
             _read_log(reading, section)
+
+
+_HISTORY = re.compile(r"REVISION\s{1,10}CHANGE-CAUSE\s*$")
+_OF_HISTORY = re.compile(
+    r"(?:deployment|statefulset|daemonset)(?:\.apps)?[ /](?:/)?\"?([a-z0-9][a-z0-9.-]{0,252})", re.I
+)
+_REVISION = re.compile(r"(\d{1,9})\s{1,20}(\S.{0,300})$")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)")
+_SETTING = re.compile(r"(?i)\b(set env|config|flag|feature|values?|setting)\b")
+
+
+def _read_history(reading: _Reading, section: Section) -> bool:
+    """`kubectl rollout history`: each revision with a cause is a change."""
+    head = next((number for number, line in enumerate(section.lines[:5]) if _HISTORY.match(line.strip())), None)
+    if head is None:
+        return False
+    named = _OF_HISTORY.search(" ".join([section.command or "", *section.lines[:head]]))
+    entity, before = (named[1] if named else ""), None
+    for line in section.lines[head + 1 :]:
+        match = _REVISION.match(line.strip())
+        if match and match[2] != "<none>":
+            cause = safe(match[2], one_line=True, limit=300)
+            kind = "config" if _SETTING.search(cause) else "deploy"
+            change = Change(kind, cause, before, f"revision {match[1]}")
+            reading.items.append(Evidence("", reading.source, entity, _moment_in(cause), f"{kind}: {cause}", change))
+        before = f"revision {match[1]}" if match else before
+    return any(isinstance(item.payload, Change) for item in reading.items)
+
+
+def _moment_in(text: str) -> datetime | None:
+    match = _MOMENT.search(text)
+    try:
+        at = datetime.fromisoformat(match[0]) if match else None
+    except ValueError:
+        return None
+    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _read_log(reading: _Reading, section: Section) -> None:

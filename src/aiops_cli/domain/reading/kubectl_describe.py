@@ -482,6 +482,10 @@ def _data(lines: Sequence[str]) -> dict[str, str]:
     return {key: "\n".join(values).strip() for key, values in data.items()}
 
 
+def _namespace(fields: Fields) -> dict[str, Any]:
+    return {"status": {"phase": fields.text("Status"), "conditions": read_conditions(fields.at("Conditions"))}}
+
+
 _READERS: Mapping[str, Callable[[Fields], dict[str, Any]]] = {
     "Pod": _pod,
     "Deployment": _deployment,
@@ -499,4 +503,5 @@ _READERS: Mapping[str, Callable[[Fields], dict[str, Any]]] = {
     "HorizontalPodAutoscaler": _autoscaler,
     "PodDisruptionBudget": _budget,
     "NetworkPolicy": _network_policy,
+    "Namespace": _namespace,
 }

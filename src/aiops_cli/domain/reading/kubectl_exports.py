@@ -124,9 +124,14 @@ def _container_status(part: Mapping[str, Any]) -> dict[str, Any]:
             "ready": _truth(part.get("ready")),
             "restartCount": read_number(restarts),
             "state": _state(part.get("state"), part),
-            "lastState": _state(part.get("lastState"), {}),
+            "lastState": _state(part.get("lastState") or _last_state(part.get("state")), {}),
         }
     )
+
+
+def _last_state(state: Any) -> Any:
+    """Some exports put the state before into the present one."""
+    return (state.get("last_state") or state.get("lastState")) if isinstance(state, dict) else None
 
 
 def _truth(value: Any) -> bool | None:

@@ -90,7 +90,7 @@ def _clock(sight: Sight) -> Iterator[Seen]:
 
 def _terminating(sight: Sight) -> Iterator[Seen]:
     """An object that was deleted a while ago and whose finalizers nobody takes away."""
-    for kind in ("Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume", "Pod"):
+    for kind in sight.cluster.things:
         for thing in sight.cluster.of(kind):
             finalizers = strings(thing.body, "metadata", "finalizers") or strings(thing.body, "spec", "finalizers")
             deleted = _deleted(sight, thing)

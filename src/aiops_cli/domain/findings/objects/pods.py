@@ -121,6 +121,9 @@ def _asks(probe: object) -> str:
 def _wrong_probe_port(sight: Sight) -> Iterator[Seen]:
     """A probe of a port that the container does not name, on a pod that is not ready."""
     for pod, container in _pods(sight):
+        if is_ready(pod):
+            # Ports need not be listed; what answers there answers.
+            continue
         ports = entries(container.spec, "ports")
         known = {text(port, "containerPort") for port in ports} | {text(port, "name") for port in ports}
         for kind in ("liveness", "readiness", "startup"):
@@ -129,7 +132,7 @@ def _wrong_probe_port(sight: Sight) -> Iterator[Seen]:
             if port and ports and port not in known:
                 listed = ", ".join(sorted(known - {""}))
                 said = f"{kind} probe of container {container.name} asks {_asks(probe)}; its ports are {listed}"
-                yield _seen(sight, pod, said, weight=1.0 if is_ready(pod) else 3.0)
+                yield _seen(sight, pod, said)
 
 
 # --- why a container crashes, by its own log -------------------------------------------------------------------------
