@@ -39,6 +39,8 @@ docs: env
 bench: env
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/simulator.py
+	@$(BIN)/python benchmarks/reasoner.py
+	@$(BIN)/python benchmarks/calibrate.py --check
 	@$(BIN)/python benchmarks/install_size.py
 
 build: env

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.diagnosis import Verdict
 from aiops_cli.domain.gate import Method
 from aiops_cli.domain.incident import ActionState
@@ -65,10 +66,9 @@ def test_memory_finds_that_scaling_fixed_it_before(payments: Stage) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3, 10, 37, 38, 39])
 def test_a_restart_of_a_leaking_service_is_seen_to_mask_and_the_next_attempt_ends_it(seed: int) -> None:
     leak = stage("statements-night", seed)
-    answer = model_answer(
-        "fault", "statement-api", "memory-leak", actions=[model_action("restart_service", "statement-api")]
-    )
-    incident = run(leak.group, leak.kit(ScriptedApprover(True), model=ScriptedModel(answer)), OPTIONS)
+    rollback = "rollback_release statement-api to_version=4.7.3"
+    by_hand = (parse_call("restart_service statement-api"), parse_call(rollback))
+    incident = run(leak.group, leak.kit(ScriptedApprover(True)), replace(OPTIONS, by_hand=by_hand))
     first, second = incident.attempts
     assert first.proposal.action == "restart_service"
     assert first.verification is not None and first.verification.outcome is Outcome.MASKED

@@ -286,7 +286,7 @@ ROWS: list[tuple[str, list[Given], str, str, str]] = [
     ("J02", [cron(True)], "web", "job-failure", "suspended"),
     ("J03", [job_pod(True)], "load", "job-failure", "container main completed, container proxy still runs"),
     ("V01", [service(selector={"app": "web", "tier": "front"}), pod(labels={"app": "web", "tier": "frontend"})], "web",
-     "configuration-error", "the selector tier=front of Service web matches no pod; labels of web-7d9f8b6c5d-x2x4b have tier=frontend"),
+     "configuration-error", "selector tier=front of Service web matches no pod; labels of web-7d9f8b6c5d-x2x4b"),
     ("V02", [service(**SELECTS), pod(spec=LISTENS, labels=LABELLED, ready=True)], "web", "configuration-error",
      "targetPort 8080; its pods' containers listen on 9090"),
     ("V03", [service(selector=LABELLED), pod(labels=LABELLED)], "web", "dependency-failure",

@@ -467,11 +467,20 @@ def _unexplained(case: Case, reach: frozenset[str] | None, at: Mapping[str, Sequ
     costs: _Costs = []
     if case.entity in left:
         costs.append((_ALERT_UNEXPLAINED, f"does not explain {at[case.entity][0].text} of {case.entity}"))
+    elif reach is not None and case.entity not in reach and _is_breached(case):
+        costs.append((_ALERT_UNEXPLAINED, f"does not explain the alert on {case.entity}"))
     others = [name for name in left if name != case.entity]
     if others:
         cost = min(_MOST_UNEXPLAINED, _UNEXPLAINED * len(others))
         costs.append((cost, f"does not explain the trouble of {', '.join(others[:3])}"))
     return costs
+
+
+def _is_breached(case: Case) -> bool:
+    if case.signal is None:
+        return False
+    now = [latest(s, 1) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
+    return bool(now) and case.signal.breached(now[0])
 
 
 def _deeper(
