@@ -88,7 +88,10 @@ def fit(found: Sequence[Answer]) -> list[tuple[float, float]]:
         while len(pooled) > 1 and _right(pooled[-2]) >= _right(pooled[-1]):
             last = pooled.pop()
             pooled[-1] = [*pooled[-1], *last]
-    return [(round(_mean([a.share for a in block]), 3), round(_right(block), 3)) for block in pooled]
+    table = [(round(_mean([a.share for a in block]), 3), round(_right(block), 3)) for block in pooled]
+    # Below the lowest share that was seen there is nothing to learn from: it is stated as it is.
+    lowest = round(ordered[0].share, 1)
+    return [(0.0, 0.0), (lowest, lowest), *table]
 
 
 def _right(block: Sequence[Answer]) -> float:
