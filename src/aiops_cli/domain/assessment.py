@@ -19,6 +19,11 @@ class Consideration:
     topic: str
     text: str
 
+    @property
+    def known(self) -> bool:
+        """Whether the evidence says anything of it."""
+        return self.text != _NOT_KNOWN
+
 
 def assess(lead: Hypothesis | None, case: Case, book: Runbook | None) -> tuple[Consideration, ...]:
     """The six considerations for the entity that leads, in their order."""

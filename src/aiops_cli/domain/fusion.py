@@ -13,6 +13,7 @@ from datetime import datetime
 from aiops_cli.domain.evidence import Change, Evidence, KubeObject, LogLine, Series
 from aiops_cli.domain.findings import Case, Finding, all_findings
 from aiops_cli.domain.findings.baseline import clock, departure, latest
+from aiops_cli.domain.findings.body import entries, text
 from aiops_cli.domain.findings.changes import find_onset, new_lines, shape
 from aiops_cli.domain.findings.network import EDGE, find_resolver, named_callee
 from aiops_cli.domain.findings.recovery import planned_work
@@ -274,14 +275,21 @@ def _without_bare_places(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 class _Names:
-    """One name for a pod, its ReplicaSet, its workload and a version of it."""
+    """One name for a pod, its ReplicaSet, its workload, a version of it and the claim that it mounts."""
 
     def __init__(self, case: Case) -> None:
-        self._pods = {o.name: o for _, o in case.evidence.of(KubeObject) if o.kind == "Pod"}
+        pods = [o for _, o in case.evidence.of(KubeObject) if o.kind == "Pod"]
+        self._pods = {o.name for o in pods}
+        # A claim that one workload mounts is that workload's storage.
+        self._claims = {
+            text(volume, "persistentVolumeClaim", "claimName"): workload_of(o.name, is_pod=True)
+            for o in pods
+            for volume in entries(o.body, "spec", "volumes")
+        }
 
     def of(self, entity: str) -> str:
         name = service_of_version(entity)
-        return workload_of(name, is_pod=name in self._pods)
+        return self._claims.get(name) or workload_of(name, is_pod=name in self._pods)
 
 
 def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Finding], recall: Recall) -> Candidate:

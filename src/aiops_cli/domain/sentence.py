@@ -102,23 +102,35 @@ def _also_seen(case: Case, roots: Sequence[Candidate], candidates: Sequence[Cand
 def _fresh(findings: Iterable[Finding], said: list[str], most: int) -> list[Finding]:
     """The first findings whose words were not said yet but for numbers and ids; `said` grows by them."""
     found: list[Finding] = []
-    shapes = {_shape(text) for text in said}
+    shapes = [_shape(text) for text in said]
     for finding in findings:
         shape = _shape(finding.statement)
-        if len(found) < most and shape not in shapes:
-            shapes.add(shape)
+        if len(found) < most and not any(_is_alike(shape, other) for other in shapes):
+            shapes.append(shape)
             found.append(finding)
     said += [finding.statement for finding in found]
     return found
 
 
+def _is_alike(one: str, other: str) -> bool:
+    """Whether one holds the beginning of the other."""
+    return one[:_ALIKE_CHARS] in other or other[:_ALIKE_CHARS] in one
+
+
+_ALIKE_CHARS = 50
 _VARYING = re.compile(r"[\w.-]*\d[\w.-]*|['\"][^'\"]{0,80}['\"]")
+_NOTES = re.compile(r" \((pod|over since)[^()]{0,200}\)$")
+_LONG_QUOTE = 60
 _TIMES = re.compile(r" \(\d+ (times|lines)\)$")
 _SHAPE_CHARS = 110
 
 
 def _shape(text: str) -> str:
-    return " ".join(_VARYING.sub("#", _TIMES.sub("", text)).lower().split())[:_SHAPE_CHARS]
+    """A statement without figures, names in quotes and notes at its end; of one with a long quote, the quote."""
+    plain = _TIMES.sub("", _NOTES.sub("", text))
+    quote = plain.partition(": ")[2]
+    kept = quote if len(quote) >= _LONG_QUOTE else plain
+    return " ".join(_VARYING.sub("#", kept).lower().split())[:_SHAPE_CHARS]
 
 
 def _cut(text: str, limit: int) -> str:

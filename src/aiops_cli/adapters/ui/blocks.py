@@ -23,6 +23,7 @@ from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 
 _CITED_SHOWN = 8
+_SOURCE_CHARS = 24
 _BAR = 24
 _SUMMARY_CHARS = 240
 _STYLES = {
@@ -114,13 +115,14 @@ def _cited(incident: Incident, diagnosis: Diagnosis) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True, max_width=_SOURCE_CHARS)
     lead = diagnosis.leading.evidence if diagnosis.leading else ()
     for eid in list(lead)[:_CITED_SHOWN]:
         item = incident.evidence.get(eid)
         if item is not None:
             at = f" {item.at:%H:%M}" if item.at else ""
-            table.add_row(Text(eid), Text(f"{item.entity} {item.text}".strip()), Text(f"{item.source}{at}"))
+            named = item.text if item.entity in item.text else f"{item.entity} {item.text}"
+            table.add_row(Text(eid), Text(named), Text(f"{item.source.removeprefix('file:')}{at}"))
     return table
 
 
@@ -155,7 +157,9 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
 
 def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     """What would be done, in which order, and what was refused."""
-    rows: list[tuple[str, str | Text]] = [(row.topic, Text(row.text, "dim")) for row in plan.assessment]
+    rows: list[tuple[str, str | Text]] = [(row.topic, Text(row.text, "dim")) for row in plan.assessment if row.known]
+    unknown = ", ".join(row.topic for row in plan.assessment if not row.known)
+    rows += [("not known", Text(f"{unknown}: no figure of it in the evidence", "dim"))] if unknown else []
     rows += [("check", text) for text in plan.checks]
     for number, step in enumerate(plan.steps, start=1):
         exact = f"  {call.changes}" if call and number == 1 else ""
