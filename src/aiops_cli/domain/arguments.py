@@ -187,3 +187,5 @@ _MAKERS: Mapping[str, _Maker] = {
     "set_canary": _taking_back(_canary),
     "set_model_alias": _taking_back(_alias),
 }
+# Actions that put back what a change replaced.
+TAKES_BACK = frozenset({"rollback_release", "revert_config", "set_flag", "set_canary", "set_model_alias"})

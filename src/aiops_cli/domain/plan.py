@@ -1,11 +1,11 @@
 """Which actions, in which order, and why: typed proposals from runbooks, checked against catalogue and inventory."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiops_cli.domain.action import CATALOGUE, Proposal, Risk, check_proposal, usage
 from aiops_cli.domain.alert import Signal
-from aiops_cli.domain.arguments import fill
+from aiops_cli.domain.arguments import TAKES_BACK, fill
 from aiops_cli.domain.assessment import Consideration, assess
 from aiops_cli.domain.blocking import find_objection
 from aiops_cli.domain.checks import find_check
@@ -57,6 +57,10 @@ def draft(
     books = [(root, for_fault(root.fault, runbooks)) for root in roots]
     drafted = [*diagnosis.proposals, *(p for root, book in books if book for p in _from_runbook(book, root, case))]
     steps, refused = _sift(list(by_hand) or drafted, diagnosis, case, inventory, tried, checked=not by_hand)
+    if not steps and not by_hand:
+        besides = [p for root in _besides(diagnosis, roots) for p in _stop_gaps(root, case, runbooks)]
+        steps, more = _sift(besides, diagnosis, case, inventory, tried, checked=True)
+        refused = tuple(dict.fromkeys([*refused, *more]))
     book = books[0][1] if books else None
     return Plan(
         steps=steps,
@@ -68,6 +72,19 @@ def draft(
         assessment=assess(lead, case, book),
         choices=() if steps else tuple(_choices(books, case)),
     )
+
+
+def _besides(diagnosis: Diagnosis, roots: Sequence[Hypothesis]) -> Iterable[Hypothesis]:
+    """What else speaks for an entity that is blamed: a resolver that cannot answer may be one that is overloaded."""
+    blamed, classes = {root.entity for root in roots}, {(root.entity, root.fault) for root in roots}
+    for other in diagnosis.hypotheses:
+        if other.entity in blamed and (other.entity, other.fault) not in classes:
+            yield other
+
+
+def _stop_gaps(root: Hypothesis, case: Case, runbooks: Sequence[Runbook]) -> Iterable[Proposal]:
+    book = for_fault(root.fault, runbooks)
+    return (replace(p, stop_gap=True) for p in (_from_runbook(book, root, case) if book else ()))
 
 
 def _sift(
@@ -94,9 +111,14 @@ def _sift(
     return tuple(ordered), tuple(dict.fromkeys(refused))
 
 
-def _order(proposal: Proposal) -> tuple[bool, bool, int]:
-    """A fix before a stop-gap, a model's before ours, the smaller risk first."""
-    return proposal.stop_gap, proposal.proposed_by == OFFLINE, _RISKS.index(CATALOGUE[proposal.action].risk)
+def _order(proposal: Proposal) -> tuple[bool, bool, bool, int]:
+    """A fix before a stop-gap, a model's before ours, taking the cause back before the rest, the smaller risk first.
+
+    A job that is run again with the configuration that broke it breaks again.
+    """
+    leaves_cause = proposal.action not in TAKES_BACK
+    risk = _RISKS.index(CATALOGUE[proposal.action].risk)
+    return proposal.stop_gap, proposal.proposed_by == OFFLINE, leaves_cause, risk
 
 
 def _refusal(proposal: Proposal, inventory: Collection[str], tried: Collection[tuple[str, str, str]]) -> str | None:

@@ -32,6 +32,7 @@ _FAULTS = {
 _AFTER_ONSET_S = 120.0
 _FAR_S = 3 * 3600.0
 _HOP_COST = 0.7
+_UNKNOWN_HOPS = 2
 _WORTH_SAYING = 0.5
 # What begins within this time of a change began with it: a rollout takes its minutes.
 _WITH_IT_S = 240.0
@@ -174,7 +175,17 @@ def _terms(case: Case, item: Evidence, change: Change, onset: float) -> list[_Te
         # What is in trouble itself is no less likely for being far from where it is felt.
         _Term(0.0 if any(term.weight > 0 for term in own) else -_HOP_COST * min(hops, 2)),
     ]
-    return [*terms, *own, *match, *_split(case, item, change)]
+    return [*terms, *own, *match, *_split(case, item, change), *_model_moved(case, item, change)]
+
+
+def _model_moved(case: Case, item: Evidence, change: Change) -> Iterator[_Term]:
+    """Where answers are worse, and a model was swapped together with a release, the model is what answers."""
+    if change.kind != "deploy" or case.signal is None or case.signal.metric != Metric.QUALITY or item.at is None:
+        return
+    for other, moved in case.evidence.of(Change):
+        if moved.kind == "model" and other.at and abs((other.at - item.at).total_seconds()) <= _WITH_IT_S:
+            yield _Term(-_OWN_TROUBLE, f"but {moved.summary} at the same time", (other.id,))
+            return
 
 
 def _before(minutes: float) -> str:
@@ -184,10 +195,12 @@ def _before(minutes: float) -> str:
 
 
 def _hops(case: Case, entity: str) -> int | None:
-    """Calls between the alerting entity and `entity`, downstream; None when it is neither called nor a caller of it."""
+    """Calls between the alerting entity and `entity`; None when it neither calls, nor is called, nor fails itself."""
     service = service_of_version(entity)
     down = case.topology.hops(case.entity, service)
-    return down if down is not None else case.topology.hops(service, case.entity)
+    known = down if down is not None else case.topology.hops(service, case.entity)
+    # What fails itself may matter although no call to it is known: a job's source, a store that a batch reads.
+    return known if known is not None or not any(s.entity == service for s in case.symptoms) else _UNKNOWN_HOPS
 
 
 def _own_terms(case: Case, item: Evidence, change: Change, began: float | None) -> Iterator[_Term]:
