@@ -36,7 +36,8 @@ def case(*payloads: Payload | tuple[str, datetime | None, Payload], status: Aler
     for payload in payloads:
         entity, at, what = payload if isinstance(payload, tuple) else ("web", None, payload)
         items.append(Evidence("", "test", entity, at, "", what))
-    now = START + timedelta(hours=1)
+    ends = [what.points[-1][0] for what in (item.payload for item in items) if isinstance(what, Series)]
+    now = datetime.fromtimestamp(max(ends), UTC) if ends else START + timedelta(hours=1)
     evidence = EvidenceSet.collect(items, [Coverage("test", CoverageStatus.CHECKED)], now)
     return Case(AlertGroup("test", "k", (Alert(name="A", service="web", status=status),)), SIGNAL, evidence, now)
 

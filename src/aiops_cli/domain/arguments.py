@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiops_cli.domain.action import CATALOGUE, Proposal
@@ -10,7 +10,7 @@ from aiops_cli.domain.diagnosis import Hypothesis
 from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, KubeObject
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.baseline import latest, usual
-from aiops_cli.domain.findings.body import flag
+from aiops_cli.domain.findings.body import condition, flag
 from aiops_cli.domain.findings.metrics import is_outside
 from aiops_cli.domain.runbook import RunbookAction
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
@@ -21,6 +21,8 @@ _TARGET_UTILIZATION = 0.7
 _MOST_GROWTH = 2.0
 # A limit that leaves the usual load through, and a quarter more.
 _LIMIT_ROOM = 1.25
+_SWITCH = {"on": True, "true": True, "enabled": True, "off": False, "false": False, "disabled": False}
+_SHARE = re.compile(r"(\d{1,3}) ?%")
 _QUOTA = re.compile(r"used: pods=(\d{1,5}), limited: pods=(\d{1,5})")
 
 
@@ -69,12 +71,14 @@ def _config(change: Change) -> Mapping[str, object] | None:
 
 
 def _flag(change: Change) -> Mapping[str, object] | None:
-    return {"flag": change.subject, "on": change.before == "on"} if change.kind == "flag" and change.subject else None
+    was_on = _SWITCH.get((change.before or "").strip().lower())
+    known = change.kind == "flag" and change.subject and was_on is not None
+    return {"flag": change.subject, "on": was_on} if known else None
 
 
 def _canary(change: Change) -> Mapping[str, object] | None:
-    share = (change.before or "").removesuffix(" %")
-    return {"percent": int(share)} if change.kind == "deploy" and share.isdecimal() else None
+    share = _SHARE.fullmatch(change.before or "")
+    return {"percent": int(share[1])} if change.kind == "deploy" and share else None
 
 
 def _alias(change: Change) -> Mapping[str, object] | None:
@@ -86,9 +90,13 @@ def _alias(change: Change) -> Mapping[str, object] | None:
 
 
 def _scale(lead: Hypothesis, case: Case) -> _Call | None:
-    """Replicas that carry the present load at 70 % utilisation: at least one more than now, at most twice as many."""
-    now = next((latest(s) for _, s in case.evidence.series(Metric.REPLICAS, lead.entity) if s.points), None)
-    if now is None or now < 1:
+    """Replicas that carry the present load at 70 % utilisation: at least one more than now, at most twice as many.
+
+    What is wanted counts, not what is ready: a figure below it would take replicas away.
+    """
+    counts = (Metric.REPLICAS, Metric.REPLICAS_WANTED)
+    now = max((latest(s) for m in counts for _, s in case.evidence.series(m, lead.entity) if s.points), default=0.0)
+    if now < 1:
         return None
     load, busy = _ratio(case, lead.entity, Metric.TRAFFIC), _usual(case, lead.entity, Metric.UTILIZATION)
     needed = now * load * (busy if busy is not None else _TARGET_UTILIZATION) / _TARGET_UTILIZATION
@@ -122,25 +130,41 @@ def _missing(case: Case, entity: str) -> float:
 
 
 def _provider(lead: Hypothesis, case: Case) -> _Call | None:
-    """The other provider that the same gateway calls and that answers well."""
+    """The one other provider that the same gateway calls, that does the same work and is in no trouble."""
+    hurt = {s.entity for s in case.symptoms}
     for gateway in case.topology.callers.get(lead.entity, ()):
-        others = [name for name in case.topology.callees.get(gateway, ()) if name != lead.entity]
-        for name in others:
-            if is_outside(case, name) and not any(s.entity == name for s in case.symptoms):
-                return _Call(gateway, {"provider": name})
+        others = [name for name in case.topology.callees.get(gateway, ()) if name not in (lead.entity, *hurt)]
+        fit = [name for name in others if is_outside(case, name) and _may_replace(case, name, lead.entity)]
+        if len(fit) == 1:
+            return _Call(gateway, {"provider": fit[0]})
     return None
+
+
+def _may_replace(case: Case, name: str, other: str) -> bool:
+    """Whether it may do the same work: a spare that nobody calls yet, or one that is measured in the same figures."""
+    ours, theirs = ({s.metric for _, s in case.evidence.series(entity=e) if s.points} for e in (name, other))
+    return not ours or ours >= theirs
 
 
 def _uncordon(lead: Hypothesis, case: Case) -> _Call | None:
     """The node that takes no pods: by its own state, else the one that was worked on last."""
     nodes = [o for _, o in case.evidence.of(KubeObject) if o.kind == "Node"]
     closed = [node.name for node in nodes if flag(node.body, "spec", "unschedulable")]
+    closed = [name for name in closed if name not in _not_ready(nodes)] if len(closed) > 1 else closed
+    if lead.entity in closed:
+        return _Call(lead.entity, {})
+    if len(closed) > 1:
+        return None
     work = [(item.at, item.entity) for item, change in case.evidence.of(Change) if _is_node_work(case, item, change)]
     name = closed[0] if closed else max(work, default=(None, None))[1]
     return _Call(name, {}) if name is not None else None
 
 
 _NODE_WORK = re.compile(r"(?i)\b(cordon\w*|drain\w*|kernel|patch\w*|reboot\w*|unschedulable)\b")
+
+
+def _not_ready(nodes: Iterable[KubeObject]) -> set[str]:
+    return {node.name for node in nodes if condition(node.body, "Ready")[0] not in ("", "True")}
 
 
 def _is_node_work(case: Case, item: Evidence, change: Change) -> bool:

@@ -1,10 +1,12 @@
 """Read-only checks: for each class of fault the one command that would show it, and what to look for in the answer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiops_cli.domain.evidence import KubeObject
 from aiops_cli.domain.findings import Case
+from aiops_cli.domain.identity import is_named
 from aiops_cli.domain.vocabulary import FaultClass as F
 
 
@@ -16,6 +18,7 @@ class Check:
     tells: str
 
 
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,252}")
 _POD = "kubectl{ns} describe pod -l app={name}"
 _LOGS = "kubectl{ns} logs deploy/{name} --since=15m"
 _TEMPLATES: Mapping[F, tuple[str, str]] = {
@@ -28,7 +31,7 @@ _TEMPLATES: Mapping[F, tuple[str, str]] = {
     ),
     F.DEPENDENCY_FAILURE: (_LOGS, "the same call fails again and again with refused or timed out"),
     F.CONFIGURATION_ERROR: (
-        "kubectl{ns} get configmap,secret -l app={name} -o yaml",
+        "kubectl{ns} get configmap -l app={name} -o yaml",
         "the key that the log names is missing or has another value than before",
     ),
     F.IMAGE_PULL: (_POD, "the events say why the image cannot be pulled"),
@@ -86,9 +89,15 @@ def find_check(case: Case, entity: str, fault: F) -> Check:
     """The check that would show `fault` at `entity`, with the namespace where it is known."""
     command, tells = _TEMPLATES.get(fault, (_LOGS, "it shows trouble that nothing here showed"))
     namespace = _namespace(case, entity)
-    return Check(command.format(ns=f" -n {namespace}" if namespace else "", name=entity), tells.format(name=entity))
+    name, ns = _typed(entity, "NAME"), f" -n {_typed(namespace, 'NAMESPACE')}" if namespace else ""
+    return Check(command.format(ns=ns, name=name), tells.format(name=entity))
+
+
+def _typed(name: str, otherwise: str) -> str:
+    """A name that is safe to type at a shell, else a placeholder: names come from foreign text."""
+    return name if _NAME.fullmatch(name) else otherwise
 
 
 def _namespace(case: Case, entity: str) -> str:
-    named = [o.namespace for _, o in case.evidence.of(KubeObject) if o.namespace and o.name.startswith(entity)]
+    named = [o.namespace for _, o in case.evidence.of(KubeObject) if o.namespace and is_named(entity, o.name)]
     return named[0] if named else case.group.lead.labels.get("namespace", "")

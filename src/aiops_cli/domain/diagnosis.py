@@ -14,8 +14,9 @@ from aiops_cli.domain.calibration import calibrated
 from aiops_cli.domain.checks import find_check
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, EvidenceSet
 from aiops_cli.domain.findings import Case, Exclusion, all_exclusions
-from aiops_cli.domain.findings.baseline import latest
+from aiops_cli.domain.findings.baseline import is_current, latest
 from aiops_cli.domain.findings.recovery import suggest_rule
+from aiops_cli.domain.findings.settled import is_all_down
 from aiops_cli.domain.fusion import Candidate, choose_roots, find_candidates, share
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.sentence import benign_summary, fault_summary, guess_summary
@@ -34,7 +35,7 @@ class Verdict(StrEnum):
 PLAIN = 0.90
 ASSUMED = 0.60
 # Two faults at once share the probability between them; what has half of the leading one's is blamed as well.
-_ALSO_BLAMED = 0.5
+ALSO_BLAMED = 0.5
 
 
 def band(confidence: float) -> str:
@@ -104,7 +105,7 @@ class Diagnosis:
             return ()
         if any(h.root for h in self.hypotheses):
             return tuple(h for h in self.hypotheses if h.root)
-        least = self.leading.confidence * _ALSO_BLAMED
+        least = self.leading.confidence * ALSO_BLAMED
         return tuple(h for h in self.hypotheses if not h.fault.benign and h.confidence >= least)
 
     @property
@@ -140,7 +141,8 @@ def diagnose(case: Case, recall: Recall) -> Diagnosis:
     """The embedded reasoner's answer on this evidence; pure, and the same for the same input."""
     candidates = find_candidates(case, recall)
     exclusions = all_exclusions(case)
-    benign = [c for c in candidates if c.fault.benign]
+    # What is over can't be over while the alert's own signal is on the firing side.
+    benign = [c for c in candidates if c.fault.benign and not (c.fault is FaultClass.RECOVERED and case.is_breached)]
     roots = choose_roots(case, candidates)
     if benign and benign[0].score >= _BENIGN and not _outweighs(case, roots, benign[0]):
         return _healthy(case, benign, candidates, exclusions)
@@ -164,10 +166,14 @@ def _outweighs(case: Case, roots: Sequence[Candidate], benign: Candidate) -> boo
 
 
 def is_quiet(case: Case) -> bool:
-    """Whether the alert's own signal is measured and back, and nothing else is felt."""
-    if case.signal is None or case.symptoms:
+    """Whether the alert's own signal is measured until now and back, nothing else is felt, and a pod of it is up."""
+    if case.signal is None or case.symptoms or is_all_down(case):
         return False
-    now = [latest(s) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
+    now = [
+        latest(s)
+        for _, s in case.evidence.series(case.signal.metric, case.signal.entity)
+        if is_current(s, case.now.timestamp())
+    ]
     return bool(now) and not case.signal.breached(now[0])
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, TypeVar
 
 
@@ -176,6 +177,23 @@ class Evidence:
     payload: Payload
 
 
+# Where "not a number" is itself what was measured: a training that diverged.
+_MAY_BE_NAN = frozenset({"training_loss"})
+
+
+def _settled(item: Evidence, number: str) -> Evidence:
+    at, payload = item.at, item.payload
+    if at is not None and at.tzinfo is not UTC:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if (
+        isinstance(payload, Series)
+        and payload.metric not in _MAY_BE_NAN
+        and not all(isfinite(value) for _, value in payload.points)
+    ):
+        payload = replace(payload, points=tuple(p for p in payload.points if isfinite(p[1])))
+    return replace(item, id=number, at=at, payload=payload)
+
+
 class CoverageStatus(StrEnum):
     """What became of a source that was to be asked."""
 
@@ -207,8 +225,11 @@ class EvidenceSet:
 
     @classmethod
     def collect(cls, items: Iterable[Evidence], coverage: Sequence[Coverage], at: datetime | None) -> "EvidenceSet":
-        """Number `items` in the order given and freeze them; `at` is when the look was taken."""
-        numbered = tuple(replace(item, id=f"E{number}") for number, item in enumerate(items, start=1))
+        """Number `items` in the order given and freeze them; `at` is when the look was taken.
+
+        Times become UTC (one without a zone is taken as UTC), and points of series that are no numbers are left out.
+        """
+        numbered = tuple(_settled(item, f"E{number}") for number, item in enumerate(items, start=1))
         return cls(numbered, tuple(coverage), at, {item.id: item for item in numbered})
 
     def get(self, evidence_id: str) -> Evidence | None:

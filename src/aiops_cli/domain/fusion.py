@@ -19,7 +19,7 @@ from aiops_cli.domain.findings.network import EDGE, find_resolver, named_callee
 from aiops_cli.domain.findings.recovery import planned_work
 from aiops_cli.domain.findings.saturation import find_amplifier, find_client, growth
 from aiops_cli.domain.findings.symptoms import Symptom, troubled
-from aiops_cli.domain.identity import is_related, workload_of
+from aiops_cli.domain.identity import is_named, is_related, workload_of
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.topology import service_of_version
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass, Metric
@@ -69,6 +69,7 @@ _EPISODE_S = 900.0
 # A second root has this much of its own, and trouble that the first does not explain.
 _SECOND_ROOT = 3.0
 _MOST_ROOTS = 3
+_MOST_JUDGED = 300
 # Another class on the same entity is a smaller mistake than another entity.
 _KIN = 0.2
 
@@ -160,10 +161,12 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
     paths = frozenset(eid for f in broken for eid in f.evidence)
     findings = [_as_old(case, _about_a_callee(case, _of_its_place(case, f), paths)) for f in heard]
     for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
-        grouped.setdefault((names.of(finding.entity), finding.fault), []).append(finding)
+        grouped.setdefault((names.of(finding.entity or case.entity), finding.fault), []).append(finding)
     found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
     joined = [_with_late_change(case, c) for c in _join_changes(_without_bare_places(found))]
-    judged = [c if c.fault.benign else _judge(case, c, joined) for c in joined]
+    # Of a cluster in which thousands are broken, what is nearest to the alert and what weighs most is judged.
+    near = sorted(joined, key=lambda c: (not is_related(c.entity, case.entity), -c.weight, c.entity))[:_MOST_JUDGED]
+    judged = [c if c.fault.benign else _judge(case, c, near) for c in near]
     return sorted(judged, key=lambda c: (-c.score, c.entity, c.fault))
 
 
@@ -207,8 +210,9 @@ def _last_seen(item: Evidence) -> datetime | None:
 def _of_its_place(case: Case, finding: Finding) -> Finding:
     """What a line says of the server that refuses, or of the node that is lost, is the server's and the node's."""
     if finding.fault is FaultClass.NODE_FAILURE:
-        nodes = [o.name for _, o in case.evidence.of(KubeObject) if o.kind == "Node"]
-        return replace(finding, entity=next((n for n in nodes if n in finding.statement), finding.entity))
+        nodes = {o.name for _, o in case.evidence.of(KubeObject) if o.kind == "Node"}
+        named = [] if finding.entity in nodes else [n for n in nodes if is_named(n, finding.statement)]
+        return replace(finding, entity=max(named, key=lambda name: (len(name), name), default=finding.entity))
     return _of_the_server(case, finding)
 
 
@@ -233,7 +237,7 @@ def _about_a_callee(case: Case, finding: Finding, paths: frozenset[str]) -> Find
     below = case.topology.callees.get(finding.entity)
     hurt = {s.entity for s in case.symptoms} - {finding.entity}
     # Jobs are in no call graph: any service in trouble that they name will do.
-    if any(name in finding.statement for name in (hurt & set(below) if below is not None else hurt)):
+    if any(is_named(name, finding.statement) for name in (hurt & set(below) if below is not None else hurt)):
         return replace(finding, weight=finding.weight * _OF_ANOTHER)
     return finding
 
@@ -263,8 +267,8 @@ def _carried_over(case: Case, findings: Sequence[Finding]) -> list[Finding]:
     return [
         replace(finding, entity=name, fault=place.fault, weight=_CARRIED, lane=_PLACING)
         for name, place in places.items()
-        for finding in said[:1]
-        if any(name in f.statement for f in said) and finding.entity != name
+        for finding in [f for f in said if is_named(name, f.statement)][:1]
+        if finding.entity != name
     ]
 
 
@@ -352,7 +356,8 @@ def _weigh(members: Iterable[Finding]) -> float:
 
 def _join_changes(candidates: Sequence[Candidate]) -> list[Candidate]:
     """A change and what shows on the same entity are one hypothesis: the mechanism where there is a name for it."""
-    changed = {c.entity: c for c in candidates if c.change is not None and c.fault in _CHANGED}
+    rising = sorted((c for c in candidates if c.change is not None and c.fault in _CHANGED), key=lambda c: c.weight)
+    changed = {c.entity: c for c in rising}
     joined = [_joined(c, changed.get(c.entity), candidates) for c in candidates]
     absorbed = {c.entity for c in joined if c.change is not None and c.fault not in _CHANGED and not c.fault.benign}
     takers = {c.entity for c in changed.values() if c.entity not in absorbed}
@@ -464,7 +469,7 @@ def _reach(case: Case, candidate: Candidate) -> frozenset[str] | None:
 def _is_named_by_a_job(candidate: Candidate, every: Sequence[Candidate]) -> bool:
     """Jobs and what is made of their output are in no call graph: what a failed one names may be felt anywhere."""
     jobs = [c for c in every if c.fault is FaultClass.JOB_FAILURE and c.entity != candidate.entity]
-    return any(candidate.entity in f.statement for job in jobs for f in job.findings)
+    return any(is_named(candidate.entity, f.statement) for job in jobs for f in job.findings)
 
 
 _Costs = list[tuple[float, str]]
@@ -475,20 +480,13 @@ def _unexplained(case: Case, reach: frozenset[str] | None, at: Mapping[str, Sequ
     costs: _Costs = []
     if case.entity in left:
         costs.append((_ALERT_UNEXPLAINED, f"does not explain {at[case.entity][0].text} of {case.entity}"))
-    elif reach is not None and case.entity not in reach and _is_breached(case):
+    elif reach is not None and case.entity not in reach and case.is_breached:
         costs.append((_ALERT_UNEXPLAINED, f"does not explain the alert on {case.entity}"))
     others = [name for name in left if name != case.entity]
     if others:
         cost = min(_MOST_UNEXPLAINED, _UNEXPLAINED * len(others))
         costs.append((cost, f"does not explain the trouble of {', '.join(others[:3])}"))
     return costs
-
-
-def _is_breached(case: Case) -> bool:
-    if case.signal is None:
-        return False
-    now = [latest(s, 1) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
-    return bool(now) and case.signal.breached(now[0])
 
 
 def _deeper(
@@ -596,7 +594,7 @@ def _for_another(case: Case, candidate: Candidate, every: Sequence[Candidate]) -
         return []
     hurt = {s.entity for s in case.symptoms} | {c.entity for c in every if _names(c) and not c.fault.benign}
     said = [f.statement for f in candidate.findings]
-    named = sorted(name for name in hurt - {candidate.entity} if any(name in text for text in said))
+    named = sorted(name for name in hurt - {candidate.entity} if any(is_named(name, text) for text in said))
     return [(_FOR_ANOTHER, f"it names {named[0]}, which is in trouble itself")] if named else []
 
 
@@ -609,7 +607,7 @@ def _not_asked(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> 
     if candidate.entity not in pods or not any(is_related(pod, asked) for pod in pods):
         return []
     said = [f.statement for c in every if is_related(c.entity, asked) for f in c.findings]
-    tied = any(candidate.entity in text for text in said)
+    tied = any(is_named(candidate.entity, text) for text in said)
     return [] if tied else [(_NOT_ASKED, f"nothing ties it to {asked}")]
 
 

@@ -45,12 +45,24 @@ def service_of_host(host: str) -> str:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two names mean one workload."""
+    """Whether two names mean one workload, also where one is the name of its pod."""
     return workload_of(one) == workload_of(other)
+
+
+_OF_A_POD = rf"-(?:{_HASH}-[a-z0-9]{{5}}|{_RANDOM}{{5}}|\d{{1,3}})(?![\w-])"
+
+
+def is_named(name: str, text: str) -> bool:
+    """Whether a text names `name` or a pod of it, as a whole word; an empty name is named by nothing."""
+    if not name or name not in text:
+        return False
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?:(?![\w-])|{_OF_A_POD})", text) is not None
 
 
 def is_related(one: str, other: str) -> bool:
     """Whether two names may belong together: `web` and `web-7d9f-x2x4k`, `payments-api` and `payments-worker`."""
+    if not one or not other:
+        return False
     if one.startswith(other) or other.startswith(one):
         return True
     first, second = one.split("-")[0], other.split("-")[0]

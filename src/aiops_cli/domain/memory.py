@@ -164,10 +164,12 @@ class Recall:
 
         A fault counts where its fix was verified; that nothing was wrong needs no fix.
         """
-        for incident in self.incidents:
-            if incident.fault_class == fault_class and (incident.fix_verified or not needs_fix):
-                return (1.0, incident.id) if incident.service == entity else (0.3, incident.id)
-        return 0.0, None
+        priors = [
+            (1.0 if incident.service == entity else 0.3, incident.id)
+            for incident in self.incidents
+            if incident.fault_class == fault_class and (incident.fix_verified or not needs_fix)
+        ]
+        return max(priors, key=lambda prior: prior[0], default=(0.0, None))
 
 
 def rank_texts(query: str, documents: Mapping[str, tuple[str, str]]) -> list[tuple[str, float, list[str]]]:

@@ -78,7 +78,8 @@ def _besides(diagnosis: Diagnosis, roots: Sequence[Hypothesis]) -> Iterable[Hypo
     """What else speaks for an entity that is blamed: a resolver that cannot answer may be one that is overloaded."""
     blamed, classes = {root.entity for root in roots}, {(root.entity, root.fault) for root in roots}
     for other in diagnosis.hypotheses:
-        if other.entity in blamed and (other.entity, other.fault) not in classes:
+        is_other = other.entity in blamed and (other.entity, other.fault) not in classes
+        if is_other and not other.fault.benign and other.weight > 0:
             yield other
 
 

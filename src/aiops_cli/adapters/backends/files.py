@@ -8,16 +8,19 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import (
+    Change,
     ClusterEvent,
     Coverage,
     CoverageStatus,
     Evidence,
+    KubeObject,
     LoadShare,
     LogLine,
+    Monitor,
     Payload,
     TextLines,
 )
@@ -37,6 +40,8 @@ _MAX_TROUBLE_LINES = 5_000
 _TAIL_LINES = 2_000
 _MAX_PROBLEMS = 5
 _NUL_PROBE = 8_000
+_SECRET_PARTS = frozenset({"data", "stringData"})
+_LEAST_SECRET_CHARS = 12
 # Where a command was asked for something and there is nothing, that is an answer and no failure.
 _NOTHING_THERE = re.compile(r"(?i)not ?found|no resources found|returned? (with )?(return )?code 1\b")
 
@@ -55,6 +60,7 @@ def read_handed_over(paths: Sequence[Path]) -> Gathered:
     for path, shown in files:
         name = f"file:{safe(shown, one_line=True, limit=120)}"
         try:
+            _refuse_link_out(path, paths)
             text, left = _read_text(path, room)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -76,11 +82,32 @@ def _masked(item: Evidence) -> Evidence:
             payload: Payload = replace(item.payload, message=mask_secrets(message)[0])
         case TextLines(lines=lines):
             payload = replace(item.payload, lines=tuple(mask_secrets(line)[0] for line in lines))
+        case KubeObject(kind="Secret"):
+            payload = replace(item.payload, body={k: v for k, v in item.payload.body.items() if k not in _SECRET_PARTS})
+        case KubeObject(body=body):
+            payload = replace(item.payload, body=_masked_tree(body))
+        case Change(summary=summary):
+            payload = replace(item.payload, summary=mask_secrets(summary)[0])
+        case Monitor(name=name, query=query):
+            payload = replace(item.payload, name=mask_secrets(name)[0], query=mask_secrets(query)[0])
         case LoadShare(name=name):
             payload = replace(item.payload, name=mask_secrets(name)[0])
         case _:
             return item
     return replace(item, text=mask_secrets(item.text)[0], payload=payload)
+
+
+def _masked_tree(value: Any) -> Any:
+    """The same tree of mappings, lists and strings with the secrets in its strings masked."""
+    match value:
+        case str():
+            return mask_secrets(value)[0] if len(value) >= _LEAST_SECRET_CHARS else value
+        case dict():
+            return {key: _masked_tree(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_masked_tree(one) for one in value]
+        case _:
+            return value
 
 
 def _rows(name: str, items: Sequence[Evidence], problems: Sequence[str], left: int) -> Iterator[Coverage]:
@@ -120,6 +147,16 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
                 found = Path(folder) / name
                 if found.is_file():
                     yield found, str(found.relative_to(path))
+
+
+def _refuse_link_out(path: Path, named: Sequence[Path]) -> None:
+    """A folder may come from anybody: a link in it that leads elsewhere would hand over files of this machine.
+
+    Raises ValueError. What was named itself may be a link.
+    """
+    folders = [folder.resolve() for folder in named if folder in path.parents]
+    if folders and not any(folder in path.resolve().parents for folder in folders):
+        raise ValueError("not read: a link that leads out of the folder")
 
 
 def _exists(path: Path) -> bool:

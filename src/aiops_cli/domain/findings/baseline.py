@@ -13,6 +13,7 @@ _BASELINE_SHARE = 0.5
 _RELATIVE_FLOOR = 0.02
 _DEPARTED = 6.0
 _MIN_POINTS = 8
+_CURRENT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,18 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend | None:
     left_over = max(0.0, var_v - cov * cov / var_t)
     error = (left_over / (len(points) - 2) / var_t) ** 0.5
     return Trend(cov / var_t, cov * cov / (var_t * var_v), points[0][0], error)
+
+
+def is_current(series: Series, now_s: float) -> bool:
+    """Whether the series goes on until now: its last point is no older than a few of its own steps, at least 5 min.
+
+    A series that ended says nothing of the present: its target may be gone.
+    """
+    if not series.points:
+        return False
+    first, last = series.points[0][0], series.points[-1][0]
+    step = (last - first) / max(1, len(series.points) - 1)
+    return now_s - last <= max(_CURRENT_S, 3 * step)
 
 
 def clock(unix_s: float) -> str:

@@ -76,7 +76,7 @@ def moment(value: object, *path: str) -> datetime | None:
         found = _read_time(found)
     if not isinstance(found, datetime):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _read_time(written: str) -> datetime | None:

@@ -133,11 +133,17 @@ def find_onset(case: Case) -> float | None:
         onset
         for metric in wanted
         for _, series in case.evidence.series(metric, case.entity)
-        if (onset := departure(series, METRICS[Metric(metric)].floor, upward)) is not None
+        if (onset := departure(series, _floor(metric), upward)) is not None
     ]
     below = case.topology.downstream([case.entity])
     onsets += [s.onset for s in case.symptoms if s.entity in below and s.metric in _SERVICE_LEVELS]
     return min(onsets) if onsets else _from_the_alert(case)
+
+
+def _floor(metric: str) -> float:
+    """The least difference that counts; any, for a metric that the vocabulary does not have."""
+    meaning = METRICS.get(metric)  # type: ignore[call-overload]
+    return meaning.floor if meaning else 0.0
 
 
 def _from_the_alert(case: Case) -> float | None:
@@ -295,7 +301,7 @@ def _calm_ids(case: Case, entity: str) -> tuple[str, ...]:
 
 
 # Names that a change and a log line can share: with a dot, underscore, hyphen, slash or digit in them, or a path.
-_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._/-][A-Za-z0-9]+)+|[A-Za-z]+\d+[A-Za-z0-9]*")
+_IDENTIFIER = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][A-Za-z0-9]*(?:[._/-][A-Za-z0-9]+)+|[A-Za-z]+\d+[A-Za-z0-9]*)")
 _PLAIN = re.compile(r"[A-Za-z]{5,}")
 _COMMON = frozenset([
     "change", "changed", "release", "released", "deploy", "deployed", "config", "configuration", "turned", "value",

@@ -50,7 +50,8 @@ class Case:
             return self.group.service
         said = " ".join([self.group.lead.name, self.group.lead.summary]).lower()
         named = [name for name in self._names if _is_said(name, said)]
-        return max(named, key=len, default=None) or (self.group.service if not self._names else self._likely())
+        longest = max(named, key=lambda name: (len(name), name), default=None)
+        return longest or (self.group.service if not self._names else self._likely())
 
     def _likely(self) -> str | None:
         """The name that was taken from the words, where something in the evidence is called nearly so."""
@@ -71,6 +72,14 @@ class Case:
             return self.signal.entity
         only = {workload_of(item.entity, is_pod=True) for item in self.evidence.items if item.entity}
         return self.service or (only.pop() if len(only) == 1 else UNNAMED)
+
+    @cached_property
+    def is_breached(self) -> bool:
+        """Whether the alert's own signal is measured and on the firing side at its last point."""
+        if self.signal is None:
+            return False
+        now = [s.values[-1] for _, s in self.evidence.series(self.signal.metric, self.signal.entity) if s.points]
+        return bool(now) and self.signal.breached(now[0])
 
     @property
     def subject(self) -> str:

@@ -11,6 +11,7 @@ from aiops_cli.domain.evidence import Evidence, LogLine, Series
 from aiops_cli.domain.findings.baseline import clock, departure, latest, usual
 from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.findings.finding import Case, Finding
+from aiops_cli.domain.identity import is_named
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 
 _TIMED_OUT = re.compile(r"(?i)timed? ?out|timeout|deadline exceeded|no route to host|unreachable|connection reset")
@@ -54,7 +55,7 @@ def _is_new(case: Case, item: Evidence, line: LogLine) -> bool:
 def named_callee(case: Case, caller: str, text: str) -> str | None:
     """The callee of `caller` that a line names, as a whole word; the longest where one name holds another."""
     known = sorted(case.topology.callees.get(caller, ()), key=len, reverse=True)
-    return next((name for name in known if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)), None)
+    return next((name for name in known if is_named(name, text)), None)
 
 
 _Lines = list[tuple[Evidence, LogLine]]

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.evidence import Change, Evidence, Resolved, Series
 from aiops_cli.domain.figures import figure
-from aiops_cli.domain.findings.baseline import clock, departure, latest
+from aiops_cli.domain.findings.baseline import clock, departure, is_current, latest
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import METRICS, THRESHOLDS, FaultClass, Metric
 
 _QUIET_S = 120.0
 _GAP_S = 60.0
+# Announced work is over after this time; what goes wrong later has another reason.
+_WORK = timedelta(hours=8)
 _ERRORS_WARNING = THRESHOLDS[Metric.ERRORS].warning
 
 
@@ -47,7 +50,7 @@ def find(case: Case) -> Iterator[Finding]:
     for item, series in case.evidence.series(case.signal.metric, case.signal.entity):
         past = episodes(case.signal, series.points)
         quiet_s = series.points[-1][0] - (past[-1].end if past else series.points[0][0]) if series.points else 0.0
-        if quiet_s < _QUIET_S:
+        if quiet_s < _QUIET_S or not is_current(series, case.now.timestamp()):
             continue
         yield _back(case, case.signal, item.id, series, past)
         yield from _on_schedule(case, case.signal, item.id, past)
@@ -115,14 +118,14 @@ def _on_schedule(case: Case, signal: Signal, evidence_id: str, past: list[Episod
         statement=f"{signal.metric} crossed {figure(signal.threshold, signal.unit)} {len(past)} times in the window "
         f"({times}) and came back by itself each time, errors flat",
         evidence=(evidence_id, *_calm(case, signal.entity)),
-        basis="three episodes or more, all short, errors under the 1 % warning level",
+        basis="three episodes or more that ended by themselves, errors under the 1 % warning level",
     )
 
 
 def planned_work(case: Case) -> Iterator[tuple[Evidence, Change]]:
-    """Announced work on what the alert is about, or on something that it depends on, begun by now."""
+    """Announced work on what the alert is about, or on something that it depends on, begun in the last hours."""
     for item, change in case.evidence.of(Change):
-        begun = change.kind == "maintenance" and item.at is not None and item.at <= case.now
+        begun = change.kind == "maintenance" and item.at is not None and case.now - _WORK <= item.at <= case.now
         if begun and case.topology.hops(case.entity, item.entity) is not None:
             yield item, change
 

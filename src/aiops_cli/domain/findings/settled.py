@@ -39,6 +39,13 @@ def find(case: Case) -> Iterator[Finding]:
         yield from _pod_is_settled(case, cluster, pod)
 
 
+def is_all_down(case: Case) -> bool:
+    """Whether the evidence knows pods of what the alert is about, and none of them is ready."""
+    cluster = see(case)
+    pods = [pod for pod in cluster.of("Pod") if _concerns(case, cluster, pod) and phase(pod) not in _DONE]
+    return bool(pods) and not any(is_ready(pod) for pod in pods)
+
+
 def _concerns(case: Case, cluster: Cluster, pod: Thing) -> bool:
     service = case.service
     return service is None or is_related(cluster.workload(pod), service) or service in pod.labels.values()

@@ -61,7 +61,7 @@ def find_symptoms(evidence: EvidenceSet, signal: Signal | None = None) -> list[S
         if (symptom := _symptom(item, series, bad)) is not None
     ]
     found += _missing_replicas(evidence)
-    if signal is not None and Metric(signal.metric) not in _FELT:
+    if signal is not None and signal.metric not in _FELT:
         found += _of_signal(evidence, signal)
     return sorted(found, key=lambda symptom: (-symptom.shift, symptom.entity, symptom.metric))
 

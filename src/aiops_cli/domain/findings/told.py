@@ -13,11 +13,11 @@ from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import FaultClass
 
 _BELOW = re.compile(
-    r"(?i)\b(?:below|under|less than|lower than|fell to|dropped to|down to)\s{1,3}(?:the )?"
+    r"(?i)\b(?:below|under|less than|lower than)\s{1,3}(?:the )?"
     r"(?:threshold (?:of )?)?([\d.,]{1,15})\s?([a-zA-Z%]{0,3})"
 )
 _ABOVE = re.compile(
-    r"(?i)\b(?:above|over|more than|higher than|exceed(?:s|ed)?|crossed|reached|greater than)\s{1,3}(?:the |its )?"
+    r"(?i)\b(?:above|over|more than|higher than|exceed(?:s|ed)?|crossed|greater than)\s{1,3}(?:the |its )?"
     r"(?:static )?(?:warning |critical )?(?:threshold (?:of )?)?([\d.,]{1,15})\s?([a-zA-Z%]{0,3})"
 )
 _SCALES = {
@@ -25,6 +25,9 @@ _SCALES = {
     "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40, "g": 1e9, "m": 1e6, "k": 1e3,
 }  # fmt: skip
 _SINCE = 3
+_SIDES = ((_BELOW, True), (_ABOVE, False))
+# Where the words about one metric end: what follows may be about another.
+_END = re.compile(r"[;\n]|\.\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +72,23 @@ def _conditions(case: Case) -> Iterator[_Condition]:
         place = said.lower().find(series.metric.lower())
         if place < 0 or not series.points:
             continue
-        told = said[place : place + 300]
-        for pattern, below in ((_BELOW, True), (_ABOVE, False)):
-            match = pattern.search(told)
-            limit = _limit(match, series.unit) if match else None
-            if limit is not None:
-                yield _Condition(item, series, below, limit)
-                break
+        told = _END.split(said[place : place + 300])[0]
+        found = [(match, below) for pattern, below in _SIDES if (match := pattern.search(told))]
+        if not found:
+            continue
+        match, below = min(found, key=lambda one: one[0].start())
+        limit = _limit(match, series.unit)
+        if limit is not None:
+            yield _Condition(item, series, below, limit)
 
 
 def _limit(match: re.Match[str], unit: str) -> float | None:
-    """The figure in the unit of the series, or None where the units do not go together."""
-    scale = _SCALES.get(match[2].lower())
+    """The figure in the unit of the series; None where it is no number. A word that is no unit counts as none."""
+    scale = _SCALES.get(match[2].lower(), 1.0)
     try:
         value = float(match[1].replace(",", "").rstrip("."))
     except ValueError:
         return None
-    if scale is None:
-        scale = 1.0
     if unit.lower() in ("ms", "milliseconds") and match[2].lower() == "s":
         scale = 1e3
     return value * scale
