@@ -1,5 +1,6 @@
 """Evidence that is handed over: what can be read is, what cannot is in the ledger."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from aiops_cli.adapters.backends import files
 from aiops_cli.adapters.backends.files import read_handed_over
-from aiops_cli.domain.evidence import LogLine, TextLines
+from aiops_cli.domain.evidence import KubeObject, LogLine, TextLines
 from aiops_cli.errors import BadInput
 
 
@@ -120,3 +121,34 @@ def test_a_named_pipe_and_a_name_that_is_too_long_do_not_hang_or_crash(tmp_path:
     assert row.status == "failed" and row.detail == "not a file"
     with pytest.raises(BadInput):
         read_handed_over([Path("x" * 300)])
+
+
+def test_a_link_that_leads_out_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    private = tmp_path / "private.log"
+    private.write_text("ERROR of this machine\n")
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "own.log").write_text("ERROR of the bundle\n")
+    (bundle / "inside.log").symlink_to(bundle / "own.log")
+    (bundle / "notes.log").symlink_to(private)
+    gathered = read_handed_over([bundle])
+    assert not any("this machine" in item.text for item in gathered.items)
+    refused = [row.source for row in gathered.coverage if "leads out" in row.detail]
+    assert refused == ["file:notes.log"]
+    assert any("this machine" in item.text for item in read_handed_over([private]).items)
+
+
+def test_secrets_in_objects_are_masked_and_secret_objects_have_no_data(tmp_path: Path) -> None:
+    password = "-".join(["correct", "horse", "battery"])
+    message = f"cannot connect postgres://app:{password}@db:5432/x"
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "web"},
+        "status": {"containerStatuses": [{"name": "c", "lastState": {"terminated": {"message": message}}}]},
+    }
+    secret = {"kind": "Secret", "metadata": {"name": "db"}, "data": {"password": password}}
+    for name, body in (("pod", pod), ("secret", secret)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"apiVersion": "v1", **body}))
+    gathered = read_handed_over([tmp_path])
+    assert {item.payload.kind for item in gathered.items if isinstance(item.payload, KubeObject)} == {"Pod", "Secret"}
+    assert password not in repr(gathered.items)

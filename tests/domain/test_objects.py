@@ -327,7 +327,7 @@ ROWS: list[tuple[str, list[Given], str, str, str]] = [
     ("Z01", [chaos(**conditions(("AllInjected", "True", "", "")))], "web", "planned-work", "delay"),
     ("H01", [scaler(2, 10, ("ScalingActive", "False", "FailedGetResourceMetric", "no metrics"))], "web",
      "configuration-error", "no metrics"),
-    ("H02", [scaler(5, 95)], "web", "capacity-exhausted", "wants 5 of at most 5 replicas, cpu 95% of its request"),
+    ("H02", [scaler(5, 95)], "web", "capacity-exhausted", "at its maximum, 5 of 5 replicas, cpu 95% of its request"),
     ("H03", [scaler(3, 10), event("web", "SuccessfulRescale", "New size: 5", HPA, count=4),
              event("web", "SuccessfulRescale", "New size: 2", HPA, count=4)], "web", "configuration-error", "8 times"),
     ("A03", [budget(0), thing("Node", "n1", {"spec": {"unschedulable": True}})], "web", "configuration-error",

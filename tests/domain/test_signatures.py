@@ -29,6 +29,20 @@ def found(*payloads: Payload | tuple[str, Payload]) -> list[Finding]:
 
 LINES = [
     ("B06", "OOM command not allowed when used memory > 'maxmemory'.", "capacity-exhausted"),
+    ("B08", "memory resource limit alarm set on node rabbit@queue-0", "capacity-exhausted"),
+    ("B08", "name=queue-0 mem_used=18 mem_alarm=true", "capacity-exhausted"),
+    ("B09", "database ledger must be vacuumed within 900 transactions", "storage-failure"),
+    ("B09", "not accepting commands that assign new XIDs to avoid wraparound data loss", "storage-failure"),
+    (
+        "D05i",
+        "Deployment.apps web is invalid: spec.selector: Invalid value: x: field is immutable",
+        "configuration-error",
+    ),
+    (
+        "P07d",
+        "code = DeadlineExceeded desc = context deadline exceeded calling scorer.risk.svc:50051 /Score",
+        "dependency-failure",
+    ),
     ("P01", "Last State: Terminated Reason: OOMKilled", "out-of-memory"),
     ("P01", "Memory cgroup out of memory: Killed process 4711 (app)", "out-of-memory"),
     ("N04", "accept tcp [::]:80: too many open files", "capacity-exhausted"),
@@ -141,6 +155,10 @@ LINES = [
 
 NEAR_MISSES = [
     ("B06", "maxmemory policy allkeys-lru, no error"),
+    ("B08", "memory resource limit alarm cleared on node rabbit@queue-0, mem_alarm=false"),
+    ("B09", "autovacuum of table ledger finished"),
+    ("D05i", "using immutable tags for images"),
+    ("P07d", "deadline for calling the customer is friday"),
     ("P01", "GET /oom 200"),
     ("N04", "open files limit 65536, failed: 0"),
     ("M02", "WARN full GC took 12 ms"),

@@ -48,7 +48,8 @@ TROUBLE_WORDS = (
     "is_up\":false", "preempt", "no free ip", "no available ip", "no ip addresses", "range is full", "free addresses",
     "no persistent volume", "free ports", "not match", "ehostunreach", "to connect", "restarting failed",
     "no endpoints", "active endpoint", "not valid", "bad credentials", "not master", "overload", "not in sync",
-    "not available", "port already", "hostport",
+    "not available", "port already", "hostport", "alarm", "watermark set", "wraparound", "must be vacuumed",
+    "immutable", "deadline",
 )  # fmt: skip
 _TROUBLE_BYTES = tuple(word.encode() for word in TROUBLE_WORDS)
 

@@ -235,8 +235,24 @@ def is_over(cluster: Cluster, what: Happening | Container, pod: Thing | None = N
         return False
     about = pod or cluster.named(what.event.kind or "Pod", what.about) or cluster.named("Pod", what.about)
     if about is None:
-        return False
+        return _is_replaced(cluster, what)
     return _EVENT_IS_OVER.get(about.object.kind, _never)(cluster, what, about)
+
+
+def _is_replaced(cluster: Cluster, what: Happening) -> bool:
+    """Whether an event is about a pod that is gone, and those that are there now in its place are all ready."""
+    name = workload_of(what.about, is_pod=True)
+    rest = [pod for pod in cluster.of("Pod") if workload_of(pod.name, is_pod=True) == name]
+    owners = [thing for kind in _OWNERS for thing in cluster.of(kind) if thing.name == name]
+    passed = what.last is not None and cluster.now - what.last >= _REPLACED_FOR
+    return (
+        passed
+        and what.event.kind in ("", "Pod")
+        and bool(rest)
+        and bool(owners)
+        and all(is_ready(pod) for pod in rest)
+        and all(is_rolled_out(owner) for owner in owners)
+    )
 
 
 def _recurs(cluster: Cluster, what: Happening) -> bool:
@@ -290,6 +306,8 @@ def _never(cluster: Cluster, what: Happening, thing: Thing) -> bool:
     return False
 
 
+_OWNERS = ("Deployment", "StatefulSet", "DaemonSet")
+_REPLACED_FOR = timedelta(minutes=10)
 _EVENT_IS_OVER = {
     "Pod": _pod_event_is_over,
     "PersistentVolumeClaim": _claim_event_is_over,

@@ -1,5 +1,6 @@
 """Settled: trouble of objects that is over. A pod was pending and runs; it was restarted and is stable since."""
 
+import re
 from collections.abc import Iterator
 
 from aiops_cli.domain.evidence import LogLine, Monitor
@@ -18,9 +19,12 @@ from aiops_cli.domain.findings.cluster import (
 )
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.identity import is_related
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.vocabulary import FaultClass
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+# Rules that fire by design, to show that alerts get through.
+_ALWAYS_FIRES = re.compile(r"\b(Watchdog|DeadMansSwitch|InfoInhibitor)\b")
 _DONE = ("Succeeded",)
 _QUOTED_CHARS = 160
 _SHOWN = 3
@@ -59,7 +63,10 @@ def _all_well(case: Case, cluster: Cluster, pods: list[Thing]) -> bool:
         all(is_ready(pod) or phase(pod) in _DONE for pod in pods)
         and all(is_rolled_out(w) for w in workloads)
         and all(status in ("", "True") for status in nodes)
-        and not any(monitor.state in ("alert", "warning") for _, monitor in case.evidence.of(Monitor))
+        and not any(
+            monitor.state in ("alert", "warning") and not _ALWAYS_FIRES.search(monitor.name)
+            for _, monitor in case.evidence.of(Monitor)
+        )
         and not case.symptoms
     )
 
@@ -99,7 +106,7 @@ def _over(case: Case, cluster: Cluster, pod: Thing, happening: Happening) -> Fin
 def _how_it_ended(case: Case, pod: Thing) -> Iterator[tuple[str, str]]:
     named = [(item.id, line.message) for item, line in case.evidence.of(LogLine) if pod.name in line.message]
     for eid, message in named[:2]:
-        yield eid, message if len(message) <= _QUOTED_CHARS else f"{message[: _QUOTED_CHARS - 1]}…"
+        yield eid, shorten(message, _QUOTED_CHARS)
 
 
 def _finding(case: Case, statement: str, evidence: tuple[str, ...], basis: str) -> Finding:

@@ -14,6 +14,7 @@ from aiops_cli.domain.findings.cluster import Cluster, is_over, see
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.findings.network import find_resolver
 from aiops_cli.domain.identity import is_related, service_of_host, workload_of
+from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.vocabulary import FaultClass as F
 
@@ -73,7 +74,10 @@ SIGNATURES = (
          r"OutOfMemory(Error|Exception)|heap out of memory|(runtime|fatal error|CUDA)[: ]{1,8}.{0,40}out of memory"
          r"|CUDA out of memory|\bMemoryError\b|std::bad_alloc|cannot allocate memory"
          r"|Allocation failed - ", F.OUT_OF_MEMORY, 4),
+    _row("B08", "alarm|watermark set", r"(memory|disk) resource limit alarm set|high_watermark set"
+         r"|\b(mem|memory|disk(_free)?)_alarm[\"']?\s?[:=]\s?true", F.CAPACITY_EXHAUSTED, 4),
     # Admission and quota.
+    _row("D05i", "immutable", r"field is immutable|cannot be changed.{0,40}immutable", F.CONFIGURATION_ERROR, 4),
     _row("Q04", "calling webhook", r"failed calling webhook", F.DEPENDENCY_FAILURE, 4, blames=True),
     # Probes come before the refused connections that they quote.
     _row("P02", "probe", r"(liveness|startup) probe (failed|errored)|failed (liveness"
@@ -229,6 +233,8 @@ SIGNATURES = (
          r"|(bad|unknown|invalid|self[- ]signed|revoked) certificate|PKIX path building failed|SSLHandshakeException"
          r"|SSL (handshake|routines).{0,60}(fail|alert|error)", F.CERTIFICATE, 4),
     # Databases, queues, caches.
+    _row("B09", "wraparound|must be vacuumed", r"to avoid (transaction id |data loss from )?wraparound"
+         r"|must be vacuumed within \d{1,12} transactions", F.STORAGE, 4),
     _row("B01", "pool|too many connections|too many clients|remaining connection|max_connections",
          r"(connection|client|thread|worker|hikari)[\w-]{0,20} ?pool.{0,80}"
          r"(exhaust|timed out|timeout|\bfull\b|empty|starv|is not available)|pool (is )?(exhausted|starv)"
@@ -329,6 +335,8 @@ SIGNATURES = (
          r"|connect(ion)? (attempt )?(timed out|timeout)|ETIMEDOUT|connect timeout|(could not|cannot|can't|failed to"
          r"|unable to) connect"
          r"|(node|broker|endpoint) .{0,40}not available|\btried: ?[\w.-]{1,253}:\d",
+         F.DEPENDENCY_FAILURE, 3, blames=True),
+    _row("P07d", "deadline", r"deadline ?exceeded\b.{0,80}\b(calling|dialing|call to|invoking) [\w.-]{1,253}:\d{1,5}",
          F.DEPENDENCY_FAILURE, 3, blames=True),
     _row("P07t", "deadline exceeded|i/o timeout|read timed out|readtimeout|sockettimeout|deadline_exceeded"
          "|reset by peer"
@@ -568,7 +576,7 @@ def _quote(line: str, pattern: re.Pattern[str]) -> str:
         return line
     match = pattern.search(line)
     start = max(0, (match.start() if match else 0) - 60)
-    return f"{'…' if start else ''}{line[start : start + _QUOTED_CHARS]}…"
+    return f"{'…' if start else ''}{shorten(line[start:], _QUOTED_CHARS)}"
 
 
 _POD_ROW = re.compile(r"^\s*([a-z0-9][a-z0-9.-]{1,80})\s+\d{1,4}/\d{1,4}\s")

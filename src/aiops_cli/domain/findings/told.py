@@ -4,8 +4,9 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from aiops_cli.domain.evidence import Evidence, Series
 from aiops_cli.domain.findings.baseline import clock
@@ -25,6 +26,10 @@ _SCALES = {
     "mib": 2.0**20, "gib": 2.0**30, "tib": 2.0**40, "g": 1e9, "m": 1e6, "k": 1e3,
 }  # fmt: skip
 _SINCE = 3
+# A peak stands this many times its usual level away from it; what is less than this share of it is the level again.
+_PEAK_RATIO = 3.0
+_AWAY_SHARE = 0.2
+_LEAST_POINTS = 10
 _SIDES = ((_BELOW, True), (_ABOVE, False))
 # Where the words about one metric end: what follows may be about another.
 _END = re.compile(r"[;\n]|\.\s")
@@ -48,7 +53,9 @@ def find(case: Case) -> Iterator[Finding]:
     """The condition was so, and is not any more: back on its good side for three points or more."""
     if case.signal is not None:
         return
-    for condition in _conditions(case):
+    conditions = list(_conditions(case))
+    yield from _peaks(case, {condition.item.id for condition in conditions})
+    for condition in conditions:
         points = condition.series.points
         bad = [time for time, value in points if condition.is_bad(value)]
         good = [time for time, _ in points if not bad or time > bad[-1]]
@@ -63,6 +70,31 @@ def find(case: Case) -> Iterator[Finding]:
                 f"{condition.limit:,.6g} since {clock(good[0])}",
                 evidence=(condition.item.id,),
                 basis="the alert's own condition, measured again: three points or more on the good side",
+            )
+
+
+def _peaks(case: Case, known: Collection[str]) -> Iterator[Finding]:
+    """What the alert names without a limit: one peak in the middle of the window, and as before ever since."""
+    said = case.group.text.lower()
+    for item, series in case.evidence.series():
+        values = series.values
+        if item.id in known or len(values) < _LEAST_POINTS or series.metric.lower() not in said:
+            continue
+        usual = median(values)
+        height = max(abs(value - usual) for value in values)
+        away = [index for index, value in enumerate(values) if abs(value - usual) > _AWAY_SHARE * height]
+        apart = height > max(_PEAK_RATIO * abs(usual), 0.0) and len(away) <= len(values) // 3
+        if apart and away[0] >= _SINCE and len(values) - 1 - away[-1] >= _LEAST_POINTS // 2:
+            peak = max(values, key=lambda value: abs(value - usual))
+            yield Finding(
+                lane="told",
+                entity=item.entity or case.entity,
+                fault=FaultClass.RECOVERED,
+                weight=3.0,
+                statement=f"{series.metric} has recovered: it peaked at {peak:,.6g} and is {values[-1]:,.6g} again "
+                f"since {clock(series.points[away[-1] + 1][0])}",
+                evidence=(item.id,),
+                basis="one peak, and five points or more at the level from before",
             )
 
 

@@ -40,7 +40,7 @@ def _at_maximum(sight: Sight) -> Iterator[Seen]:
         limited, reason, _, _ = condition(scaler.body, "ScalingLimited")
         short = (limited == "True" and reason == "TooManyReplicas") or _above_target(scaler)
         if most and desired is not None and desired >= most and short:
-            said = f"autoscaler {scaler.name} wants {desired} of at most {most} replicas{_usage(scaler)}"
+            said = f"autoscaler {scaler.name} is at its maximum, {desired} of {most} replicas{_usage(scaler)}"
             yield _seen(scaler, said)
 
 
