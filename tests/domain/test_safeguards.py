@@ -377,3 +377,9 @@ def test_times_become_utc_and_points_that_are_no_numbers_go() -> None:
     assert first.at == second.at == datetime(2026, 1, 5, 3, 31, tzinfo=UTC)
     assert first.at is not None and first.at.tzinfo is UTC
     assert len(numbers.payload.points) == 1 and len(loss.payload.points) == 2  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_told_says_when_figures_moved() -> None:
+    moved, still = (judged(series("web", Metric.QUEUE_WAIT, 0.2, bad)).summary for bad in (0.9, None))
+    assert moved.endswith("none of which names a cause; figures began to move at 03:30.")
+    assert still.endswith("none of which names a cause.")

@@ -154,6 +154,8 @@ _MAX_ITEMS = 80
 _MAX_ITEM_CHARS = 1_500
 _MAX_TEXT_LINES = 40
 _MAX_LINE_CHARS = 4_000
+# The most that a model is believed where the embedded reasoner disagrees.
+_MOST_WHEN_ALONE = 0.75
 
 
 def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str], tried: Sequence[str]) -> Prompt:
@@ -226,29 +228,15 @@ def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Co
 
     Refused: text that is not one JSON object of the schema, duplicate keys, NaN. Struck out and kept as struck:
     evidence ids that don't exist, and hypotheses that are left without any. Confidence is bounded by coverage, and by
-    0.75 when the embedded reasoner blames something else.
+    0.75 when the embedded reasoner comes to another judgement.
     """
     answer = _parse_answer(text)
-    verdict = answer.verdict
-    confidence = min(answer.confidence, coverage_cap(case.evidence))
     hypotheses, struck = _supported(answer, case.evidence, offline)
-    opinion = _compare(verdict, hypotheses, offline)
-    if opinion.startswith("disagrees"):
-        confidence = min(confidence, 0.75)
-    if verdict is Verdict.HEALTHY and (_is_felt(case, offline) or confidence < ASSUMED):
-        # Calming words are what a planted log line would ask for: they do not take a measured fault away.
-        verdict = Verdict.INCONCLUSIVE
-    # Those that carry the verdict come first, and none is surer than the whole.
-    hypotheses = tuple(
-        replace(h, confidence=min(h.confidence, round(confidence, 3)))
-        for h in sorted(_with_roots(hypotheses), key=lambda h: _is_beside(h, verdict))
-    )
-    if verdict is not Verdict.INCONCLUSIVE and not any(
-        h.fault.benign is not (verdict is Verdict.FAULT) for h in hypotheses
-    ):
-        raise ModelError(f"the model says {verdict} without citing any evidence for it", reason="unsupported")
-    summary = safe(answer.summary, one_line=True)
+    opinion = _compare(answer.verdict, hypotheses, offline)
+    verdict, confidence = _bounded(answer, opinion, case, offline)
+    hypotheses = _carrying(hypotheses, verdict, confidence)
     proposals, objections = _sifted(_proposals(answer, case.evidence, reasoner), case, offline)
+    summary = safe(answer.summary, one_line=True)
     if verdict is Verdict.FAULT and confidence < ASSUMED:
         verdict, summary = Verdict.INCONCLUSIVE, f"cannot tell: the best guess is that {summary}"
     return Diagnosis(
@@ -269,6 +257,25 @@ def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Co
         proposals=proposals if verdict is Verdict.FAULT else (),
         second_opinion=opinion,
     )
+
+
+def _bounded(answer: _Answer, opinion: str, case: Case, offline: Diagnosis) -> tuple[Verdict, float]:
+    """The verdict and its confidence, as far as coverage, the embedded reasoner and what is measured allow."""
+    confidence = min(answer.confidence, coverage_cap(case.evidence))
+    if opinion.startswith("disagrees"):
+        confidence = min(confidence, _MOST_WHEN_ALONE)
+    if answer.verdict is Verdict.HEALTHY and (_is_felt(case, offline) or confidence < ASSUMED):
+        # Calming words are what a planted log line would ask for: they do not take a measured fault away.
+        return Verdict.INCONCLUSIVE, confidence
+    return answer.verdict, confidence
+
+
+def _carrying(hypotheses: Sequence[Hypothesis], verdict: Verdict, confidence: float) -> tuple[Hypothesis, ...]:
+    """Those that carry the verdict first, and none surer than the whole. Raises ModelError where none carries it."""
+    ranked = sorted(_with_roots(hypotheses), key=lambda h: _is_beside(h, verdict))
+    if verdict is not Verdict.INCONCLUSIVE and all(_is_beside(h, verdict) for h in ranked):
+        raise ModelError(f"the model says {verdict} without citing any evidence for it", reason="unsupported")
+    return tuple(replace(h, confidence=min(h.confidence, round(confidence, 3))) for h in ranked)
 
 
 def _is_felt(case: Case, offline: Diagnosis) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from aiops_cli.domain.findings import Case, Finding
 from aiops_cli.domain.findings.baseline import clock
+from aiops_cli.domain.findings.metrics import consensus_onset
 from aiops_cli.domain.fusion import Candidate
 from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.vocabulary import FAULT_PHRASES
@@ -43,6 +44,8 @@ def guess_summary(case: Case, guess: Sequence[Candidate], candidates: Sequence[C
     looked = len(case.evidence.items)
     pieces = f"{looked} piece{'s' * (looked != 1)} of evidence"
     seen = f"{pieces}, none of which names a cause" if looked else "there is no evidence to look at"
+    moved = consensus_onset(case)
+    seen += f"; figures began to move at {clock(moved)}" if moved is not None else ""
     return f"cannot tell what is wrong with {case.subject}: {seen}."
 
 
