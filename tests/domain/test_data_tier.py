@@ -206,6 +206,23 @@ FIRING: list[tuple[str, str, list[Row], tuple[str, ...]]] = [
      ("credits are used up",)),
     ("DT11", "capacity-exhausted", [figure("kafka_consumergroup_lag", *[500.0 * n for n in range(12)])], ("/min",)),
     (
+        "DT16",
+        "quota-exceeded",
+        [figure("Throttles", *[0.0] * 6, *[900.0] * 6), figure("ConcurrentExecutions", *[40.0] * 6, *[5.0] * 6)],
+        ("Throttles 900 (first 0)", "at its concurrency limit: ConcurrentExecutions 5 (first 40)"),
+    ),
+    (
+        "DT09",
+        "out-of-memory",
+        [
+            figure("FreeableMemory", *[8 * GIB] * 6, *[0.2 * GIB] * 6, unit="bytes"),
+            figure("DBLoad", *[1.0] * 6, *[8.0] * 6),
+            load("wait", "CPU", 8.0),
+            load("statement", "SELECT x FROM lines ORDER BY note", 6.0, CPU=6.0),
+        ],
+        ("6 of 8 active sessions run SELECT x FROM lines ORDER BY note",),
+    ),
+    (
         "DT12",
         "pool-exhausted",
         [("web", None, TextLines(("pool: 3/20 connections active", *["pool: 20/20 connections active"] * 3)))],
@@ -291,6 +308,8 @@ NEAR_MISSES: list[tuple[str, list[Row]]] = [
     ("DT10", [figure("BurstBalance", *[99.0] * 12, unit="percent")]),
     ("DT10", [figure("CPUCreditBalance", *[5.0] * 12)]),
     ("DT11", [figure("kafka_consumergroup_lag", *[900.0, 20.0, 500.0] * 4)]),
+    ("DT16", [figure("Throttles", *[800.0] * 6, *[900.0] * 6)]),
+    ("DT16", [figure("Throttles", *[0.0] * 6, *[4.0] * 6)]),
     ("DT12", [("web", None, TextLines(tuple(f"pool: {n}/20 connections active" for n in range(15))))]),
     ("DT12", [("web", None, TextLines(("pool: 20/20 connections active",)))]),
     ("DT13", [("db", None, TextLines(("1 | idle in transaction | BEGIN", "2 | idle | COMMIT")))]),

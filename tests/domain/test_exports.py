@@ -54,6 +54,15 @@ RULES = {"status": "success", "data": {"groups": [{"name": "g", "rules": [
     {"name": "p95", "query": "quantile()", "type": "recording"}]}]}}  # fmt: skip
 LOKI = {"status": "success", "data": {"resultType": "streams", "result": [
     {"stream": {"app": "web", "level": "error"}, "values": [[str(int(AT * 1e9)), "cannot save order"]]}]}}  # fmt: skip
+TRAIL = {"Events": [
+    {"EventTime": TIMES[1], "EventName": "PutFunctionConcurrency20171031", "Username": "ops",
+     "requestParameters": {"functionName": "thumbs", "reservedConcurrentExecutions": 5}},
+    {"EventTime": TIMES[1], "EventName": "DescribeInstances", "Username": "ops"},
+    {"EventTime": TIMES[1], "EventName": "UpdateFunctionCode", "errorCode": "AccessDenied", "Username": "ops"},
+]}  # fmt: skip
+TRAIL_FILE = {"Records": [{"eventTime": TIMES[1], "eventName": "UpdateFunctionCode20150331v2",
+              "userIdentity": {"userName": "ci"}, "requestParameters": {"functionName": "thumbs"}}]}  # fmt: skip
+LOG_GROUP = {"log_group": "/aws/lambda/thumbs", "events": [{"timestamp": TIMES[0], "message": "[ERROR] cannot save"}]}
 LOGS = {"logs": [{"timestamp": TIMES[0], "message": "cannot save", "status": "error", "service": "web", "host": "h"}]}
 MONITORS = {"monitors": [{"name": "errors", "query": "avg() > 1", "overall_state": "Alert", "tags": ["service:web"]}]}
 DATADOG = {"status": "ok", "series": [{"metric": "postgresql.connections", "scope": "host:a,service:ledger",
@@ -97,6 +106,10 @@ SHAPES: list[tuple[Any, list[tuple[str, type, str]]]] = [
         ("ledger-db", Change, "ledger-db: Multi-AZ instance failover started"),
         ("ledger-db", Change, "ledger-db: Updated to use DBParameterGroup p"),
     ]),
+    (TRAIL, [("thumbs", Change,
+              "PutFunctionConcurrency functionName=thumbs reservedConcurrentExecutions=5 by ops")]),
+    (TRAIL_FILE, [("thumbs", Change, "UpdateFunctionCode functionName=thumbs by ci")]),
+    (LOG_GROUP, [("thumbs", LogLine, "[ERROR] cannot save")]),
     (MATRIX, [("10.0.0.7", Series, "node_load1 494 (first 312), 4 points {instance=10.0.0.7:9100, job=node}")]),
     (VECTOR, [("web", Series, "up 1, 1 points {pod=web-7d9f8b6c4-x2x4k}")]),
     (ALERTS, [("web", Monitor, "monitor Slow: alert")]),

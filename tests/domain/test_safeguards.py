@@ -202,6 +202,16 @@ def test_a_name_is_a_whole_word_or_its_pod(name: str, text: str, named: bool) ->
     assert is_named(name, text) is named
 
 
+@pytest.mark.parametrize(
+    ("pods", "blamed_"),
+    [(["cart-redis-0"], "cart-redis"), (["cart-redis-0", "user-redis-0"], "web"), (["cart-db-0"], "web")],
+)
+def test_what_only_one_server_can_have_answered_is_the_servers(pods: list[str], blamed_: str) -> None:
+    refused = log("web", "cannot save: OOM command not allowed when used memory > 'maxmemory'")
+    found = diagnose(case([pod(name, True) for name in pods], refused, signal=None), Recall())
+    assert found.hypotheses[0].entity == blamed_
+
+
 def test_an_empty_name_is_related_to_nothing() -> None:
     assert not is_related("", "web") and not is_related("web", "")
 

@@ -221,10 +221,34 @@ _SERVER_REFUSES = re.compile(r"(?i)too many (clients|connections)|remaining conn
 
 def _of_the_server(case: Case, finding: Finding) -> Finding:
     """A refusal that a caller logs is the server's own state: it has no connection or no quota left."""
-    if finding.lane not in _LINES or not _SERVER_REFUSES.search(finding.statement):
+    if finding.lane not in _LINES:
         return finding
-    server = named_callee(case, finding.entity, finding.statement)
+    server = _server_by_its_words(case, finding)
+    if server is None and _SERVER_REFUSES.search(finding.statement):
+        server = named_callee(case, finding.entity, finding.statement)
     return finding if server is None else replace(finding, entity=server)
+
+
+# Answers that one product alone gives, and what its servers are usually called.
+_ANSWERS = (
+    (
+        re.compile(r"OOM command not allowed|READONLY You can't write|MISCONF Redis|LOADING Redis"),
+        r"redis|valkey|keydb",
+    ),
+    (re.compile(r"remaining connection slots are reserved|sorry, too many clients already"), r"postgres|\bpg\b|\bdb\b"),
+    (re.compile(r"NOT_ENOUGH_REPLICAS|NotEnoughReplicas|LEADER_NOT_AVAILABLE"), r"kafka|redpanda"),
+)
+
+
+def _server_by_its_words(case: Case, finding: Finding) -> str | None:
+    """The one server in the evidence that can have given the answer which a client quotes."""
+    for answer, called in _ANSWERS:
+        if answer.search(finding.statement):
+            product = re.compile(called)
+            names = {workload_of(item.entity, is_pod=True) for item in case.evidence.items if item.entity}
+            servers = [name for name in names if product.search(name)]
+            return servers[0] if len(servers) == 1 else None
+    return None
 
 
 def _about_a_callee(case: Case, finding: Finding, paths: frozenset[str]) -> Finding:

@@ -92,8 +92,12 @@ def _heaviest(database: Database, *prefixes: str) -> tuple[Evidence, LoadShare] 
     return (best[1], best[2]) if best and best[0] > 0 else None
 
 
+def _short(share: LoadShare) -> str:
+    return short_words(share.name, 110)
+
+
 def _sessions_in(share: LoadShare, prefixes: tuple[str, ...]) -> float:
-    if not share.waits:
+    if not share.waits or not prefixes:
         return share.sessions
     return sum(sessions for name, sessions in share.waits if name.startswith(prefixes))
 
@@ -456,11 +460,14 @@ def _reading(view: View, database: Database) -> Iterator[Finding]:
         database.entity,
         FaultClass.SLOW_QUERY,
         3.5,
-        f"{load.shown()}; {share.sessions:g} of {database.load:.3g} active sessions run {short_words(share.name, 110)}"
+        f"{load.shown()}; {share.sessions:g} of {database.load:.3g} active sessions run {_short(share)}"
         f" ({reads:g} reading from disk)",
         ids_of(item, load.item),
         began_at(load.series),
     )
+
+
+_THROTTLES = 10.0
 
 
 def _memory(view: View, database: Database) -> Iterator[Finding]:
@@ -469,14 +476,18 @@ def _memory(view: View, database: Database) -> Iterator[Finding]:
     if free is None or free.now > 0.2 * free.first or free.now > GIB:
         return
     swapping = swap is not None and swap.times() >= 2.0 and swap.now - swap.first >= 0.1 * GIB
+    heaviest = _heaviest(database)
+    busy = heaviest if heaviest and heaviest[1].sessions >= _DOMINATES * database.load else None
     yield make_finding(
         "DT09",
         "free memory under 1 GiB and a fifth of its first level, and swap twice its first level",
         database.entity,
         FaultClass.OUT_OF_MEMORY,
         3.0 if swapping else 2.0,
-        free.shown() + (f", {swap.shown()}" if swap is not None and swapping else ""),
-        ids_of(free.item, swap.item if swapping and swap else None),
+        free.shown()
+        + (f", {swap.shown()}" if swap is not None and swapping else "")
+        + (f"; {busy[1].sessions:g} of {database.load:.3g} active sessions run {_short(busy[1])}" if busy else ""),
+        ids_of(free.item, swap.item if swapping and swap else None, busy[0] if busy else None),
         began_at(free.series),
     )
 
@@ -518,7 +529,26 @@ def _backlog(view: View, database: Database) -> Iterator[Finding]:
     )
 
 
+def _throttled(view: View, database: Database) -> Iterator[Finding]:
+    """DT16: calls are turned away that were not before: a limit on rate or concurrency is reached."""
+    figure, running = database.figures.get("throttles"), database.figures.get("concurrency")
+    if figure is None or figure.now < _THROTTLES or figure.first > 0.1 * figure.now:
+        return
+    values = running.series.values[-5:] if running else []
+    level = running.shown() if running and max(values) - min(values) <= 0.1 * max(values) else ""
+    yield make_finding(
+        "DT16",
+        "ten throttled calls or more where there were a tenth of that: a limit that the provider or the owner set",
+        database.entity,
+        FaultClass.QUOTA,
+        3.5,
+        figure.shown() + (f", at its concurrency limit: {level} and level since" if level else ""),
+        ids_of(figure.item, running.item if running and level else None),
+        began_at(figure.series),
+    )
+
+
 OF_DATABASES: tuple[Callable[[View, Database], Iterator[Finding]], ...] = (
     _connections, _storage, _refilled, _replication, _processors, _failover, _writing, _locks, _reading, _memory,
-    _credits, _backlog,
+    _credits, _backlog, _throttled,
 )  # fmt: skip

@@ -56,6 +56,8 @@ _ROLES = {
     "credits": ("burstbalance", "ebsiobalance", "ebsbytebalance", "cpucreditbalance"),
     "load": ("dbload",),
     "hits": ("cachehitrate", "buffercachehitratio"),
+    "throttles": ("throttles", "throttledrequests", "readthrottleevents", "writethrottleevents", "throttledcount"),
+    "concurrency": ("concurrentexecutions",),
     "backlog": (
         "approximatenumberofmessagesvisible", "kafkaconsumergrouplag", "sumoffsetlag", "maxoffsetlag",
         "rabbitmqqueuemessagesready", "messagesready", "consumerlag",

@@ -365,6 +365,43 @@ def _change_or_event(message: str, categories: Sequence[str]) -> Change | Cluste
     return ClusterEvent(", ".join(categories) or "event", message, warning, "Database")
 
 
+_READS = re.compile(r"^(Get|List|Describe|Lookup|Head|BatchGet|Search|Assume|Test|Check|Simulate)")
+_API_VERSION = re.compile(r"\d{8}(v\d)?$")
+_NEW_CODE = re.compile(r"(?i)code|image|taskdefinition|deployment")
+_MAX_REQUEST = 300
+
+
+def _audit_trail(fields: Fields) -> Iterator[Item]:
+    """CloudTrail: who asked for which change. What only reads, and what was refused, changed nothing."""
+    for row in [*_rows(fields.get("events")), *_rows(fields.get("records"))]:
+        name = _API_VERSION.sub("", _first(row, "eventname"))
+        if not name or _READS.match(name) or row.get("errorcode"):
+            continue
+        request = row.get("requestparameters")
+        asked = {k: _word(v) for k, v in request.items() if _word(v)} if isinstance(request, Mapping) else {}
+        said = " ".join(f"{key}={value}" for key, value in asked.items())[:_MAX_REQUEST]
+        who = _first(row, "username") or _first(_fields(row.get("useridentity")), "username", "arn")
+        entity = next((value for key, value in asked.items() if _NAMES_IT.search(key)), "")
+        text = " ".join(filter(None, [name, said, f"by {who}" if who else ""]))
+        yield (
+            entity,
+            _moment(row.get("eventtime")),
+            Change("deploy" if _NEW_CODE.search(name) else "config", text),
+            text,
+        )
+
+
+_NAMES_IT = re.compile(r"(?:[nN]ame|[iI]dentifier|Id|Arn)$")
+
+
+def _log_group(fields: Fields) -> Iterator[Item]:
+    """CloudWatch Logs: the last part of the group's name is who wrote the lines."""
+    group = _first(fields, "loggroup", "loggroupname").rstrip("/").rpartition("/")[2]
+    for row in _rows(fields.get("events")):
+        for entity, at, payload, text in _record(row):
+            yield entity or group, at, payload, text
+
+
 # --- Prometheus and Loki ---------------------------------------------------------------------------------------------
 
 
@@ -722,6 +759,9 @@ _SHAPES: tuple[tuple[Callable[[Fields], bool], Callable[[Fields], Iterable[Item]
     (_has("alignedendtime", "keys"), _dimension_keys),
     (_has("metriclist"), _metric_list),
     (_has_rows("events", "sourceidentifier", "eventcategories"), _database_events),
+    (_has_rows("events", "eventname"), _audit_trail),
+    (_has_rows("records", "eventname"), _audit_trail),
+    (lambda fields: bool({"loggroup", "loggroupname"} & fields.keys()) and "events" in fields, _log_group),
     (_has_rows("events", "logstreamname", "ingestiontime"), _records("events")),
     (_is_prometheus, _prometheus),
     (_is_rules, _rules),
