@@ -55,7 +55,7 @@ def _scale(proposal: Proposal, roots: Sequence[Hypothesis], case: Case) -> str |
     found = [latest(s, 1) for m in counts for _, s in case.evidence.series(m, proposal.target) if s.points]
     now = max(found, default=0.0)
     replicas = proposal.arguments.get("replicas")
-    if not isinstance(replicas, int):
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
         return None
     if replicas < now:
         return _scale_down(proposal.target, roots, case)
