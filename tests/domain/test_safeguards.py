@@ -389,6 +389,11 @@ def test_times_become_utc_and_points_that_are_no_numbers_go() -> None:
     assert len(numbers.payload.points) == 1 and len(loss.payload.points) == 2  # type: ignore[union-attr]
 
 
+def test_what_only_a_line_tells_began_when_it_was_first_written() -> None:
+    found = diagnose(case(log("web", "environment variable DSN is not set", 3), signal=None), Recall())
+    assert found.summary.startswith("web is misconfigured since 03:33: environment variable DSN is not set (E1).")
+
+
 def test_what_cannot_be_told_says_when_figures_moved() -> None:
     moved, still = (judged(series("web", Metric.QUEUE_WAIT, 0.2, bad)).summary for bad in (0.9, None))
     assert moved.endswith("none of which names a cause; figures began to move at 03:30.")

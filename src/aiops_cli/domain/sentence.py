@@ -7,6 +7,7 @@ what else was seen.
 import re
 from collections.abc import Iterable, Sequence
 
+from aiops_cli.domain.evidence import LogLine
 from aiops_cli.domain.findings import Case, Finding
 from aiops_cli.domain.findings.baseline import clock
 from aiops_cli.domain.findings.metrics import consensus_onset
@@ -28,7 +29,7 @@ _QUOTING = {"changes": 1, "metrics": 2}
 
 def fault_summary(case: Case, roots: Sequence[Candidate], candidates: Sequence[Candidate]) -> str:
     """The roots with their causes, how the trouble spread, and what else was seen."""
-    parts = [_cause(roots[0]), *(f"Also: {_cause(root)}" for root in roots[1:])]
+    parts = [_cause(case, roots[0]), *(f"Also: {_cause(case, root)}" for root in roots[1:])]
     parts += [text for root in roots if (text := _chain(case, root))]
     said = [f.statement for f in (ordered(root)[0] for root in roots)]
     parts += _evidence(roots, said)
@@ -40,7 +41,7 @@ def guess_summary(case: Case, guess: Sequence[Candidate], candidates: Sequence[C
     """What can be said without being able to tell."""
     if guess:
         others = _also_seen(case, guess, candidates, [ordered(guess[0])[0].statement])
-        return " ".join([f"cannot tell: the best guess is that {_cause(guess[0])}", *others, *_alert(case)])
+        return " ".join([f"cannot tell: the best guess is that {_cause(case, guess[0])}", *others, *_alert(case)])
     looked = len(case.evidence.items)
     pieces = f"{looked} piece{'s' * (looked != 1)} of evidence"
     seen = f"{pieces}, none of which names a cause" if looked else "there is no evidence to look at"
@@ -61,11 +62,18 @@ def ordered(candidate: Candidate) -> list[Finding]:
     return sorted(candidate.findings, key=lambda f: (_QUOTING.get(f.lane, 0), -f.weight))
 
 
-def _cause(root: Candidate) -> str:
+def _cause(case: Case, root: Candidate) -> str:
     first = ordered(root)[0]
     said = _cut(first.statement, _CAUSE_CHARS)
-    since = f" since {clock(root.onset)}" if root.onset is not None and not _CLOCK.search(said) else ""
+    onset = root.onset if root.onset is not None else _first_written(case, first)
+    since = f" since {clock(onset)}" if onset is not None and not _CLOCK.search(said) else ""
     return f"{root.entity} {FAULT_PHRASES[root.fault]}{since}: {said} ({' '.join(first.evidence[:2])})."
+
+
+def _first_written(case: Case, finding: Finding) -> float | None:
+    """When the first of the lines that a finding cites was written, in unix seconds."""
+    items = [item for eid in finding.evidence if (item := case.evidence.get(eid)) and item.at]
+    return min((i.at.timestamp() for i in items if i.at and isinstance(i.payload, LogLine)), default=None)
 
 
 def _chain(case: Case, root: Candidate) -> str:
