@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.evidence import Evidence
 from aiops_cli.domain.findings import Exclusion, Finding, changes, recovery, saturation
 from aiops_cli.domain.vocabulary import FaultClass, Metric
@@ -95,6 +96,27 @@ def load(web: float | None, api: float | None, **client: float) -> list[Evidence
 
 def found(*items: list[Evidence]) -> list[tuple[str, str]]:
     return [(f.entity, f.fault.value) for f in saturation.find(case(*items)) if f.weight >= 3]
+
+
+def test_a_stranger_counts_when_it_fails_itself_and_began_with_its_change() -> None:
+    graph, setting = calls("web>api"), change("store", "config", 0, "store settings 31", "30")
+    failing = service("store", (0.1, None), (0.001, 0.8))
+    assert "store" in scored(HURT, graph, setting, failing)
+    assert "store" not in scored(HURT, graph, setting, service("store", (0.1, None), (0.001, None)))
+
+
+def test_answers_got_worse_with_the_model_rather_than_with_its_server() -> None:
+    worse = [series("web", Metric.QUALITY, 0.9, 0.6), series("web", Metric.LATENCY_P95, 0.1, 0.4)]
+    low = Signal("web", Metric.QUALITY, "<", 0.8, "", 60, "")
+    release = change("web", "deploy", -0.5, "released web 2", "1")
+    swapped = change("ranker", "model", -1, "alias production of ranker is version 5", "4", subject="production")
+
+    def weight(*items: Evidence | list[Evidence]) -> float:
+        return next(f.weight for f in changes.find(case(*items, signal=low)) if f.entity == "web")
+
+    assert weight(worse, release, swapped) < weight(worse, release) - 0.5
+    latency = scored(HURT, release, swapped)["web"].weight
+    assert latency == scored(HURT, release)["web"].weight
 
 
 def test_one_client_that_grew_alone_is_the_load() -> None:

@@ -60,6 +60,8 @@ TRAIL = {"Events": [
     {"EventTime": TIMES[1], "EventName": "DescribeInstances", "Username": "ops"},
     {"EventTime": TIMES[1], "EventName": "UpdateFunctionCode", "errorCode": "AccessDenied", "Username": "ops"},
 ]}  # fmt: skip
+CLOSED = {"Records": [{"eventTime": TIMES[1], "eventName": "RevokeSecurityGroupIngress", "requestParameters": {
+    "groupId": "sg-1", "ipPermissions": {"items": [{"fromPort": 5432, "ipProtocol": "tcp"}]}}}]}  # fmt: skip
 TRAIL_FILE = {"Records": [{"eventTime": TIMES[1], "eventName": "UpdateFunctionCode20150331v2",
               "userIdentity": {"userName": "ci"}, "requestParameters": {"functionName": "thumbs"}}]}  # fmt: skip
 LOG_GROUP = {"log_group": "/aws/lambda/thumbs", "events": [{"timestamp": TIMES[0], "message": "[ERROR] cannot save"}]}
@@ -108,6 +110,8 @@ SHAPES: list[tuple[Any, list[tuple[str, type, str]]]] = [
     ]),
     (TRAIL, [("thumbs", Change,
               "PutFunctionConcurrency functionName=thumbs reservedConcurrentExecutions=5 by ops")]),
+    (CLOSED, [("sg-1", Change,
+               "RevokeSecurityGroupIngress groupId=sg-1 ipPermissions=items[0]: fromPort=5432 ipProtocol=tcp")]),
     (TRAIL_FILE, [("thumbs", Change, "UpdateFunctionCode functionName=thumbs by ci")]),
     (LOG_GROUP, [("thumbs", LogLine, "[ERROR] cannot save")]),
     (MATRIX, [("10.0.0.7", Series, "node_load1 494 (first 312), 4 points {instance=10.0.0.7:9100, job=node}")]),

@@ -106,6 +106,7 @@ def test_work_that_was_over_long_ago_excuses_nothing() -> None:
     [
         ("QueueLag is over 20", True),
         ("QueueLag is 97; FreeSpace is below 20 %", False),
+        ("QueueLag is 97; ErrorCount is above 20", False),
         ("QueueLag is over 20. FreeSpace is below 20 %", True),
         ("QueueLag reached 97.0", False),
         ("QueueLag fell to 97", False),
@@ -210,6 +211,17 @@ def test_what_only_one_server_can_have_answered_is_the_servers(pods: list[str], 
     refused = log("web", "cannot save: OOM command not allowed when used memory > 'maxmemory'")
     found = diagnose(case([pod(name, True) for name in pods], refused, signal=None), Recall())
     assert found.hypotheses[0].entity == blamed_
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes", "explains"), [("network", 1, True), ("config", 1, False), ("network", -60, False)]
+)
+def test_a_path_that_was_closed_explains_calls_that_end_nowhere(kind: str, minutes: float, explains: bool) -> None:
+    closed = change("sg-1", kind, minutes, "RevokeSecurityGroupIngress groupId=sg-1 fromPort=5432")
+    refused = log("web", "cannot connect to crm-db:5432: connection timed out", 3)
+    lead = diagnose(case(closed, refused, signal=None), Recall()).hypotheses[0]
+    assert lead.fault is FaultClass.DEPENDENCY_FAILURE
+    assert (lead.change == "E1") is explains
 
 
 def test_an_empty_name_is_related_to_nothing() -> None:

@@ -31,6 +31,7 @@ LINES = [
     ("B06", "OOM command not allowed when used memory > 'maxmemory'.", "capacity-exhausted"),
     ("B08", "memory resource limit alarm set on node rabbit@queue-0", "capacity-exhausted"),
     ("B08", "name=queue-0 mem_used=18 mem_alarm=true", "capacity-exhausted"),
+    ("B10", '{"Id": 7, "Duration (us)": 1914883, "Command": "KEYS cart:*"}', "slow-query"),
     ("B09", "database ledger must be vacuumed within 900 transactions", "storage-failure"),
     ("B09", "not accepting commands that assign new XIDs to avoid wraparound data loss", "storage-failure"),
     (
@@ -156,6 +157,8 @@ LINES = [
 NEAR_MISSES = [
     ("B06", "maxmemory policy allkeys-lru, no error"),
     ("B08", "memory resource limit alarm cleared on node rabbit@queue-0, mem_alarm=false"),
+    ("B10", '{"Id": 7, "Duration (us)": 11170, "Command": "HGETALL cart:1"}'),
+    ("P03k", "fee = FEES[kind.upper()] KeyError: 'INFANT_ON_LAP'"),
     ("B09", "autovacuum of table ledger finished"),
     ("D05i", "using immutable tags for images"),
     ("P07d", "deadline for calling the customer is friday"),

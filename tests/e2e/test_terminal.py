@@ -62,7 +62,7 @@ def test_in_a_drill_the_person_answers_first_and_is_told_how_they_did(terminal: 
     terminal.type("node-f")
     terminal.press("Enter")
 
-    assert terminal.exit_code() == 5
+    assert terminal.exit_code() == 3
     assert "you said   gpu-a7 (node-failure): right, and the class too" in terminal.screen()
 
 

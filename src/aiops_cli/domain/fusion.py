@@ -113,6 +113,9 @@ _LATE_KINDS: Mapping[FaultClass, tuple[str, ...]] = {
 }
 _LATE_BITE_S = 24 * 3600.0
 _LATE_CHANGE = 0.5
+_UNREACHED = frozenset({FaultClass.DEPENDENCY_FAILURE, FaultClass.NETWORK_PARTITION, FaultClass.DNS})
+_NETWORK_BITE_S = 900.0
+_NETWORK_CHANGE = 2.0
 _ONE = 1.0
 # A sign that the class predicts wherever the metric is there: (metric, at least).
 _PREDICTED: Mapping[FaultClass, tuple[Metric, float]] = {
@@ -163,7 +166,9 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
     for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
         grouped.setdefault((names.of(finding.entity or case.entity), finding.fault), []).append(finding)
     found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
-    joined = [_with_late_change(case, c) for c in _join_changes(_without_bare_places(found))]
+    joined = [
+        _with_network_change(case, _with_late_change(case, c)) for c in _join_changes(_without_bare_places(found))
+    ]
     # Of a cluster in which thousands are broken, what is nearest to the alert and what weighs most is judged.
     near = sorted(joined, key=lambda c: (not is_related(c.entity, case.entity), -c.weight, c.entity))[:_MOST_JUDGED]
     judged = [c if c.fault.benign else _judge(case, c, near) for c in near]
@@ -454,6 +459,33 @@ def _with_late_change(case: Case, candidate: Candidate) -> Candidate:
     return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=item.id)
 
 
+def _with_network_change(case: Case, candidate: Candidate) -> Candidate:
+    """A change of the network that nobody's name ties to anything, minutes before calls began to end nowhere."""
+    onset = candidate.onset or find_onset(case)
+    if candidate.fault not in _UNREACHED or candidate.change is not None or case.topology.callees or onset is None:
+        return candidate
+    past = [
+        (item.at.timestamp(), item, change)
+        for item, change in case.evidence.of(Change)
+        if change.kind == "network" and item.at is not None and 0 <= onset - item.at.timestamp() <= _NETWORK_BITE_S
+    ]
+    if not past:
+        return candidate
+    at, item, change = max(past, key=lambda row: row[0])
+    finding = Finding(
+        lane="changes",
+        entity=candidate.entity,
+        fault=candidate.fault,
+        weight=_NETWORK_CHANGE,
+        statement=f"{change.summary} at {clock(at)}, {(onset - at) / 60:.0f} min before",
+        evidence=(item.id,),
+        basis="a change of the network 15 min or less before, reasoner.md section 5",
+        change=item.id,
+    )
+    more = candidate.weight + _NETWORK_CHANGE
+    return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=item.id)
+
+
 # --- costs -----------------------------------------------------------------------------------------------------------
 
 
@@ -627,7 +659,7 @@ def _not_asked(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> 
     asked = case.service
     if asked is None or case.topology.callees or is_related(candidate.entity, asked):
         return []
-    pods = {workload_of(o.name, is_pod=True) for _, o in case.evidence.of(KubeObject) if o.kind == "Pod"}
+    pods = {workload_of(o.name, is_pod=True) for _, o in case.evidence.of(KubeObject) if o.kind in ("Pod", "Job")}
     if candidate.entity not in pods or not any(is_related(pod, asked) for pod in pods):
         return []
     said = [f.statement for c in every if is_related(c.entity, asked) for f in c.findings]

@@ -49,6 +49,7 @@ TROUBLE_WORDS = (
     "no persistent volume", "free ports", "not match", "ehostunreach", "to connect", "restarting failed",
     "no endpoints", "active endpoint", "not valid", "bad credentials", "not master", "overload", "not in sync",
     "not available", "port already", "hostport", "alarm", "watermark set", "wraparound", "must be vacuumed",
+    "\"keys ", "'keys ",
     "immutable", "deadline",
 )  # fmt: skip
 _TROUBLE_BYTES = tuple(word.encode() for word in TROUBLE_WORDS)

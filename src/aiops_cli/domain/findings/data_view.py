@@ -50,6 +50,7 @@ _ROLES = {
     "read_iops": ("readiops",),
     "read_latency": ("readlatency",),
     "cpu": ("cpuutilization", "cpupercent"),
+    "engine_cpu": ("enginecpuutilization",),
     "disk_queue": ("diskqueuedepth",),
     "swap": ("swapusage",),
     "memory": ("freeablememory",),

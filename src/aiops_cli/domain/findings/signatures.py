@@ -233,6 +233,7 @@ SIGNATURES = (
          r"|(bad|unknown|invalid|self[- ]signed|revoked) certificate|PKIX path building failed|SSLHandshakeException"
          r"|SSL (handshake|routines).{0,60}(fail|alert|error)", F.CERTIFICATE, 4),
     # Databases, queues, caches.
+    _row("B10", "\"keys |'keys ", r"[\"']KEYS [^\"'\s]*\*", F.SLOW_QUERY, 3),
     _row("B09", "wraparound|must be vacuumed", r"to avoid (transaction id |data loss from )?wraparound"
          r"|must be vacuumed within \d{1,12} transactions", F.STORAGE, 4),
     _row("B01", "pool|too many connections|too many clients|remaining connection|max_connections",
@@ -304,7 +305,9 @@ SIGNATURES = (
          r"(not set|unset\b|missing|undefined|required|not found|must be set)"
          rf"|(missing|required|undefined) (required )?{_CONFIG}|could not resolve placeholder",
          F.CONFIGURATION_ERROR, 4),
-    _row("P03k", "keyerror", r"KeyError: ['\"][A-Z][A-Z0-9_]{2,}['\"]", F.CONFIGURATION_ERROR, 3),
+    # A key that is looked up in a table of the program itself is none of its settings.
+    _row("P03k", "keyerror", r"(?:environ\W.{0,200}|^(?!.{0,2000}\w\[[^\]]{1,80}\]\s*KeyError).{0,2000})"
+         r"KeyError: ['\"][A-Z][A-Z0-9_]{2,}['\"]", F.CONFIGURATION_ERROR, 3),
     _row("P03m", "modulenotfound|no module named|cannot find module|classnotfound|noclassdef|cannot load such file"
          "|shared libraries|importerror|could not find or load main class", r"ModuleNotFoundError|no module named"
          r"|cannot find module|ClassNotFoundException|NoClassDefFoundError|cannot load such file|\bImportError\b"

@@ -367,7 +367,10 @@ def _change_or_event(message: str, categories: Sequence[str]) -> Change | Cluste
 
 _READS = re.compile(r"^(Get|List|Describe|Lookup|Head|BatchGet|Search|Assume|Test|Check|Simulate)")
 _API_VERSION = re.compile(r"\d{8}(v\d)?$")
-_NEW_CODE = re.compile(r"(?i)code|image|taskdefinition|deployment")
+_KINDS_OF_CALLS = (
+    (re.compile(r"SecurityGroup|NetworkAcl|Route(?!53)|Subnet|VpcEndpoint|VpcPeering|Firewall"), "network"),
+    (re.compile(r"Code|Image|TaskDefinition|Deployment"), "deploy"),
+)
 _MAX_REQUEST = 300
 
 
@@ -378,17 +381,18 @@ def _audit_trail(fields: Fields) -> Iterator[Item]:
         if not name or _READS.match(name) or row.get("errorcode"):
             continue
         request = row.get("requestparameters")
-        asked = {k: _word(v) for k, v in request.items() if _word(v)} if isinstance(request, Mapping) else {}
+        asked = {k: said for k, v in request.items() if (said := _asked(v))} if isinstance(request, Mapping) else {}
         said = " ".join(f"{key}={value}" for key, value in asked.items())[:_MAX_REQUEST]
         who = _first(row, "username") or _first(_fields(row.get("useridentity")), "username", "arn")
         entity = next((value for key, value in asked.items() if _NAMES_IT.search(key)), "")
         text = " ".join(filter(None, [name, said, f"by {who}" if who else ""]))
-        yield (
-            entity,
-            _moment(row.get("eventtime")),
-            Change("deploy" if _NEW_CODE.search(name) else "config", text),
-            text,
-        )
+        kind = next((kind for words, kind in _KINDS_OF_CALLS if words.search(name)), "config")
+        yield entity, _moment(row.get("eventtime")), Change(kind, text), text
+
+
+def _asked(value: Any) -> str:
+    """A parameter of a request in a few words, also where it is nested."""
+    return _word(value) or " ".join(flatten(value))[:_MAX_NAME]
 
 
 _NAMES_IT = re.compile(r"(?:[nN]ame|[iI]dentifier|Id|Arn)$")

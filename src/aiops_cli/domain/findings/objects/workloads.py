@@ -240,10 +240,10 @@ def _failed_job(sight: Sight) -> Iterator[Seen]:
         done = any(row[0] == "Complete" and row[1] == "True" for row in conditions(job.body))
         if done or not (rows or failed):
             continue
-        why = f"{rows[0][2]}: {rows[0][3]}" if rows else f"{failed} pods failed"
+        why = ": ".join(filter(None, rows[0][2:4])) if rows else f"{failed} pods failed"
         where, words = _last_words(sight, job)
         code = _exit_code(sight.cluster, job)
-        said = f"Job {job.name}{code}{': ' + words[:130] if words else ''} ({why})"
+        said = f"Job {job.name}{code}{': ' + words[:130] if words else ''} ({why or 'failed'})"
         yield _seen(job, said, *([where] if where else []), weight=4.0 if rows else 2.5)
 
 
