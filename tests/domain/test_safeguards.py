@@ -172,6 +172,9 @@ def test_a_long_quote_keeps_the_last_link_of_its_chain_and_whole_words() -> None
     words = set(chain.split()) | {"…"}
     assert set(shorten("alpha beta gamma " * 40, 100).split()) <= {"alpha", "beta", "gamma", "…"}
     assert set(quoted.split()) <= words
+    pending = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    ending = " preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    assert shorten(pending + ending, 100) == pending
 
 
 def test_the_node_that_is_lost_is_named_and_not_one_whose_name_it_begins_with() -> None:

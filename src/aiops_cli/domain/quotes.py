@@ -1,9 +1,13 @@
 """Quoting the evidence: a long line is cut in the middle, as what failed stands at its beginning and why at its end."""
 
+import re
+
 _HEAD_SHARE = 0.6
 _LEAST_HEAD_SHARE = 0.35
 _LEAST_TAIL_SHARE = 0.2
 _GAP = " … "
+# The end of every message of the scheduler, which says nothing of the reason.
+_BOILERPLATE = re.compile(r" preemption: \d+/\d+ nodes are available: \d+ [^:]{0,80} not helpful for scheduling\.?")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -11,7 +15,7 @@ def shorten(text: str, limit: int) -> str:
 
     Chains of errors are joined by colons, and the last link is the reason: it is kept whole where it fits.
     """
-    said = " ".join(text.split())
+    said = _BOILERPLATE.sub("", " ".join(text.split()))
     if len(said) <= limit:
         return said
     room = limit - len(_GAP)
