@@ -445,18 +445,9 @@ def _with_late_change(case: Case, candidate: Candidate) -> Candidate:
     if not past:
         return candidate
     at, item, change = max(past, key=lambda row: row[0])
-    finding = Finding(
-        lane="changes",
-        entity=candidate.entity,
-        fault=candidate.fault,
-        weight=_LATE_CHANGE,
-        statement=f"its last change before was {change.summary} at {clock(at)}, which counts from the next start on",
-        evidence=(item.id,),
-        basis="quotas, probes, images and settings bite at the next start of a pod: 24 h, reasoner.md section 5",
-        change=item.id,
-    )
-    more = candidate.weight + _LATE_CHANGE
-    return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=item.id)
+    said = f"its last change before was {change.summary} at {clock(at)}, which counts from the next start on"
+    basis = "quotas, probes, images and settings bite at the next start of a pod: 24 h, reasoner.md section 5"
+    return _explained_by(candidate, item, said, _LATE_CHANGE, basis)
 
 
 def _with_network_change(case: Case, candidate: Candidate) -> Candidate:
@@ -472,18 +463,25 @@ def _with_network_change(case: Case, candidate: Candidate) -> Candidate:
     if not past:
         return candidate
     at, item, change = max(past, key=lambda row: row[0])
+    said = f"{change.summary} at {clock(at)}, {(onset - at) / 60:.0f} min before"
+    basis = "a change of the network 15 min or less before, reasoner.md section 5"
+    return _explained_by(candidate, item, said, _NETWORK_CHANGE, basis)
+
+
+def _explained_by(candidate: Candidate, change: Evidence, said: str, weight: float, basis: str) -> Candidate:
+    """The candidate with a change as its explanation, and what that adds."""
     finding = Finding(
         lane="changes",
         entity=candidate.entity,
         fault=candidate.fault,
-        weight=_NETWORK_CHANGE,
-        statement=f"{change.summary} at {clock(at)}, {(onset - at) / 60:.0f} min before",
-        evidence=(item.id,),
-        basis="a change of the network 15 min or less before, reasoner.md section 5",
-        change=item.id,
+        weight=weight,
+        statement=said,
+        evidence=(change.id,),
+        basis=basis,
+        change=change.id,
     )
-    more = candidate.weight + _NETWORK_CHANGE
-    return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=item.id)
+    more = candidate.weight + weight
+    return replace(candidate, findings=(*candidate.findings, finding), weight=more, score=more, change=change.id)
 
 
 # --- costs -----------------------------------------------------------------------------------------------------------
