@@ -413,3 +413,10 @@ def test_what_cannot_be_told_says_when_figures_moved() -> None:
     moved, still = (judged(series("web", Metric.QUEUE_WAIT, 0.2, bad)).summary for bad in (0.9, None))
     assert moved.endswith("none of which names a cause; figures began to move at 03:30.")
     assert still.endswith("none of which names a cause.")
+
+
+def test_what_belongs_to_nobody_is_about_what_the_alert_is_about() -> None:
+    values = [15.0] * 20 + [97.0] * 20
+    points = tuple((T0 + 60.0 * index, value) for index, value in enumerate(values))
+    busy = item(Series("CPUUtilization", "percent", points))
+    assert [h.entity for h in diagnose(case(busy, signal=None), Recall()).hypotheses] == ["web"]
