@@ -222,6 +222,14 @@ class EvidenceSet:
     coverage: tuple[Coverage, ...] = ()
     at: datetime | None = None
     _by_id: Mapping[str, Evidence] = field(default_factory=dict, repr=False, compare=False)
+    _by_kind: Mapping[type, Sequence[Evidence]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Lanes ask for one kind many times over; of thousands of items it is a few.
+        by_kind: dict[type, list[Evidence]] = {}
+        for item in self.items:
+            by_kind.setdefault(type(item.payload), []).append(item)
+        object.__setattr__(self, "_by_kind", by_kind)
 
     @classmethod
     def collect(cls, items: Iterable[Evidence], coverage: Sequence[Coverage], at: datetime | None) -> "EvidenceSet":
@@ -244,7 +252,7 @@ class EvidenceSet:
 
     def of(self, kind: type[P], entity: str | None = None) -> Iterator[tuple[Evidence, P]]:
         """Items whose payload is of that type, of one entity where named."""
-        for item in self.items:
+        for item in self._by_kind.get(kind, ()):
             if isinstance(item.payload, kind) and (entity is None or item.entity == entity):
                 yield item, item.payload
 
