@@ -227,7 +227,7 @@ def _ask_model(
         try:
             reply = model.ask(prompt, options.deadline_s)
             operation.attributes |= reply.attributes
-            return read(reply.text, case, offline, model.name, incident.inventory)
+            return read(reply.text, case, offline, model.name)
         except ModelError as error:
             operation.attributes |= error.attributes
             operation.error = error.reason

@@ -93,6 +93,14 @@ def test_what_is_beyond_the_bound_is_scanned_for_trouble_and_the_rest_is_counted
     assert row.detail.endswith("lines of it not kept") and row.cannot.startswith("what 4")
 
 
+def test_a_long_line_beyond_the_bound_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(files, "_TAIL_LINES", 1)
+    (tmp_path / "big.log").write_text("served 0\n" + f"{'x' * 7_000}\n" * 6)
+    (row,) = read_handed_over([tmp_path]).coverage
+    assert row.detail == "handed over, 5 lines of it not kept"
+
+
 def test_files_beyond_the_bound_of_all_are_said_to_be_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_MAX_ALL_BYTES", 10_000)
     for number in range(4):

@@ -29,7 +29,7 @@ def payments() -> Stage:
 def answer(payments: Stage, data: Any) -> Any:
     case = payments.case()
     text = data if isinstance(data, str) else json.dumps(data)
-    return read(text, case, diagnose(case, Recall()), "gemini:x", payments.observer.inventory())
+    return read(text, case, diagnose(case, Recall()), "gemini:x")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_which_change_explains_it_is_never_the_models_claim() -> None:
     case = at.case()
     offline = diagnose(case, Recall())
     text = json.dumps(model_answer(entity="statement-api", fault="memory-leak"))
-    found = read(text, case, offline, "gemini:x", at.observer.inventory())
+    found = read(text, case, offline, "gemini:x")
     assert found.leading is not None and offline.leading is not None
     assert found.leading.change == offline.leading.change is not None
 

@@ -348,7 +348,7 @@ def test_a_model_cannot_talk_a_breached_signal_away() -> None:
     where = case(series("web", Metric.LATENCY_P95, 5.0))
     offline = diagnose(where, Recall())
     assert offline.verdict is Verdict.INCONCLUSIVE
-    found = read(answer("healthy", ("web", "recovered", 0.9)), where, offline, "model", ["web"])
+    found = read(answer("healthy", ("web", "recovered", 0.9)), where, offline, "model")
     assert found.verdict is Verdict.INCONCLUSIVE
 
 
@@ -357,18 +357,18 @@ def test_a_models_restart_for_a_regression_is_struck_whatever_it_calls_it() -> N
     offline = diagnose(where, Recall())
     assert offline.hypotheses[0].fault is FaultClass.RELEASE_REGRESSION
     said = answer("fault", ("web", "application-error", 0.9), actions=("restart_service",))
-    found = read(said, where, offline, "model", ["web"])
+    found = read(said, where, offline, "model")
     assert found.proposals == () and any("restart cannot end this" in text for text in found.struck)
 
 
 def test_a_bound_on_confidence_does_not_change_who_is_blamed() -> None:
     where = case(ILL)
     said = answer("fault", ("web", "memory-leak", 0.9), ("web", "release-regression", 0.4))
-    found = read(said, where, diagnose(where, Recall()), "model", ["web"])
+    found = read(said, where, diagnose(where, Recall()), "model")
     assert [str(h.fault) for h in found.blamed] == ["memory-leak"]
     unsure = read(
         answer("inconclusive", ("web", "memory-leak", 0.55), ("web", "recovered", 0.05)),
-        where, diagnose(where, Recall()), "model", ["web"],
+        where, diagnose(where, Recall()), "model",
     )  # fmt: skip
     assert str(unsure.hypotheses[0].fault) == "memory-leak"
 

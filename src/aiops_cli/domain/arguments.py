@@ -194,7 +194,7 @@ def _usual(case: Case, entity: str, metric: Metric) -> float | None:
 
 
 def _client_or_nothing(lead: Hypothesis, case: Case) -> _Call | None:
-    """Only who asks too much is limited: a limit on a service in trouble refuses everybody's requests."""
+    """Who asks too much is limited, or what retries keep down: on any other service a limit refuses everybody."""
     return _limit(lead, case) if lead.fault in (FaultClass.RUNAWAY_CLIENT, FaultClass.RETRY_STORM) else None
 
 

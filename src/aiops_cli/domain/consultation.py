@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -223,7 +223,7 @@ def _excerpt(item: Evidence) -> list[str]:
     return list(dict.fromkeys([*lines[:10], *trouble]))[:_MAX_TEXT_LINES]
 
 
-def read(text: str, case: Case, offline: Diagnosis, reasoner: str, inventory: Collection[str]) -> Diagnosis:
+def read(text: str, case: Case, offline: Diagnosis, reasoner: str) -> Diagnosis:
     """Turn a model's answer into a Diagnosis, or raise ModelError.
 
     Refused: text that is not one JSON object of the schema, duplicate keys, NaN. Struck out and kept as struck:

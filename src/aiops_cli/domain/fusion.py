@@ -163,7 +163,7 @@ def find_candidates(case: Case, recall: Recall) -> list[Candidate]:
     broken = [f for f in heard if f.lane == _PATHS and f.fault is FaultClass.NETWORK_PARTITION]
     paths = frozenset(eid for f in broken for eid in f.evidence)
     findings = [_as_old(case, _about_a_callee(case, _of_its_place(case, f), paths)) for f in heard]
-    for finding in [*findings, *_placed(findings), *_carried_over(case, findings)]:
+    for finding in [*findings, *_placed(findings), *_carried_over(findings)]:
         grouped.setdefault((names.of(finding.entity or case.entity), finding.fault), []).append(finding)
     found = [_candidate(case, key, members, recall) for key, members in grouped.items()]
     joined = [
@@ -289,7 +289,7 @@ def _placed(findings: Sequence[Finding]) -> list[Finding]:
     ]
 
 
-def _carried_over(case: Case, findings: Sequence[Finding]) -> list[Finding]:
+def _carried_over(findings: Sequence[Finding]) -> list[Finding]:
     """What a failed job says of a service in trouble speaks for that place too."""
     places = {f.entity: f for f in findings if f.lane == _PLACING}
     said = [f for f in findings if f.fault is FaultClass.JOB_FAILURE]
@@ -491,7 +491,7 @@ def _judge(case: Case, candidate: Candidate, every: Sequence[Candidate]) -> Cand
     """Take off what speaks against it."""
     reach = None if _is_named_by_a_job(candidate, every) else _reach(case, candidate)
     at = troubled(list(case.symptoms))
-    costs = [*_unexplained(case, reach, at), *_deeper(case, candidate, reach, at)]
+    costs = [*_unexplained(case, reach, at), *_deeper(case, candidate, at)]
     costs += [*_late(case, candidate), *_absent(case, candidate), *_made_elsewhere(case, candidate)]
     costs += [*_of_a_node(case, candidate), *_for_another(case, candidate, every)]
     costs += [*_cannot_start(case, candidate, every), *_held_by(case, candidate), *_not_asked(case, candidate, every)]
@@ -543,9 +543,7 @@ def _unexplained(case: Case, reach: frozenset[str] | None, at: Mapping[str, Sequ
     return costs
 
 
-def _deeper(
-    case: Case, candidate: Candidate, reach: frozenset[str] | None, at: Mapping[str, Sequence[Symptom]]
-) -> _Costs:
+def _deeper(case: Case, candidate: Candidate, at: Mapping[str, Sequence[Symptom]]) -> _Costs:
     """Something that the entity calls is in trouble as much as it is: then that is the place to look."""
     if candidate.fault in _LOADING and candidate.fault not in _CHANGED:
         return []

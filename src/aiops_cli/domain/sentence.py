@@ -47,10 +47,10 @@ def guess_summary(case: Case, guess: Sequence[Candidate], candidates: Sequence[C
     seen = f"{pieces}, none of which names a cause" if looked else "there is no evidence to look at"
     moved = consensus_onset(case)
     seen += f"; figures began to move at {clock(moved)}" if moved is not None else ""
-    return f"cannot tell what is wrong with {case.subject}: {seen}."
+    return f"cannot tell what is wrong with {case.entity}: {seen}."
 
 
-def benign_summary(case: Case, benign: Sequence[Candidate]) -> str:
+def benign_summary(benign: Sequence[Candidate]) -> str:
     """That all is well, and what shows it."""
     lead = benign[0]
     statements = list(dict.fromkeys(f.statement for c in benign for f in ordered(c)))

@@ -188,14 +188,16 @@ def _read_beyond(file: BinaryIO) -> tuple[Sequence[bytes], int]:
     """Of what is beyond the bound: the lines that look like trouble and the last ones; how many were left out."""
     trouble: list[bytes] = []
     tail: deque[bytes] = deque(maxlen=_TAIL_LINES)
-    count = scanned = 0
-    while scanned < _MAX_SCANNED_BYTES and (line := file.readline(_MAX_LINE_BYTES)):
-        count, scanned = count + 1, scanned + len(line)
-        if len(trouble) < _MAX_TROUBLE_LINES and has_trouble_bytes(line):
-            trouble.append(line.rstrip(b"\n"))
+    ended = scanned = 0
+    while scanned < _MAX_SCANNED_BYTES and (piece := file.readline(_MAX_LINE_BYTES)):
+        # A long line comes in pieces, and counts once.
+        ended, scanned = ended + piece.endswith(b"\n"), scanned + len(piece)
+        if len(trouble) < _MAX_TROUBLE_LINES and has_trouble_bytes(piece):
+            trouble.append(piece)
         else:
-            tail.append(line.rstrip(b"\n"))
-    return [*trouble, *tail], count - len(trouble) - len(tail)
+            tail.append(piece)
+    kept = [*trouble, *tail]
+    return [piece.rstrip(b"\n") for piece in kept], ended - sum(piece.endswith(b"\n") for piece in kept)
 
 
 class NothingObserver:

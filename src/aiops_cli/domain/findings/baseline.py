@@ -105,6 +105,11 @@ def clock(unix_s: float) -> str:
     return f"{datetime.fromtimestamp(unix_s, UTC):%H:%M}"
 
 
+def since_words(onset: float | None) -> str:
+    """When it began, to be put after a statement; nothing where that is not known."""
+    return f" since {clock(onset)}" if onset is not None else ""
+
+
 def describe(series: Series, floor: float) -> str:
     """A series in one line: its value now, and what is usual."""
     if not series.points:

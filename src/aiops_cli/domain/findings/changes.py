@@ -150,8 +150,7 @@ def _from_the_alert(case: Case) -> float | None:
     start = case.group.starts_at.timestamp() if case.group.starts_at else None
     if case.signal is None or start is None:
         return start if start is not None else _first_error(case)
-    now = [latest(s, 1) for _, s in case.evidence.series(case.signal.metric, case.signal.entity) if s.points]
-    return start - case.signal.for_s if now and case.signal.breached(now[0]) else None
+    return start - case.signal.for_s if case.is_breached else None
 
 
 def _first_error(case: Case) -> float | None:

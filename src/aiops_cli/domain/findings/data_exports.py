@@ -352,10 +352,6 @@ def _failover(view: View, database: Database) -> Iterator[Finding]:
     )
 
 
-def _at_its_time(item: Evidence, text: str) -> str:
-    return short_words(text, 80) + (f" ({clock(item.at.timestamp())})" if item.at else "")
-
-
 def _just_before(item: Evidence, start: float | None) -> bool:
     return item.at is None or start is None or -_BEFORE_S <= item.at.timestamp() - start <= 60.0
 

@@ -10,9 +10,9 @@ from aiops_cli.domain.evidence import (
     LogLine,
     Series,
 )
-from aiops_cli.domain.findings.baseline import clock, departure, latest, trend, usual
+from aiops_cli.domain.findings.baseline import clock, departure, latest, since_words, trend, usual
 from aiops_cli.domain.findings.data_exports import SOON_S, duration_words
-from aiops_cli.domain.findings.data_view import View, ids_of, make_finding, short_words, since_words
+from aiops_cli.domain.findings.data_view import View, ids_of, make_finding, short_words
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
 

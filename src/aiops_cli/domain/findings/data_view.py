@@ -14,7 +14,7 @@ from aiops_cli.domain.evidence import (
     Series,
     TextLines,
 )
-from aiops_cli.domain.findings.baseline import clock, latest
+from aiops_cli.domain.findings.baseline import latest
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.identity import is_related
 from aiops_cli.domain.vocabulary import FaultClass, Metric
@@ -227,10 +227,6 @@ def began_at(series: Series) -> float | None:
     for (time, _), value in zip(series.points, values, strict=True):
         onset = (onset or time) if sign * (value - line) > 0 else None
     return onset
-
-
-def since_words(onset: float | None) -> str:
-    return f" since {clock(onset)}" if onset is not None else ""
 
 
 def make_finding(

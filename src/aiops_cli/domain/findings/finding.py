@@ -81,11 +81,6 @@ class Case:
         now = [s.values[-1] for _, s in self.evidence.series(self.signal.metric, self.signal.entity) if s.points]
         return bool(now) and self.signal.breached(now[0])
 
-    @property
-    def subject(self) -> str:
-        """What a sentence calls it."""
-        return self.entity
-
 
 # Evidence whose last word is older than this was recorded earlier: its own end is the end of the incident window.
 _LIVE = timedelta(hours=1)

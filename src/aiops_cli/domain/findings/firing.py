@@ -29,7 +29,7 @@ _NAMES = tuple(
 
 
 def find(case: Case) -> Iterator[Finding]:
-    """What other rules say that fire for the same thing, or for no named one."""
+    """What other rules say that fire at the same time, each for its own entity or, naming none, for the alert's."""
     own = {alert.name for alert in case.group.alerts}
     for item, monitor in case.evidence.of(Monitor):
         known = next((row for row in _NAMES if row[0].search(monitor.name)), None)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiops_cli.domain.figures import figure
-from aiops_cli.domain.findings.baseline import clock, trend
+from aiops_cli.domain.findings.baseline import clock, since_words, trend
 from aiops_cli.domain.findings.finding import Finding
 from aiops_cli.domain.findings.ml_view import Match, Reading, View, by_change, row, say
 from aiops_cli.domain.vocabulary import THRESHOLDS, Metric
@@ -215,7 +215,7 @@ def _grown_clients(view: View) -> Iterator[Client]:
         if client.now - client.usual >= _OF_ALL_GROWTH * growth:
             since = client.onset()
             text = f"sends {figure(client.now, '/s')}, {client.ratio:.1f}x its usual {figure(client.usual, '/s')}"
-            text += f" since {clock(since)}" if since else ""
+            text += since_words(since)
             yield Client(client.entity, client.ratio, text, (client.item.id,), since)
 
 

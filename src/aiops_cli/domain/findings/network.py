@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from aiops_cli.domain.evidence import Evidence, LogLine, Series
-from aiops_cli.domain.findings.baseline import clock, departure, latest, usual
+from aiops_cli.domain.findings.baseline import departure, latest, since_words, usual
 from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.identity import is_named
@@ -163,7 +163,7 @@ def _gaps(case: Case) -> Iterator[Finding]:
             fault=FaultClass.NETWORK_PARTITION,
             weight=4.0,
             statement=f"{gap[0]:.2f} s of a call from {caller} to {callee} pass outside {callee} (usual {gap[1]:.3f} s)"
-            + (f", since {clock(since)}" if since else ""),
+            + since_words(since),
             evidence=(item.id,),
             basis="signature V11: client latency up, server latency flat; gap over 100 ms and 5 times the usual",
             onset=since,

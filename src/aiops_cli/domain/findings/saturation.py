@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aiops_cli.domain.evidence import Change, Evidence, Series
-from aiops_cli.domain.findings.baseline import Level, clock, departure, latest, usual
+from aiops_cli.domain.findings.baseline import Level, departure, latest, since_words, usual
 from aiops_cli.domain.findings.changes import fault_of
 from aiops_cli.domain.findings.finding import Case, Finding
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric
@@ -42,7 +42,7 @@ def find(case: Case) -> Iterator[Finding]:
             fault=FaultClass.CAPACITY_EXHAUSTED,
             weight=3.0 if homemade else 1.5,
             statement=f"{latest(series):.0%} of its worker slots are busy"
-            + (f" since {clock(since)}" if since else "")
+            + since_words(since)
             + (f" (usual {level.median:.0%})" if level else ""),
             evidence=(item.id,),
             basis="usage at 0.95 of the limit or more, reasoner.md 3.3 h",
@@ -182,7 +182,7 @@ def _client(case: Case) -> Iterator[Finding]:
         fault=FaultClass.RUNAWAY_CLIENT,
         weight=4.0,
         statement=f"{name} sends {latest(series):.0f} requests/s, {ratio:.0f}x its usual {level.median:.0f}/s"
-        + (f", since {clock(since)}" if since else "")
+        + since_words(since)
         + "; the other clients send what they always do",
         evidence=(eid,),
         basis="signature L01 by client: 3x its usual, and most of what came in addition",
@@ -204,7 +204,7 @@ def _retries(case: Case) -> Iterator[Finding]:
             fault=FaultClass.RETRY_STORM,
             weight=4.5 if steady else 2.0,
             statement=f"{latest(series):.1f} attempts for each request (usual {level.median:.1f})"
-            + (f" since {clock(since)}" if since else "")
+            + since_words(since)
             + (f", while {steady} itself gets what it always gets: retries keep it down" if steady else ""),
             evidence=(item.id,),
             basis="signature M01: attempts per request over 2 with the callers' own load at its usual level",

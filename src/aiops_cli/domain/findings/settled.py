@@ -74,7 +74,7 @@ def _all_well(case: Case, cluster: Cluster, pods: list[Thing]) -> bool:
 def _pod_is_settled(case: Case, cluster: Cluster, pod: Thing) -> Iterator[Finding]:
     past = [h for h in cluster.events(pod.name) if h.event.warning and is_over(cluster, h, pod)]
     for happening in past[:_SHOWN]:
-        yield _over(case, cluster, pod, happening)
+        yield _over(case, pod, happening)
     for container in containers(pod):
         if container.restarts and container.ended and is_over(cluster, container):
             ended = moment(container.ended, "finishedAt")
@@ -86,7 +86,7 @@ def _pod_is_settled(case: Case, cluster: Cluster, pod: Thing) -> Iterator[Findin
             )
 
 
-def _over(case: Case, cluster: Cluster, pod: Thing, happening: Happening) -> Finding:
+def _over(case: Case, pod: Thing, happening: Happening) -> Finding:
     """One past event, since when all is well, and the lines that say how it ended."""
     at = f" at {happening.last:%H:%M}" if happening.last else ""
     since = condition(pod.body, "Ready")[3] or moment(pod.body, "status", "startTime")

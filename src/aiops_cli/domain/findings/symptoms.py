@@ -67,7 +67,7 @@ def find_symptoms(evidence: EvidenceSet, signal: Signal | None = None) -> list[S
 
 
 def _missing_replicas(evidence: EvidenceSet) -> Iterator[Symptom]:
-    """Services with fewer replicas ready than wanted, now and for a minute."""
+    """Services with fewer replicas ready than wanted, now and for the last readings."""
     wanted = {item.entity: dict(series.points) for item, series in evidence.series(Metric.REPLICAS_WANTED)}
     for item, series in evidence.series(Metric.REPLICAS):
         want = wanted.get(item.entity, {})

@@ -638,9 +638,6 @@ def _frame(frame: Fields) -> Iterator[Item]:
             yield from _series(name, config.get("unit"), _zipped(times, column), _entity(labels))
 
 
-_AGGREGATIONS = ("average", "maximum", "total", "count")
-
-
 def _azure(fields: Fields) -> Iterator[Item]:
     for row in _rows(fields.get("value")):
         name = _first(_fields(row.get("name")), "value")
@@ -783,10 +780,6 @@ _SHAPES: tuple[tuple[Callable[[Fields], bool], Callable[[Fields], Iterable[Item]
     (_has("resourcelogs"), _otlp_logs),
     (lambda fields: "namespace" in fields and "period" in fields and fields.keys() <= _ENVELOPE, lambda _: ()),
 )
-
-
-def _is_hit(fields: Fields) -> bool:
-    return "source" in fields and "index" in fields
 
 
 _BARE: tuple[tuple[str, Callable[[Fields], bool]], ...] = (

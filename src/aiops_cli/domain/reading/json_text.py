@@ -59,14 +59,14 @@ def _list_items(text: str, head: re.Match[str], keep: Callable[[Any], Any]) -> D
             position = _end_of_space(text, position)
             if text[position : position + 1] == ",":
                 position = _end_of_space(text, position + 1)
-        rest, problem = _after_list(text, position, kind is None)
+        rest, problem = _after_list(text, position)
     except json.JSONDecodeError as error:
         problem = _problem(text, error)
     named = kind[1] if kind else "List"
     return Decoded(({"kind": named, "items": items},), problem, rest, bool(problem))
 
 
-def _after_list(text: str, position: int, kind_is_open: bool) -> tuple[str, str]:
+def _after_list(text: str, position: int) -> tuple[str, str]:
     """What follows the items: the end of the list is of no interest, what comes after it is."""
     if position >= len(text):
         return "", _cut_off(text, position)

@@ -10,7 +10,6 @@ from aiops_cli.domain.reading.kubectl_values import Sighting, read_number, witho
 _SNAKE = re.compile(r"_([a-z0-9])")
 _MAX_DEPTH = 20
 _WRAPPERS = ("data", "result", "results", "response", "output", "payload", "cluster")
-_WAITING = frozenset({"ContainerCreating", "PodInitializing"})
 _CONDITIONS = {
     "ready": "Ready",
     "memoryPressure": "MemoryPressure",
