@@ -160,3 +160,10 @@ def test_secrets_in_objects_are_masked_and_secret_objects_have_no_data(tmp_path:
     gathered = read_handed_over([tmp_path])
     assert {item.payload.kind for item in gathered.items if isinstance(item.payload, KubeObject)} == {"Pod", "Secret"}
     assert password not in repr(gathered.items)
+
+
+def test_an_object_that_is_in_two_files_is_one_piece_of_evidence(tmp_path: Path) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": "shop"}, "status": {}}
+    for name in ("one.json", "two.json"):
+        (tmp_path / name).write_text(json.dumps(pod))
+    assert len([item for item in read_handed_over([tmp_path]).items if isinstance(item.payload, KubeObject)]) == 1

@@ -8,6 +8,7 @@ from math import inf, nan
 import pytest
 
 from aiops_cli.adapters.library import read_runbooks
+from aiops_cli.domain import diagnosis as diagnosis_module
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.arguments import fill
@@ -19,13 +20,14 @@ from aiops_cli.domain.evidence import ClusterEvent, Evidence, EvidenceSet, KubeO
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.recovery import planned_work
 from aiops_cli.domain.findings.told import find as told
+from aiops_cli.domain.fusion import _Names
 from aiops_cli.domain.identity import is_named, is_related
 from aiops_cli.domain.memory import Recall, SimilarIncident
 from aiops_cli.domain.plan import draft
 from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.runbook import RunbookAction
 from aiops_cli.domain.vocabulary import FaultClass, Metric
-from tests.evidence import NOW, T0, at, calls, case, change, item, log, series
+from tests.evidence import NOW, T0, at, calls, case, change, item, log, series, service
 
 WELL = [series("web", Metric.LATENCY_P95, 0.2), series("web", Metric.ERRORS, 0.001)]
 ILL = [series("web", Metric.LATENCY_P95, 0.2, 4.0), series("web", Metric.ERRORS, 0.001, 0.3)]
@@ -420,3 +422,35 @@ def test_what_belongs_to_nobody_is_about_what_the_alert_is_about() -> None:
     points = tuple((T0 + 60.0 * index, value) for index, value in enumerate(values))
     busy = item(Series("CPUUtilization", "percent", points))
     assert [h.entity for h in diagnose(case(busy, signal=None), Recall()).hypotheses] == ["web"]
+
+
+# --- what the rest relies on ---
+
+
+def test_what_is_stated_went_through_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis_module, "calibrated", lambda raw: 0.61)
+    assert judged(ILL, log("web", "NullPointerException at Foo")).confidence == 0.61
+
+
+def test_a_caller_pays_for_trouble_below_it() -> None:
+    below = service("api", (0.1, 4.0), (0.001, 0.4))
+    found = judged(ILL, calls("web>api"), below, log("web", "NullPointerException at Foo"))
+    against = {h.entity: " ".join(h.against) for h in found.hypotheses}
+    assert "api, which it calls, is in trouble itself" in against["web"]
+
+
+def test_a_version_a_claim_and_a_pod_are_one_root() -> None:
+    mounted = {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "files"}}], "nodeName": "n1"}
+    owner = item(KubeObject("Pod", "web-7d9f8bc4b5-x2x4c", "shop", {"spec": mounted, "status": {}}), "web")
+    names = _Names(case(owner))
+    assert {names.of(name) for name in ("files", "web-7d9f8bc4b5-x2x4c", "web@2", "web")} == {"web"}
+    claim = item(KubeObject("PersistentVolumeClaim", "files", "shop", {"status": {"phase": "Pending"}}), "files")
+    full = log("files", "no space left on device")
+    assert diagnose(case(owner, claim, full, signal=None), Recall()).hypotheses[0].entity == "web"
+
+
+@pytest.mark.parametrize(("index", "drifts"), [(0.08, False), (0.3, True)])
+def test_an_index_under_a_tenth_is_no_drift_however_it_rose(index: float, drifts: bool) -> None:
+    quality = series("web", Metric.QUALITY, 0.9, 0.6)
+    found = judged(quality, series("web", Metric.DRIFT, 0.01, index))
+    assert any(h.fault is FaultClass.DATA_DRIFT for h in found.hypotheses) is drifts
