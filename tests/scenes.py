@@ -5,9 +5,16 @@ from typing import Any
 
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.world import World
-from aiops_cli.adapters.library import read_runbooks
 from aiops_cli.adapters.store.sql import SqlStore
-from aiops_cli.bootstrap import Scene, load_past, open_store, read_scenario, stage_scenario
+from aiops_cli.bootstrap import (
+    Scene,
+    known_runbooks,
+    load_past,
+    open_store,
+    read_scenario,
+    refresh_runbooks,
+    stage_scenario,
+)
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.findings import Case
@@ -45,6 +52,7 @@ class Stage:
 
     def kit(self, approver: Any, *, model: Any = None, store: Any = None) -> Kit:
         store = store or memory_store()
+        refresh_runbooks(store)
         load_past(self.scene.scenario, store)  # type: ignore[arg-type]
         return Kit(
             observer=self.observer,
@@ -54,7 +62,7 @@ class Stage:
             approver=approver,
             clock=self.scene.clock,
             bus=EventBus([self.events.append]),
-            runbooks=read_runbooks(),
+            runbooks=known_runbooks(store),
         )
 
     def of(self, kind: type) -> list[Any]:

@@ -1,5 +1,6 @@
 """The only file that knows which adapter stands behind which name."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.store.base import ThesaurusSource
+    from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.history import History
+    from aiops_cli.adapters.store.pages import Library, Refreshed
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.recorded_case import RecordedCase
+    from aiops_cli.domain.runbook import Runbook
     from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
 
 Settings = Mapping[str, Resolved]
@@ -33,18 +38,49 @@ PROVIDERS = ("gemini",)
 
 def open_history(home: Path) -> "History":
     """The history for reading. Raises StoreError."""
-    from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.history import History
 
-    return History(Database(home))
+    return History(_database(home), _thesaurus(home))
 
 
 def open_store(home: Path | None) -> "SqlStore":
     """The history for a run; None keeps it in memory. Raises StoreError."""
-    from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.sql import SqlStore
 
-    return SqlStore(Database(home))
+    return SqlStore(_database(home), _thesaurus(home))
+
+
+def open_library(home: Path | None) -> "Library":
+    """The runbooks that are known. Raises StoreError."""
+    from aiops_cli.adapters.store.pages import Library
+
+    return Library(_database(home), _thesaurus(home))
+
+
+def _database(home: Path | None) -> "Database":
+    """The team's store where one is set, else the file in the data folder, or memory without one."""
+    from aiops_cli.adapters.store.engine import open_file, open_memory, open_url
+
+    if home is None:
+        return open_memory()
+    address = os.environ.get(DATABASE_VARIABLE, "").strip()
+    return open_url(address) if address else open_file(home)
+
+
+# Not a row of the settings: it may hold a password, and settings are shown.
+DATABASE_VARIABLE = "AIOPS_DATABASE_URL"
+THESAURUS_FILE = "thesaurus.yaml"
+
+
+def _thesaurus(home: Path | None) -> "ThesaurusSource":
+    """The thesaurus that ships, and the team's own beside the store. Raises BadConfig."""
+    from aiops_cli.adapters.store.base import ThesaurusSource
+    from aiops_cli.adapters.thesaurus_file import read_thesaurus, thesaurus_digest
+    from aiops_cli.config import find_home
+
+    own = (home or find_home()) / THESAURUS_FILE
+    path = own if own.is_file() else None
+    return ThesaurusSource(thesaurus_digest(path), lambda: read_thesaurus(path))
 
 
 # --- model -----------------------------------------------------------------------------------------------------------
@@ -288,26 +324,50 @@ def known_services() -> list[str]:
 
 def load_past(scenario: "Scenario", store: "SqlStore") -> None:
     """Give a scenario's own past to the store, once, marked as simulated. Raises StoreError."""
-    from aiops_cli.adapters.store.sql import Remembered
+    from aiops_cli.domain.record import Record
 
     for number, past in enumerate(scenario.past, start=1):
         opened = scenario.meta.start + timedelta(seconds=past.at)
-        store.learn(
-            Remembered(
-                origin=f"scenario/{scenario.meta.id}#{number}",
-                title=past.title,
-                alert=past.alert,
-                service=past.service,
-                summary=past.summary,
-                cause=past.cause,
-                fault_class=past.fault_class.value,
-                fix=past.fix,
-                fix_verified=past.fix_verified,
-                opened_at=opened,
-                closed_at=opened + timedelta(seconds=past.recovered_after) if past.recovered_after else None,
-                simulated=True,
-            )
+        closed = opened + timedelta(seconds=past.recovered_after) if past.recovered_after else None
+        record = Record(
+            origin=f"scenario/{scenario.meta.id}#{number}",
+            title=past.title,
+            alert=past.alert,
+            service=past.service,
+            summary=past.summary,
+            cause=past.cause,
+            fault_class=past.fault_class,
+            fix=past.fix or "",
+            resolved=past.fix_verified,
+            detected_at=opened,
+            resolved_at=closed,
         )
+        store.keep([record], simulated=True, fix_verified=past.fix_verified)
+
+
+# --- runbooks --------------------------------------------------------------------------------------------------------
+
+
+def refresh_runbooks(library: "Library") -> "list[Refreshed]":
+    """Bring what is known of the runbooks up to date with their files: those that ship, and every place that was added.
+
+    Files that did not change are not read. A place that is not on this machine is left as it is. Raises StoreError.
+    """
+    from aiops_cli.adapters.runbook_files import find_commit, find_pages, read_runbook_file, shipped_runbooks
+
+    done = [library.refresh(None, shipped_runbooks(), read_runbook_file)]
+    for place, _ in library.places():
+        path = Path(place)
+        if path.exists():
+            done.append(library.refresh(place, find_pages(path), read_runbook_file, find_commit(path)))
+    return done
+
+
+def known_runbooks(library: "Library") -> "list[Runbook]":
+    """The runbooks with our front matter, the team's own before those that ship. Raises StoreError."""
+    from aiops_cli.adapters.runbook_files import structured_of
+
+    return structured_of((page.text, page.path) for page in library.pages())
 
 
 def read_evidence(paths: Sequence[Path]) -> "Gathered":

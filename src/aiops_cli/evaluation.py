@@ -20,11 +20,13 @@ from aiops_cli.bootstrap import (
     Scene,
     Settings,
     SystemClock,
+    known_runbooks,
     load_past,
     make_model,
     open_store,
     read_case,
     read_scenario,
+    refresh_runbooks,
     stage_scenario,
 )
 from aiops_cli.config import find_home
@@ -221,10 +223,10 @@ class _Run:
 def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore", handed: Gathered) -> _Run:
     """The pipeline, for somebody who says yes to everything in a simulated world and is asked nothing elsewhere."""
     from aiops_cli import pipeline
-    from aiops_cli.adapters.library import read_runbooks
     from aiops_cli.adapters.telemetry.spans import Telemetry
     from aiops_cli.adapters.ui.ask import SimulatedApprover
 
+    refresh_runbooks(store)
     telemetry, watch = Telemetry(__version__), _Watch()
     kit = pipeline.Kit(
         observer=scene.observer,
@@ -234,7 +236,7 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
         approver=SimulatedApprover(),
         clock=scene.clock,
         bus=EventBus([telemetry, watch]),
-        runbooks=read_runbooks(),
+        runbooks=known_runbooks(store),
     )
     options = pipeline.Options(deadline_s=settings["deadline"].value, environment="evaluation", handed=handed)
     incident = pipeline.run(group, kit, options)

@@ -13,13 +13,13 @@ from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
 from aiops_cli.domain.consultation import ask, read
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
-from aiops_cli.domain.findings import Case, incident_end
+from aiops_cli.domain.findings import Case, incident_end, signatures_of
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
 from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft
-from aiops_cli.domain.runbook import Runbook, match_runbooks
+from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.verification import (
     STEP_S,
@@ -136,7 +136,7 @@ def _work(incident: Incident, kit: Kit, options: Options) -> None:
 def _assess(incident: Incident, kit: Kit, options: Options) -> tuple[Case, Diagnosis]:
     """One look and one judgement; memory is asked at the first only."""
     case = _monitor(incident, kit, options)
-    recall = incident.recall if incident.attempts else _recall(incident, kit)
+    recall = incident.recall if incident.attempts else _recall(incident, case, kit)
     return case, _diagnose(incident, case, recall, kit, options)
 
 
@@ -181,19 +181,24 @@ def _own_word(group: AlertGroup) -> Gathered:
 # --- diagnose --------------------------------------------------------------------------------------------------------
 
 
-def _recall(incident: Incident, kit: Kit) -> Recall:
+def _recall(incident: Incident, case: Case, kit: Kit) -> Recall:
+    incident.signatures = signatures_of(case)
     with kit.bus.operation(OperationKind.RECALL, "recall") as operation:
         try:
-            found = kit.store.similar(
-                incident.group, simulated=incident.simulated, exclude={incident.id}, limit=_SIMILAR_SHOWN * 4
+            incident.recall = kit.store.recall(
+                incident.group,
+                signatures=incident.signatures,
+                simulated=incident.simulated,
+                exclude={incident.id},
+                limit=_SIMILAR_SHOWN,
+                before=kit.clock.now(),
             )
-            # Simulated worlds live at dates of their own: what is after this alert is no memory of it.
-            past = [one for one in found if one.at is None or one.at <= kit.clock.now()][:_SIMILAR_SHOWN]
         except StoreError as error:
-            operation.error, past = error.message, []
-        books = match_runbooks(incident.group, kit.runbooks)
-        operation.attributes |= {"aiops.memory.incidents": len(past), "aiops.memory.runbooks": len(books)}
-    incident.recall = Recall(tuple(past), books)
+            operation.error = error.message
+        operation.attributes |= {
+            "aiops.memory.incidents": len(incident.recall.incidents),
+            "aiops.memory.runbooks": len(incident.recall.runbooks),
+        }
     kit.bus.publish(Recalled(incident, incident.recall))
     return incident.recall
 

@@ -11,7 +11,7 @@ from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
-from aiops_cli.domain.memory import SimilarIncident
+from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
 
 
@@ -118,7 +118,17 @@ class Store(Protocol):
     def end_action(self, row: int, attempt: Attempt) -> None:
         """Write down what became of it."""
 
-    def similar(
-        self, group: AlertGroup, *, simulated: bool, exclude: Collection[str], limit: int
-    ) -> list[SimilarIncident]:
-        """Past incidents like this one, best first."""
+    def recall(
+        self,
+        group: AlertGroup,
+        *,
+        signatures: Sequence[str],
+        simulated: bool,
+        exclude: Collection[str],
+        limit: int,
+        before: datetime,
+    ) -> Recall:
+        """Past incidents like this one that began no later than `before`, and runbooks that fit, best first.
+
+        `signatures` are what was found, as `signatures_of` gives it; `exclude` are ids of incidents to leave out.
+        """

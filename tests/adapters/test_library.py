@@ -1,5 +1,6 @@
 """YAML without traps, scenarios and runbooks with the line in every error."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from aiops_cli.adapters.library import (
     scenario_names,
     service_names,
 )
+from aiops_cli.domain.runbook import RunbookAction
+from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadConfig, BadInput, ExitCode, UnknownName
 from aiops_cli.strict_yaml import read_yaml
 
@@ -149,18 +152,121 @@ def test_names_of_scenarios_do_not_hint_at_the_cause() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("title:", "titel:", "titel"),
-        ("scale_service", "scale_everything", "not in the catalogue"),
-        ("capacity-exhausted]", "bad-luck]", "fault_classes"),
-        ("---\nid", "id", "no front matter"),
-        ("verify:", "verifies:", "verif"),
+        ("title:", "titel:", "r.md:3: titel: is not a known field"),
+        (
+            "action: scale_service",
+            "action: scale_everything",
+            "r.md:10: actions.0.action: 'scale_everything' is not in",
+        ),
+        ("capacity-exhausted]\nactions", "bad-luck]\nactions", "r.md:8: matches.fault_classes.0"),
+        ("---\nid", "id", "r.md: no front matter"),
+        ("verification:", "verifications:", "r.md:11: verifications: is not a known field"),
+        ("undo:", "owner: x\nundone:", "occurs twice"),
+        ("[saturation/", "[Saturation/", "r.md:7: matches.signatures.0: 'Saturation/capacity-exhausted' is not a lane"),
+        (
+            "saturation/capacity-exhausted",
+            "saturation/bad-luck",
+            "'saturation/bad-luck' is not a lane and a fault class",
+        ),
+        ("saturation/capacity-exhausted", "capacity-exhausted", "r.md:7: matches.signatures.0"),
+        ("  alerts:", "  labels: {team: [a, b]}\n  alerts:", "r.md:6: matches.labels.team"),
+        ("  alerts:", "  services: [a]\n  alerts:", "r.md:6: matches.services: is not a known field"),
+        ('"2026-11-20"', '"20 November"', "r.md:14: reviewed: is not a date such as 2026-11-20"),
+        ('"2026-11-20"', '"2026-02-30"', "r.md:14: reviewed"),
+        ('"2026-11-20"', '"20261120"', "r.md:14: reviewed: is not a date"),
+        ('"2026-11-20"', "20261120", "r.md:14: reviewed: is not a date"),
+        ('"2026-11-20"', '""', "r.md:14: reviewed: is not a date"),
+        ("scale_service", "scale_service\n    when: later", "r.md:11: actions.0.when"),
+        (
+            "scale_service",
+            "scale_service\n    arguments: {replica: 3}",
+            "r.md:11: actions.0.arguments.replica: is not an",
+        ),
+        (
+            "scale_service",
+            "scale_service\n    arguments:\n      replicas: '3'",
+            "r.md:12: actions.0.arguments.replicas",
+        ),
+        ("scale_service", "scale_service\n    arguments: {replicas: 0}", "r.md:11: actions.0.arguments.replicas"),
+        ("scale_service", "set_flag\n    arguments: {on: yes}", "r.md:11: actions.0.arguments.on"),
+        ("scale_service", "drain_node\n    arguments: {force: true}", "actions.0.arguments.force: is not an argument"),
+        ("scale_service", "scale_service\n    arguments: 3", "r.md:11: actions.0.arguments"),
     ],
 )
-def test_a_runbook_that_does_not_hold_is_named(old: str, new: str, words: str) -> None:
+def test_a_runbook_that_does_not_hold_is_named_with_line_and_field(old: str, new: str, words: str) -> None:
     text = (ROOT / "runbooks" / "capacity-exhausted.md").read_text()
-    with pytest.raises(BadConfig, match=words):
+    assert old in text
+    with pytest.raises(BadConfig) as caught:
         parse_runbook(text.replace(old, new, 1), "r.md")
+    assert words in caught.value.message
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "hint"),
+    [
+        ("matches:", "match:", "r.md:6: match", "`matches`"),
+        ("verification:", "verify:", "r.md:11: verify", "`verification`"),
+    ],
+)
+def test_a_former_key_of_a_runbook_is_told_its_new_name(old: str, new: str, place: str, hint: str) -> None:
+    text = (ROOT / "runbooks" / "capacity-exhausted.md").read_text()
+    with pytest.raises(BadConfig) as caught:
+        parse_runbook(text.replace(old, new, 1), "r.md")
+    assert caught.value.message.startswith(place) and hint in (caught.value.hint or "")
+
+
+def test_an_unknown_argument_of_a_runbook_is_told_what_the_action_takes() -> None:
+    text = (ROOT / "runbooks" / "capacity-exhausted.md").read_text()
+    with pytest.raises(BadConfig) as caught:
+        parse_runbook(text.replace("scale_service", "set_flag\n    arguments: {name: x}", 1), "r.md")
+    assert caught.value.hint == "set_flag takes flag, on"
+
+
+def test_a_runbook_is_read_whole() -> None:
+    text = """---
+id: gateway-down
+title: The gateway is down
+services: [edge, edge-canary]
+matches:
+  alerts: [EdgeDown]
+  labels: {team: ml}
+  signatures: [saturation/capacity-exhausted]
+  fault_classes: [capacity-exhausted]
+actions:
+  - {action: set_flag, when: no-change, stop_gap: true, arguments: {on: false}}
+verification: it answers
+undo: turn it on
+owner: edge team
+reviewed: "2026-11-20"
+---
+
+Read this first.
+
+## Meaning
+
+Nobody answers.
+
+## Mitigation
+
+- Wait.
+"""
+    book = parse_runbook(text, "runbooks/gateway-down.md")
+    assert (book.id, book.title, book.path) == ("gateway-down", "The gateway is down", "runbooks/gateway-down.md")
+    assert (book.services, book.alerts, book.labels) == (("edge", "edge-canary"), ("EdgeDown",), {"team": "ml"})
+    assert book.signatures == ("saturation/capacity-exhausted",)
+    assert book.fault_classes == (FaultClass.CAPACITY_EXHAUSTED,)
+    assert book.actions == (RunbookAction("set_flag", "no-change", True, {"on": False}),)
+    assert (book.verification, book.undo) == ("it answers", "turn it on")
+    assert (book.owner, book.reviewed) == ("edge team", date(2026, 11, 20))
+    assert list(book.sections.items()) == [("Meaning", "Nobody answers."), ("Mitigation", "- Wait.")]
+    assert parse_runbook(text.replace("Wait.", "Wait!"), "x").revision != book.revision
+
+
+def test_only_id_title_matches_verification_and_undo_have_to_be_there() -> None:
+    book = parse_runbook("---\nid: a\ntitle: b\nmatches: {}\nverification: c\nundo: d\nreviewed:\n---\n", "a.md")
+    assert (book.alerts, book.services, book.actions, book.owner, book.reviewed) == ((), (), (), "", None)
 
 
 def test_every_shipped_runbook_holds() -> None:
-    assert len(read_runbooks()) == len(list((ROOT / "runbooks").glob("*.md"))) >= 4
+    assert len(read_runbooks()) == len(list((ROOT / "runbooks").glob("*.md"))) >= 36

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.store import migrations
-from aiops_cli.adapters.store.engine import Database
+from aiops_cli.adapters.store.engine import open_file
 from aiops_cli.bootstrap import open_history, open_store
 from aiops_cli.errors import StoreError
 
@@ -27,8 +27,7 @@ def test_a_store_of_an_earlier_version_keeps_its_incidents_and_becomes_searchabl
     restore(home, f"store-v{version}.sql")
     history = open_history(home)
     assert [row.id for row in history.incidents(5)] == ["INC-0002", "INC-0001"]
-    found, _ = history.search("latency", 5)
-    assert found[0].id == "INC-0001"
+    assert history.search("latency", 5).results[0].id == "INC-0001"
     assert history.show("INC-0001")[1]["incident"]["status"] == "recovered"
     history.close()
 
@@ -76,11 +75,11 @@ def test_an_upgrade_that_fails_half_way_leaves_the_old_version(home: Path, monke
     def fail(*_: object) -> None:
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(migrations.index, "add", fail)
+    monkeypatch.setattr(migrations, "_derived", fail)
     with pytest.raises(RuntimeError):
         open_history(home)
     monkeypatch.undo()
-    database = Database(home)
+    database = open_file(home)
     with database.read() as connection:
         assert migrations.version_of(connection) == 1
         assert not connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name = 'post'").first()

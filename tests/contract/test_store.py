@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from aiops_cli.bootstrap import load_past, open_history, open_store, read_scenar
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
 from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover
@@ -39,7 +42,8 @@ def finished(store: SqlStore, name: str = "payments-evening", approve: bool = Tr
 def test_a_run_is_kept_whole(store: SqlStore) -> None:
     incident = finished(store)
     row, data = store.show(incident.id)
-    assert IncidentDocument.model_validate(data) == document(incident)
+    assert IncidentDocument.model_validate({**data, "kept": None}) == document(incident)
+    assert data["kept"]["evidence_items"] == data["kept"]["evidence_texts"] == len(incident.evidence.items)
     assert row.status == "recovered"
     assert row.fix == "scale_service payments-api replicas=6" and row.fix_verified
     assert row.fault_class == "capacity-exhausted"
@@ -81,21 +85,22 @@ def test_a_scenarios_past_is_learnt_once(store: SqlStore) -> None:
 def test_simulated_incidents_are_no_memory_of_real_ones(store: SqlStore) -> None:
     finished(store)
     at = stage("payments-evening")
-    assert store.similar(at.group, simulated=True, exclude=(), limit=5)
-    assert store.similar(at.group, simulated=False, exclude=(), limit=5) == []
+    after = datetime.now(UTC)
+    assert store.recall(at.group, simulated=True, limit=5, before=after).incidents
+    assert store.recall(at.group, simulated=False, limit=5, before=after).incidents == ()
 
 
 def test_search_finds_by_words_corrects_typing_and_says_why(store: SqlStore) -> None:
     finished(store)
-    found, corrected = store.search("latancy of payments-api", 5)
-    assert corrected == {"latancy": "latency"}
-    assert "payments-api" in {f.service for f in found}
-    assert found[0].why[0].startswith("words: ")
-    assert store.search("zebra crossing", 5)[0] == []
+    answer = store.search("latancy of payments-api", 5)
+    assert answer.corrected == {"latancy": "latency"}
+    assert answer.results[0].service == "payments-api" and answer.results[0].why[0] == "same service"
+    assert any("latency" in why for found in answer.results for why in found.why)
+    assert store.search("xylophone quux", 5).results == []
 
 
 @pytest.mark.parametrize(
-    "query", ["", "'; DROP TABLE incident; --", '"unbalanced', "a* OR b", "%", "日本語", "x" * 100_000, "\x00"]
+    "query", ["", "'; DROP TABLE incident; --", '"unbalanced', "a* OR b", "%", "日本語", "x" * 1_000_000, "\x00", "🔥", "\ud800"]
 )
 def test_a_query_is_data(store: SqlStore, query: str) -> None:
     finished(store)
@@ -169,7 +174,7 @@ def test_a_home_that_is_a_file_is_said(tmp_path: Path) -> None:
 def test_a_store_that_somebody_else_is_writing_to_says_so(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiops_cli.adapters.store import engine
 
-    monkeypatch.setattr(engine, "_LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.1)
     store = open_store(home)
     other = sqlite3.connect(home / "incidents.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -188,12 +193,12 @@ def test_a_full_disk_loses_nothing_and_is_said(home: Path) -> None:
     store = open_store(home)
     finished(store)
     count = store.count()
-    with store._database.read() as connection:
+    with store.database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     from sqlalchemy import event
 
-    event.listen(store._database._engine, "begin", lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
-    store._database._engine.dispose()
+    event.listen(store.database._engine, "begin", lambda c: c.exec_driver_sql(f"PRAGMA max_page_count={pages}"))
+    store.database._engine.dispose()
     with pytest.raises(StoreError, match="full"):
         for _ in range(50):
             finished(store)
@@ -211,7 +216,7 @@ def test_a_run_whose_process_is_gone_is_shown_as_unfinished(home: Path) -> None:
     gone = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
-    with store._database.write() as connection:
+    with store.database.write() as connection:
         connection.exec_driver_sql(f"UPDATE incident SET pid = {int(gone.stdout)}")
     assert store.incidents(1)[0].status == "unfinished"
     store.close()
@@ -258,19 +263,16 @@ def test_a_store_that_others_could_read_is_closed_to_them(home: Path) -> None:
 
 
 def test_practice_does_not_crowd_out_what_really_happened(home: Path) -> None:
-    from dataclasses import replace
-
-    from aiops_cli.adapters.store.sql import Remembered
-
     store = open_store(home)
     at = stage("payments-evening")
     now = at.scene.clock.now()
-    real = Remembered("real#1", "HighLatency payments-api", "HighLatency", "payments-api", "slow", "capacity",
-                      "capacity-exhausted", "scale_service", True, now, None, False)  # fmt: skip
-    store.learn(real)
-    for number in range(120):
-        store.learn(replace(real, origin=f"practice#{number}", simulated=True))
-    found = store.similar(at.group, simulated=False, exclude=(), limit=3)
+    real = Record(
+        origin="real#1", title="HighLatency payments-api", alert="HighLatency", service="payments-api", summary="slow",
+        cause="capacity", fault_class=FaultClass.CAPACITY_EXHAUSTED, fix="scale_service", detected_at=now,
+    )  # fmt: skip
+    store.keep([real])
+    store.keep([real.model_copy(update={"origin": f"practice#{number}"}) for number in range(120)], simulated=True)
+    found = store.recall(at.group, simulated=False, limit=3, before=now).incidents
     assert [incident.simulated for incident in found] == [False]
     store.close()
 
@@ -279,13 +281,13 @@ def test_an_action_that_is_running_elsewhere_is_not_called_unknown(home: Path) -
     store = open_store(home)
     incident = Incident(stage("payments-evening").group, True, "simulator", stage("payments-evening").scene.clock.now())
     store.open_incident(incident)
-    with store._database.write() as connection:
+    with store.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO action (incident, attempt, digest, name, target, arguments, state, detail, started_at)"
             " VALUES (1, 1, 'd', 'restart_service', 'web', '{}', 'executing', '', '2026-01-01T00:00:00+00:00')"
         )
     assert store.open_actions(incident.id) == []
-    with store._database.write() as connection:
+    with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE incident SET pid = 999999999")
     assert store.open_actions(incident.id) == ["restart_service web"]
     assert store.show(incident.id)[1]["incident"]["status"] == "unfinished"

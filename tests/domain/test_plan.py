@@ -7,7 +7,7 @@ from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.diagnosis import diagnose
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft
-from aiops_cli.domain.runbook import for_fault, match_runbooks
+from aiops_cli.domain.runbook import for_fault
 from aiops_cli.domain.vocabulary import FaultClass
 from tests.scenes import Stage, stage
 
@@ -57,10 +57,3 @@ def test_the_shipped_runbooks_cover_what_the_worlds_need(fault: str) -> None:
     book = for_fault(FaultClass(fault), read_runbooks())
     assert book is not None
     assert {"Meaning", "Impact", "Diagnosis", "Mitigation"} <= set(book.sections)
-
-
-def test_a_runbook_is_matched_by_alert_name_before_text() -> None:
-    matched = match_runbooks(stage("payments-evening").group, read_runbooks())
-    assert matched[0].id == "capacity-exhausted"
-    assert matched[0].why[0] == "alert name"
-    assert len(matched[0].revision) == 12

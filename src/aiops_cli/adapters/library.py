@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.recorded_case import RecordedCase
@@ -21,6 +22,7 @@ from aiops_cli.strict_yaml import YamlDocument, read_yaml
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
 _HEADING = re.compile(r"^##\s+(.+)$", re.M)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # The block of services up to the next key at the margin, and the items of the list itself.
 _SERVICES = re.compile(r"^services:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 _SERVICE_NAME = re.compile(r"^  - \{?name: ([a-z0-9-]+)", re.M)
@@ -33,12 +35,31 @@ class _ActionEntry(BaseModel):
     action: str
     when: Annotated[str, Field(pattern="^(always|change|no-change)$")] = "always"
     stop_gap: bool = False
+    arguments: dict[str, Any] = {}
 
 
-class _Match(BaseModel):
+def _read_signature(text: str) -> str:
+    """Raises ValueError when it is not a lane and a known fault class."""
+    lane, _, fault = text.partition("/")
+    if not _NAME.fullmatch(lane) or fault not in set(FaultClass):
+        raise ValueError(f"{text[:80]!r} is not a lane and a fault class, such as saturation/capacity-exhausted")
+    return text
+
+
+def _read_date(value: object) -> object:
+    """A text in ISO form as a date. Raises ValueError for a number, another form or a day that does not exist."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError("is not a date such as 2026-11-20")
+    return date.fromisoformat(value)
+
+
+class _Matches(BaseModel):
     model_config = ConfigDict(extra="forbid")
     alerts: list[str] = []
-    services: list[str] = []
+    labels: dict[str, str] = {}
+    signatures: list[Annotated[str, AfterValidator(_read_signature)]] = []
     fault_classes: list[FaultClass] = []
 
 
@@ -46,12 +67,20 @@ class _FrontMatter(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
     title: str
-    match: _Match
+    services: list[str] = []
+    matches: _Matches
     actions: list[_ActionEntry] = []
-    verify: str
+    verification: str
     undo: str
     owner: str = ""
-    reviewed: str = ""
+    reviewed: Annotated[date | None, BeforeValidator(_read_date)] = None
+
+
+# What keys of the front matter were called in aiops 0.1, and what to write now.
+_FORMER_KEYS = {
+    "match": "it is called `matches` now, and its `services` are a key of their own beside it",
+    "verify": "it is called `verification` now",
+}
 
 
 def find_data(name: str) -> Path:
@@ -171,34 +200,73 @@ def read_runbooks() -> list[Runbook]:
 
 
 def parse_runbook(text: str, name: str) -> Runbook:
-    """A runbook: YAML front matter between `---` lines over Markdown with `##` sections."""
+    """A runbook: YAML front matter between `---` lines over Markdown with `##` sections.
+
+    Raises BadConfig with file, line and field when it does not hold.
+    """
     parts = _FRONT_MATTER.match(text)
     if not parts:
         raise BadConfig(
             f"{name}: no front matter",
             hint="begin the file with --- and the fields of docs/guides/runbooks.md in the repository",
         )
-    document = read_yaml(parts[1], name)
+    # The line break stands for the first ---, so that lines count from the top of the file.
+    front = _read_front_matter(read_yaml("\n" + parts[1], name))
+    return Runbook(
+        id=front.id,
+        title=front.title,
+        path=name,
+        revision=hashlib.sha256(text.encode()).hexdigest()[:12],
+        alerts=tuple(front.matches.alerts),
+        labels=front.matches.labels,
+        signatures=tuple(front.matches.signatures),
+        services=tuple(front.services),
+        fault_classes=tuple(front.matches.fault_classes),
+        actions=tuple(RunbookAction(row.action, row.when, row.stop_gap, row.arguments) for row in front.actions),
+        verification=front.verification,
+        undo=front.undo,
+        owner=front.owner,
+        reviewed=front.reviewed,
+        sections=_sections(parts[2]),
+    )
+
+
+def _read_front_matter(document: YamlDocument) -> _FrontMatter:
+    former = [key for key in _FORMER_KEYS if isinstance(document.data, dict) and key in document.data]
+    if former:
+        raise BadConfig(f"{document.where((former[0],))}: is not a known field", hint=_FORMER_KEYS[former[0]])
     try:
         front = _FrontMatter.model_validate(document.data)
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
         raise BadConfig(message, hint="see docs/guides/runbooks.md in the repository") from error
-    unknown = [entry.action for entry in front.actions if entry.action not in CATALOGUE]
+    for index, entry in enumerate(front.actions):
+        _check_action(entry, document, ("actions", index))
+    return front
+
+
+def _check_action(entry: _ActionEntry, document: YamlDocument, path: tuple[str | int, ...]) -> None:
+    """Whether the catalogue has the action and it takes the arguments, of which some may be left to the evidence."""
+    spec = CATALOGUE.get(entry.action)
+    if spec is None:
+        where = document.where((*path, "action"))
+        raise BadConfig(f"{where}: {entry.action[:80]!r} is not in the catalogue", hint="see `aiops actions list`")
+    known = spec.arguments.model_fields
+    unknown = [key for key in entry.arguments if key not in known]
     if unknown:
-        raise BadConfig(f"{name}: action {unknown[0]!r} is not in the catalogue", hint="see `aiops actions list`")
-    headings = _HEADING.split(parts[2])
-    return Runbook(
-        id=front.id,
-        title=front.title,
-        path=name,
-        revision=hashlib.sha256(text.encode()).hexdigest()[:12],
-        alerts=tuple(front.match.alerts),
-        services=tuple(front.match.services),
-        fault_classes=tuple(front.match.fault_classes),
-        actions=tuple(RunbookAction(entry.action, entry.when, entry.stop_gap) for entry in front.actions),
-        verify=front.verify,
-        undo=front.undo,
-        sections={headings[i].strip(): headings[i + 1].strip() for i in range(1, len(headings) - 1, 2)},
-    )
+        where = document.where((*path, "arguments", unknown[0]))
+        takes = ", ".join(known) or "no arguments"
+        raise BadConfig(f"{where}: is not an argument of {entry.action}", hint=f"{entry.action} takes {takes}")
+    try:
+        spec.arguments.model_validate(entry.arguments)
+    except ValidationError as error:
+        wrong = [row for row in error.errors(include_url=False, include_input=False) if row["type"] != "missing"]
+        if wrong:
+            where = document.where((*path, "arguments", *wrong[0]["loc"]))
+            raise BadConfig(f"{where}: {wrong[0]['msg']}", hint=f"see `aiops actions show {entry.action}`") from error
+
+
+def _sections(prose: str) -> dict[str, str]:
+    headings = _HEADING.split(prose)
+    return {headings[i].strip(): headings[i + 1].strip() for i in range(1, len(headings) - 1, 2)}

@@ -36,7 +36,9 @@ def list_incidents(
     known = [*Status, UNFINISHED]
     if status is not None and status not in known:
         raise UnknownName("status", status, known)
-    rows = _open().incidents(limit, status=status, service=service)
+    from aiops_cli.adapters.store.search import Wanted
+
+    rows = _open().incidents(limit, Wanted(status=status, service=service))
     if output is Output.JSON:
         print_json({"schema_version": 1, "incidents": [_row_data(row) for row in rows]})
         return
@@ -58,7 +60,8 @@ def search(
     """Search incidents by words, best first; each says why it matched."""
     from aiops_cli.cli.render import print_json, print_lines
 
-    results, corrected = _open().search(" ".join(query), limit)
+    answer = _open().search(" ".join(query), limit)
+    results, corrected = answer.results, answer.corrected
     if output is Output.JSON:
         print_json({"schema_version": 1, "results": [_found_data(r) for r in results], "corrected": corrected})
         return

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiops_cli import __version__
-from aiops_cli.bootstrap import Scene, Settings, load_past, make_approver, make_model, open_store
+from aiops_cli.bootstrap import (
+    Scene,
+    Settings,
+    known_runbooks,
+    load_past,
+    make_approver,
+    make_model,
+    open_store,
+    refresh_runbooks,
+)
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
 from aiops_cli.cli.start import signals_held
@@ -105,7 +114,6 @@ def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene
 def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident, IncidentDocument]:
     """Run one incident; show it, record it, and return it with its document."""
     from aiops_cli import pipeline
-    from aiops_cli.adapters.library import read_runbooks
     from aiops_cli.events import EventBus
 
     model = make_model(request.settings, find_home())
@@ -119,7 +127,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         clock=scene.clock,
         # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
         bus=EventBus([watchers.telemetry, watchers.recorder, watchers.console]),
-        runbooks=read_runbooks(),
+        runbooks=known_runbooks(watchers.store),
     )
     options = pipeline.Options(
         plan_only=request.only_plans,
@@ -156,6 +164,7 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
     from aiops_cli.adapters.ui.console import Console, make_console
 
     store = open_store(None if request.no_record else find_home())
+    refresh_runbooks(store)
     if request.with_past and scene.scenario is not None:
         load_past(scene.scenario, store)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))

@@ -34,13 +34,33 @@ class _Call:
 
 
 def fill(entry: RunbookAction, book_id: str, lead: Hypothesis, case: Case) -> Proposal | None:
-    """The proposal for one line of a runbook, or None when the evidence does not say what it needs."""
-    maker = _MAKERS.get(entry.action, _without_arguments)
-    call = maker(lead, case)
-    if call is None or (call.arguments.keys() != CATALOGUE[entry.action].arguments.model_fields.keys()):
+    """The proposal for one line of a runbook, or None when neither it nor the evidence says what it needs.
+
+    What the team wrote into the runbook goes before what the evidence says.
+    """
+    wanted = CATALOGUE[entry.action].arguments.model_fields.keys()
+    call = _MAKERS.get(entry.action, _without_arguments)(lead, case)
+    # Where a change is to be taken back, one of that kind has to be there: no canary is ended that nobody began.
+    if call is None and entry.when != "change" and entry.arguments and entry.arguments.keys() == wanted:
+        call = _written_down(entry, lead, case)
+    if call is None:
         return None
-    why = f"runbook {book_id}" + (f": {call.why}" if call.why else "")
-    return Proposal(entry.action, call.target, call.arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+    arguments = {**call.arguments, **entry.arguments}
+    if arguments.keys() != wanted:
+        return None
+    why = f"runbook {book_id}" + (f": {call.why}" if call.why and arguments == dict(call.arguments) else "")
+    return Proposal(entry.action, call.target, arguments, why, lead.evidence, stop_gap=entry.stop_gap)
+
+
+def _written_down(entry: RunbookAction, lead: Hypothesis, case: Case) -> _Call | None:
+    """A call whose arguments all stand in the runbook: only its target comes from the evidence."""
+    if entry.action == "set_pod_quota":
+        return _Call("namespace", entry.arguments)
+    if entry.action != "use_provider":
+        return _Call(lead.entity, entry.arguments)
+    # It is the gateway that is told, and not the provider that failed; where two call it, a person has to say which.
+    gateways = case.topology.callers.get(lead.entity, ())
+    return _Call(gateways[0], entry.arguments) if len(gateways) == 1 else None
 
 
 def _without_arguments(lead: Hypothesis, case: Case) -> _Call | None:

@@ -26,7 +26,7 @@ from aiops_cli.domain.diagnosis import (
 from aiops_cli.domain.evidence import Evidence, EvidenceSet, TextLines
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.recovery import suggest_rule
-from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.memory import Recall, prompt_lines
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.validation import first_problem
@@ -173,10 +173,7 @@ def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str]
             *(f"ruled out: {text}" for text in offline.ruled_out),
         ],
         "coverage ledger": [f"{c.source}: {c.status} {c.detail}" for c in case.evidence.coverage],
-        "memory (priors, not evidence)": [
-            f"{i.id} {i.title}: {i.cause}; fix: {i.fix or 'unknown'}, verified: {i.fix_verified}"
-            for i in recall.incidents
-        ],
+        "memory (priors, not evidence)": prompt_lines(recall.incidents),
         "already tried in this incident": list(tried),
         "catalogue of actions": [
             f"{spec.name} {json.dumps(spec.arguments.model_json_schema().get('properties', {}))}: {spec.summary}"

@@ -49,7 +49,8 @@ def band(confidence: float) -> str:
 class Hypothesis:
     """One possible root: what speaks for it (statements with evidence ids) and against it.
 
-    `root` says that the verdict blames it; of a judgement that marks none, what leads is blamed.
+    `root` says that the verdict blames it; of a judgement that marks none, what leads is blamed. `prior` is what the past
+    incident `recalled` added to the weight, in nats.
     """
 
     entity: str
@@ -62,6 +63,8 @@ class Hypothesis:
     onset: float | None = None
     weight: float = 0.0
     root: bool = False
+    prior: float = 0.0
+    recalled: str | None = None
 
     @property
     def phrase(self) -> str:
@@ -219,6 +222,8 @@ def _hypothesis(
         onset=candidate.onset,
         weight=round(candidate.score, 3),
         root=candidate in roots,
+        prior=candidate.prior,
+        recalled=candidate.recalled,
     )
 
 

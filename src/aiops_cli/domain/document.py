@@ -15,6 +15,8 @@ from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import Series
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.record import Record
+from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Verification
 
 # Enough for a chart in `history show`; the whole series stays with its source.
@@ -108,6 +110,10 @@ class SimilarPart(_Part):
     cause: str
     fix: str | None
     fix_verified: bool
+    fix_worked: bool | None
+    lesson: str
+    votes: int
+    kind: str
     score: float
     why: list[str]
     differs: list[str]
@@ -115,21 +121,35 @@ class SimilarPart(_Part):
 
 
 class RunbookPart(_Part):
-    """A runbook that was recalled, with the revision of its text."""
+    """A runbook that was recalled, with the revision of its text and, in a checkout, its commit.
+
+    `ties` match in the same way; `checks` are commands of it that only read, and were not run.
+    """
 
     id: str
     title: str
     path: str
     revision: str
+    commit: str | None
     score: float
     why: list[str]
+    ties: list[str]
+    checks: list[str]
 
 
 class MemoryPart(_Part):
-    """What memory gave."""
+    """What memory gave. `signatures` are the findings of this incident as later ones will be compared with it."""
 
     incidents: list[SimilarPart]
     runbooks: list[RunbookPart]
+    signatures: list[str]
+
+
+class PriorPart(_Part):
+    """What a past incident added to a hypothesis: a weight in nats, never evidence."""
+
+    incident: str
+    nats: float
 
 
 class HypothesisPart(_Part):
@@ -141,6 +161,7 @@ class HypothesisPart(_Part):
     statements: list[str]
     evidence: list[str]
     against: list[str]
+    prior: PriorPart | None
 
 
 class EvidencePart(_Part):
@@ -407,8 +428,56 @@ class ReviewPart(_Part):
     acted_at: list[datetime]
 
 
+class LinkPart(_Part):
+    """Where more is; `kind` is url, incident, runbook or other."""
+
+    target: str
+    kind: str
+    note: str
+    by: str
+    at: datetime
+
+
+class FeedbackPart(_Part):
+    """What a person thought of the record: `vote` is 1 or -1."""
+
+    vote: int
+    why: str
+    by: str
+    at: datetime
+
+
+class EditPart(_Part):
+    """A change by hand."""
+
+    field: str
+    before: str
+    after: str
+    by: str
+    at: datetime
+
+
+class KeptPart(_Part):
+    """What the store has beside the document, in `history show`: evidence with digests, and what people added.
+
+    `evidence_texts` of `evidence_items` still have their text; the others were pruned and have their digest.
+    """
+
+    kind: str
+    recorded_at: datetime
+    pinned: bool
+    links: list[LinkPart]
+    feedback: list[FeedbackPart]
+    edits: list[EditPart]
+    evidence_items: int
+    evidence_texts: int
+
+
 class IncidentDocument(_Part):
-    """What `triage`, `replay` and `history show` give as JSON."""
+    """What `triage`, `replay` and `history show` give as JSON.
+
+    `record` is what people keep by hand; `kept` is set by `history show` alone.
+    """
 
     schema_version: Literal[1] = 1
     incident: IncidentPart
@@ -425,6 +494,8 @@ class IncidentDocument(_Part):
     signal: SignalPart | None
     telemetry: TelemetryPart | None
     review: ReviewPart | None = None
+    record: Record | None = None
+    kept: KeptPart | None = None
     recorded: bool = True
     others: list["IncidentDocument"] = []
     not_looked_at: list[str] = []
@@ -448,6 +519,31 @@ def document(incident: Incident, telemetry: TelemetryPart | None = None) -> Inci
         signal=_signal(incident),
         telemetry=telemetry,
     )  # fmt: skip
+
+
+# The id of a document before the store has given it one.
+NO_ID = "INC-????"
+
+
+def document_of_record(record: Record, recorded_at: datetime, *, simulated: bool = False) -> IncidentDocument:
+    """The document of what was handled elsewhere: only what is known, nothing made up."""
+    alert = Alert(name=record.alert, service=record.service, severity=record.severity, summary=record.summary or record.title,
+                  native_severity=record.native_severity or None, labels=record.labels, starts_at=record.started_at)  # fmt: skip
+    times = (record.started_at, record.detected_at, record.acknowledged_at, record.mitigated_at, record.resolved_at)
+    opened = record.detected_at or min((at for at in times if at is not None), default=recorded_at)
+    incident = Incident(AlertGroup("record", record.origin, (alert,)), simulated, record.environment, opened, id=NO_ID)
+    incident.origin = record.origin or None
+    incident.acknowledged_at, incident.mitigated_at = record.acknowledged_at, record.mitigated_at
+    incident.closed_at, incident.status = record.resolved_at, _status_of(record)
+    found = document(incident)
+    found.incident.title = record.title
+    return found.model_copy(update={"record": record})
+
+
+def _status_of(record: Record) -> Status:
+    if record.kind == "note":
+        return Status.NOTED
+    return Status.RESOLVED if record.resolved else Status.OPEN
 
 
 def _fields(source: object, *names: str) -> dict[str, Any]:
@@ -500,16 +596,25 @@ def _alert_item(alert: Alert) -> AlertItem:
 
 
 def _memory(incident: Incident) -> MemoryPart:
-    similar = ("id", "title", "service", "at", "status", "cause", "fix", "fix_verified", "score", "simulated")
+    similar = (
+        "id", "title", "service", "at", "status", "cause", "fix", "fix_verified", "fix_worked", "lesson", "votes", "kind",
+        "score", "simulated",
+    )  # fmt: skip
     return MemoryPart(
         incidents=[
             SimilarPart(**_fields(row, *similar), why=list(row.why), differs=list(row.differs))
             for row in incident.recall.incidents
         ],
         runbooks=[
-            RunbookPart(**_fields(row, "id", "title", "path", "revision", "score"), why=list(row.why))
+            RunbookPart(
+                **_fields(row, "id", "title", "path", "revision", "commit", "score"),
+                why=list(row.why),
+                ties=list(row.ties),
+                checks=list(row.checks),
+            )
             for row in incident.recall.runbooks
         ],
+        signatures=list(incident.signatures),
     )
 
 
@@ -529,6 +634,7 @@ def _diagnosis(incident: Incident, found: Diagnosis) -> DiagnosisPart:
                 statements=list(h.statements),
                 evidence=list(h.evidence),
                 against=list(h.against),
+                prior=PriorPart(incident=h.recalled, nats=round(h.prior, 2)) if h.recalled else None,
             )
             for h in found.hypotheses
         ],

@@ -131,7 +131,8 @@ _PREDICTED: Mapping[FaultClass, tuple[Metric, float]] = {
 class Candidate:
     """A hypothesis in the making: what speaks for it, what against, and which symptoms it explains.
 
-    `weight` is the evidence alone, `score` what is left of it after the costs, both in nats.
+    `weight` is the evidence with the `prior` of the past incident `recalled`, `score` what is left of it after the costs,
+    all in nats.
     """
 
     entity: str
@@ -142,6 +143,8 @@ class Candidate:
     against: tuple[str, ...] = ()
     explains: frozenset[str] = frozenset()
     change: str | None = None
+    prior: float = 0.0
+    recalled: str | None = None
 
     @property
     def onset(self) -> float | None:
@@ -327,7 +330,8 @@ class _Names:
 
 def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Finding], recall: Recall) -> Candidate:
     entity, fault = key
-    weight = min(_MOST_WEIGHT, _weigh(members)) + recall.prior(entity, fault, needs_fix=not fault.benign)[0]
+    prior, recalled = recall.prior(entity, fault, needs_fix=not fault.benign)
+    weight = min(_MOST_WEIGHT, _weigh(members)) + prior
     if entity != case.entity and not fault.benign:
         weight -= _NOT_THE_ALERTS
     if _is_told(case, fault):
@@ -339,6 +343,8 @@ def _candidate(case: Case, key: tuple[str, FaultClass], members: Sequence[Findin
         weight=weight,
         score=weight,
         change=_change_of(case, entity, members),
+        prior=prior,
+        recalled=recalled,
     )
 
 

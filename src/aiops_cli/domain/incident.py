@@ -101,6 +101,7 @@ class Incident:
     signal: Signal | None = None
     inventory: tuple[str, ...] = ()
     evidence: EvidenceSet = field(default_factory=EvidenceSet)
+    signatures: tuple[str, ...] = ()
     recall: Recall = field(default_factory=Recall)
     diagnosis: Diagnosis | None = None
     first_diagnosis: Diagnosis | None = None

@@ -1,127 +1,47 @@
-"""What happened before that looks like this: how text becomes search terms, and what a recalled incident says.
+"""What happened before that looks like this: what is found, why it matched, and what that may change.
 
-Ranking is BM25F over title and body, computed once when an incident is stored (see `impacts`); rapidfuzz only ever
-corrects words that the index does not know. A recalled incident is a prior, never evidence of the present one.
+A recalled incident is a prior, never evidence of the present one.
 """
 
-import math
-import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-_WORD = re.compile(r"[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_STATUS_CODE = re.compile(r"(\d{3})s")
-_SUFFIXES = ("ings", "ing", "ies", "ied", "es", "ed", "s")
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "high",
-        "in",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "over",
-        "since",
-        "that",
-        "the",
-        "their",
-        "this",
-        "to",
-        "was",
-        "were",
-        "will",
-        "with",
-        "than",
-        "then",
-        "there",
-    ]
-)
-
-# BM25F as in Zaragoza et al. 2004. Field lengths are typical ones and fixed, so that an impact stored today stays
-# comparable with one stored next year.
-_K1 = 1.2
-_B = 0.6
-_TITLE_WEIGHT = 3.0
-_BODY_WEIGHT = 1.0
-_TYPICAL_TITLE_TERMS = 8
-_TYPICAL_BODY_TERMS = 120
-_MAX_BODY_CHARS = 50_000
+# Exact matches stand above every likeness of words; the highest that holds decides (memory.md section 6).
+PINS: Mapping[str, tuple[int, str]] = {
+    "id": (7, "its id"),
+    "fingerprint": (6, "same alert and labels"),
+    "alert": (4, "same alert"),
+    "runbook": (4, "the alert's runbook link"),
+    "signature": (2, "same findings"),
+    "service": (1, "same service"),
+}
+_ALERT_AND_SERVICE = 5
 
 
-def terms(text: str) -> list[str]:
-    """Search terms of `text`, in order: lower case, CamelCase and kebab names split with the joined form kept.
+def pinned(keys: Iterable[str]) -> tuple[int, tuple[str, ...]]:
+    """How high the exact keys that a document shares put it, and what they are in words.
 
-    `payments-api` gives `payments-api`, `payment`, `api`; `OOMKilled` gives `oomkilled`, `oom`, `kill`; `502s` gives
-    `502`. The same function serves indexing and searching, so both agree.
+    `keys` are such as `=alert:highlatency`. The same alert on the same service counts for more than either.
     """
-    found: list[str] = []
-    for word in _WORD.findall(text[:_MAX_BODY_CHARS]):
-        status = _STATUS_CODE.fullmatch(word)
-        if status:
-            found.append(status[1])
-            continue
-        parts = [_strip_suffix(part.lower()) for part in _PART.findall(word)]
-        joined = word.lower()
-        if len(parts) > 1:
-            found.append(joined)
-        found += parts
-    return [term for term in found if len(term) > 1 and term not in _STOP_WORDS and not _is_small_number(term)]
+    names = {key.removeprefix("=").partition(":")[0] for key in keys} & PINS.keys()
+    rank = max((PINS[name][0] for name in names), default=0)
+    if {"alert", "service"} <= names:
+        rank = max(rank, _ALERT_AND_SERVICE)
+    return rank, tuple(PINS[name][1] for name in sorted(names, key=lambda name: -PINS[name][0]))
 
 
-def _is_small_number(term: str) -> bool:
-    """`95` or `5` is in every alert; `502` says something."""
-    return term.isdigit() and len(term) < 3
-
-
-def _strip_suffix(word: str) -> str:
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
-            stem = word[: -len(suffix)]
-            return stem + "y" if suffix in ("ies", "ied") else stem
-    return word
-
-
-def impacts(title: str, body: str) -> dict[str, float]:
-    """The BM25F impact of each term of a document, without its inverse document frequency."""
-    weighted: Counter[str] = Counter()
-    for text, weight, typical in (
-        (title, _TITLE_WEIGHT, _TYPICAL_TITLE_TERMS),
-        (body, _BODY_WEIGHT, _TYPICAL_BODY_TERMS),
-    ):
-        counts = Counter(terms(text))
-        length = sum(counts.values())
-        for term, count in counts.items():
-            weighted[term] += weight * count / (1 - _B + _B * length / typical)  # type: ignore[assignment]
-    return {term: value / (_K1 + value) for term, value in weighted.items()}
-
-
-def inverse_document_frequency(documents: int, containing: int) -> float:
-    """BM25's idf, never negative: ln(1 + (N - n + 0.5) / (n + 0.5))."""
-    return math.log(1 + (documents - containing + 0.5) / (containing + 0.5))
+# From this rank on it is the same alert of the same service.
+SAME_PROBLEM = _ALERT_AND_SERVICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimilarIncident:
-    """A past incident that matched, why it did, and what differs. `score` orders; it is not a probability."""
+    """A past incident, postmortem or note that matched, why it did, and what differs.
+
+    `score` orders and is no probability; `rank` is that of `pinned`. `fix_verified` was measured, `fix_worked` is what a
+    person says, None when nobody did. `votes` is the balance of feedback. `words` counts what matched beside exact keys.
+    """
 
     id: str
     title: str
@@ -134,15 +54,37 @@ class SimilarIncident:
     fix_verified: bool
     score: float
     why: tuple[str, ...]
+    kind: str = "incident"
+    fix_worked: bool | None = None
+    lesson: str = ""
+    votes: int = 0
     words: int = 0
+    rank: int = 0
     differs: tuple[str, ...] = ()
-    exact: bool = False
     simulated: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is the same alert of the same service."""
+        return self.rank >= SAME_PROBLEM
+
+    @property
+    def proof(self) -> str:
+        """What is known of the fix, in a word or three."""
+        if self.fix_verified:
+            return "verified"
+        if self.fix_worked is None:
+            return "not verified"
+        return "worked, a person says" if self.fix_worked else "did not work, a person says"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedRunbook:
-    """A runbook that matched: `revision` is the content hash of the text that was used."""
+    """A runbook that matched: `revision` is the content hash of the text that was used, `commit` that of its checkout.
+
+    `ties` are other runbooks that match the same way, so that taking this one is a choice. `checks` are commands of it
+    that only read; they are shown, and never run.
+    """
 
     id: str
     title: str
@@ -150,6 +92,20 @@ class MatchedRunbook:
     revision: str
     score: float
     why: tuple[str, ...]
+    kind: str = "runbook"
+    commit: str | None = None
+    rank: int = 0
+    words: int = 0
+    ties: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    shipped: bool = True
+
+
+Found = SimilarIncident | MatchedRunbook
+
+# A verified fix of the same service counts for most; a person's word for less; what was voted down for nothing.
+_VERIFIED, _SAID, _ELSEWHERE = 1.0, 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,28 +118,88 @@ class Recall:
     def prior(self, entity: str, fault_class: str, *, needs_fix: bool = True) -> tuple[float, str | None]:
         """A boost in nats, at most 1, for a cause that was found before, and the incident it comes from.
 
-        A fault counts where its fix was verified; that nothing was wrong needs no fix.
+        A fault counts where its fix was verified, or worked as a person says; that nothing was wrong needs no fix.
         """
         priors = [
-            (1.0 if incident.service == entity else 0.3, incident.id)
+            (trust(incident, needs_fix=needs_fix) * (1.0 if incident.service == entity else _ELSEWHERE), incident.id)
             for incident in self.incidents
-            if incident.fault_class == fault_class and (incident.fix_verified or not needs_fix)
+            if incident.fault_class == fault_class
         ]
-        return max(priors, key=lambda prior: prior[0], default=(0.0, None))
+        best = max(priors, key=lambda prior: prior[0], default=(0.0, None))
+        return best if best[0] > 0 else (0.0, None)
+
+    def tried_before(self, call: str) -> list[SimilarIncident]:
+        """Recalled incidents whose fix was this call, as `describe_call` writes it, or the same action on its target."""
+        wanted = call.split()[:2]
+        return [incident for incident in self.incidents if incident.fix and incident.fix.split()[:2] == wanted]
 
 
-def rank_texts(query: str, documents: Mapping[str, tuple[str, str]]) -> list[tuple[str, float, list[str]]]:
-    """Rank a small set of documents (key -> title, body) held in memory; returns (key, score, matched terms)."""
-    indexed = {key: impacts(title, body) for key, (title, body) in documents.items()}
-    containing = Counter(term for document in indexed.values() for term in document)
-    wanted = dict.fromkeys(terms(query))
-    ranked = []
-    for key, document in indexed.items():
-        hits = {
-            term: document[term] * inverse_document_frequency(len(indexed), containing[term])
-            for term in wanted
-            if term in document
-        }
-        if hits:
-            ranked.append((key, sum(hits.values()), sorted(hits, key=lambda term: -hits[term])))
-    return sorted(ranked, key=lambda row: (-row[1], row[0]))
+def trust(incident: SimilarIncident, *, needs_fix: bool = True) -> float:
+    """How much a past incident's cause and fix are trusted, from 0 to 1."""
+    if incident.votes < 0:
+        return 0.0
+    if incident.fix_verified or not needs_fix:
+        return _VERIFIED
+    return _SAID if incident.fix_worked else 0.0
+
+
+# One word in common is chance; three are a likeness.
+_LEAST_WORDS = 3
+
+
+def is_alike(found: SimilarIncident, service: str | None) -> bool:
+    """Whether a past incident has enough in common with the present alert to be named beside it."""
+    return found.rank > 0 or (service is not None and found.service == service) or found.words >= _LEAST_WORDS
+
+
+def distinct(found: Iterable[SimilarIncident]) -> list[SimilarIncident]:
+    """One incident per cause, fix and outcome: ten repeats of one night are one memory; a verified fix comes first."""
+    kept: dict[tuple[object, ...], SimilarIncident] = {}
+    for incident in sorted(found, key=lambda s: (not s.fix_verified, -s.score, s.id)):
+        kept.setdefault((incident.service, incident.fault_class, incident.fix, incident.status), incident)
+    return sorted(kept.values(), key=lambda s: (not s.exact, not s.fix_verified, -s.rank, -s.score, s.id))
+
+
+# --- for the prompt --------------------------------------------------------------------------------------------------
+
+_IN_FULL = 3
+_MOST_CHARS = 5_000
+_MOST_LINE = 900
+
+
+def prompt_lines(incidents: Iterable[SimilarIncident]) -> list[str]:
+    """Past incidents for a model: the nearest with cause, fix and lesson, the rest in one line each, within a bound.
+
+    Nothing is taken out of the store for it; what did not fit is counted.
+    """
+    lines: list[str] = []
+    left = _MOST_CHARS
+    given = list(incidents)
+    for number, incident in enumerate(given):
+        line = _in_full(incident) if number < _IN_FULL else _in_short(incident)
+        if len(line) > left:
+            lines.append(f"({len(given) - number} more not shown)")
+            break
+        left -= len(line)
+        lines.append(line)
+    return lines
+
+
+def _in_full(incident: SimilarIncident) -> str:
+    lesson = f"; lesson: {incident.lesson}" if incident.lesson else ""
+    voted = "; people say that it does not apply" if incident.votes < 0 else ""
+    line = f"{_head(incident)}: {incident.cause or 'cause not known'}; fix: {_fix(incident)}{lesson}{voted}"
+    return line if len(line) <= _MOST_LINE else line[: _MOST_LINE - 1] + "…"
+
+
+def _in_short(incident: SimilarIncident) -> str:
+    return f"{_head(incident)}: {incident.fault_class or 'cause not known'}; fix: {_fix(incident)}"[:200]
+
+
+def _head(incident: SimilarIncident) -> str:
+    when = f" {incident.at:%Y-%m-%d}" if incident.at else ""
+    return f"{incident.id}{when} {incident.title}"
+
+
+def _fix(incident: SimilarIncident) -> str:
+    return f"{incident.fix} ({incident.proof})" if incident.fix else "not known"

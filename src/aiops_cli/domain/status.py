@@ -44,6 +44,10 @@ class Status(StrEnum):
     INCONCLUSIVE = "inconclusive"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
+    # What people keep by hand: nothing of it was measured by us.
+    OPEN = "open"
+    RESOLVED = "resolved"
+    NOTED = "noted"
 
     @property
     def exit_code(self) -> ExitCode:
@@ -60,4 +64,7 @@ _EXIT_CODES = {
     Status.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
     Status.INTERRUPTED: ExitCode.INTERRUPTED,
     Status.FAILED: ExitCode.FAILED,
+    Status.OPEN: ExitCode.ACTION_NEEDED,
+    Status.RESOLVED: ExitCode.DONE,
+    Status.NOTED: ExitCode.DONE,
 }

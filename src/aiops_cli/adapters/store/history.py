@@ -1,32 +1,32 @@
-"""Reading the history: lists, one incident, and search by words."""
+"""Reading the history: lists, one incident with everything that is kept of it, and what a run noted."""
 
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from aiops_cli.adapters.store import index, migrations, tables
-from aiops_cli.adapters.store.engine import Database, find_number, name_of, parse_time
-from aiops_cli.domain.memory import SimilarIncident
+from aiops_cli.adapters.store import tables
+from aiops_cli.adapters.store.base import votes_of
+from aiops_cli.adapters.store.engine import find_number, iso, name_of, parse_time
+from aiops_cli.adapters.store.index import key_term
+from aiops_cli.adapters.store.search import Searching, Wanted
 from aiops_cli.domain.status import UNFINISHED, Status
 from aiops_cli.errors import UnknownName
-
-if TYPE_CHECKING:
-    from aiops_cli.domain.alert import AlertGroup
-
-# One word in common is chance; three are a likeness.
-_LEAST_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
-    """One line of the history."""
+    """One line of the history.
+
+    `fix_verified` was measured; `fix_worked` is what a person says, None when nobody did.
+    """
 
     id: str
+    kind: str
     title: str
     alert: str
     service: str | None
@@ -37,152 +37,165 @@ class IncidentRow:
     cause: str
     fix: str | None
     fix_verified: bool
+    fix_worked: bool | None
+    lesson: str
+    environment: str
     simulated: bool
+    pinned: bool
+    fingerprint: str
+    origin: str | None
     opened_at: datetime
+    acknowledged_at: datetime | None
+    mitigated_at: datetime | None
+    closed_at: datetime | None
     recorded_at: datetime
     duration_s: float | None
+    votes: int = 0
 
 
-class History:
+class History(Searching):
     """What was remembered. Opening it upgrades a store of an earlier version. Raises StoreError."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        with database.read() as connection:
-            current = migrations.version_of(connection)
-        if current != migrations.LATEST:
-            with database.write() as connection:
-                migrations.upgrade(connection)
-
-    @property
-    def place(self) -> str:
-        """Where the store is."""
-        return self._database.place
-
-    @property
-    def keeps(self) -> bool:
-        """Whether anything is left when the process ends."""
-        return self._database.keeps
-
-    def close(self) -> None:
-        """Let go of the store."""
-        self._database.close()
-
-    def similar(
-        self, group: "AlertGroup", *, simulated: bool, exclude: Collection[str], limit: int
-    ) -> list[SimilarIncident]:
-        """Past incidents like this one: the same fingerprint or alert on the same service first, then by words."""
-        table = tables.incident.c
-        ended = (table.simulated == simulated) & (table.status != Status.RUNNING)
-        alike = (table.fingerprint == group.fingerprint) | (
-            (table.alert == group.lead.name) & (table.service == group.service)
-        )
-        with self._database.read() as connection:
-            hits, _ = index.search(connection, group.text, 50, among=select(table.number).where(ended))
-            by_words = {hit.number: hit for hit in hits}
-            exact = select(table.number).where(ended, alike).order_by(table.number.desc()).limit(50)
-            numbers = {*by_words, *connection.scalars(exact)}
-            rows = list(connection.execute(select(tables.incident).where(table.number.in_(numbers))))
-        found = [_similar(row, group, by_words.get(row.number)) for row in rows if name_of(row.number) not in exclude]
-        alike_enough = [s for s in found if s.exact or s.service == group.service or s.words >= _LEAST_WORDS]
-        return _distinct(sorted(alike_enough, key=lambda s: (not s.exact, -s.score, s.id)))[:limit]
-
-    def search(self, query: str, limit: int) -> tuple[list[SimilarIncident], dict[str, str]]:
-        """Incidents by words, best first, and the spelling corrections that were made."""
-        with self._database.read() as connection:
-            hits, corrected = index.search(connection, query, limit)
-            by_number = {hit.number: hit for hit in hits}
-            rows = connection.execute(select(tables.incident).where(tables.incident.c.number.in_(by_number)))
-            found = [_similar(row, None, by_number[row.number]) for row in rows]
-        return sorted(found, key=lambda s: (-s.score, s.id)), corrected
-
-    def incidents(self, limit: int, *, status: str | None = None, service: str | None = None) -> list[IncidentRow]:
+    def incidents(self, limit: int, only: Wanted | None = None) -> list[IncidentRow]:
         """The newest incidents first."""
-        query = select(tables.incident).order_by(tables.incident.c.recorded_at.desc(), tables.incident.c.number.desc())
-        if status:
-            query = query.where(tables.incident.c.status == status)
-        if service:
-            query = query.where(tables.incident.c.service == service)
-        with self._database.read() as connection:
-            return [_listed(row) for row in connection.execute(query.limit(limit))]
+        newest = (tables.incident.c.recorded_at.desc(), tables.incident.c.number.desc())
+        query = select(tables.incident).order_by(*newest)
+        with self.database.read() as connection:
+            query = query.where(*self._conditions(connection, only or Wanted()))
+            found = connection.execute(query.limit(limit)).all()
+            return [_listed(row) for row in found]
+
+    def each(self, only: Wanted | None = None) -> Iterator[IncidentRow]:
+        """Every incident, in the order in which they began, for counting and for exports."""
+        query = select(tables.incident).order_by(tables.incident.c.opened_at, tables.incident.c.number)
+        with self.database.read() as connection:
+            votes = votes_of_all(connection)
+            rows = connection.execute(query.where(*self._conditions(connection, only or Wanted())))
+            for row in rows:
+                yield _listed(row, votes.get(row.number, 0))
+
+    def _conditions(self, connection: Connection, only: Wanted) -> list[ColumnElement[bool]]:
+        at = tables.incident.c
+        conditions: list[ColumnElement[bool]] = [at.kind.in_(only.kinds)]
+        for column, value in ((at.service, only.service), (at.severity, only.severity), (at.status, only.status)):
+            if value and value != UNFINISHED:
+                conditions.append(column == value)
+        if only.status == UNFINISHED:
+            conditions.append(at.status == Status.RUNNING)
+        conditions += [at.opened_at >= iso(only.since)] if only.since else []
+        conditions += [at.opened_at < iso(only.until)] if only.until else []
+        conditions += [at.simulated == only.simulated] if only.simulated is not None else []
+        conditions += [at.number.in_(_labelled(label)) for label in only.labels]
+        return conditions
+
+    def services(self) -> list[str]:
+        """Every service that an incident was about."""
+        column = tables.incident.c.service
+        with self.database.read() as connection:
+            return sorted(connection.scalars(select(column).where(column.is_not(None)).distinct()))
+
+    def alerts(self) -> list[str]:
+        """The name of every alert that was ever seen."""
+        column = tables.incident.c.alert
+        with self.database.read() as connection:
+            return sorted(connection.scalars(select(column).where(column != "").distinct()))
+
+    def find(self, incident_id: str) -> IncidentRow:
+        """One incident's line. Raises UnknownName with the nearest ids."""
+        with self.database.read() as connection:
+            return _listed(find_row(connection, incident_id))
 
     def show(self, incident_id: str) -> tuple[IncidentRow, dict[str, Any]]:
-        """One incident: its line and its document. Raises UnknownName with the nearest ids."""
-        with self._database.read() as connection:
-            number = find_number(incident_id)
-            row = connection.execute(select(tables.incident).where(tables.incident.c.number == number)).first()
-            if row is None:
-                last = connection.scalar(select(func.max(tables.incident.c.number)))
-                raise UnknownName("incident", incident_id, [name_of(last)] if last else [])
-            data = json.loads(row.document)
+        """One incident: its line, and its document with what is kept beside it. Raises UnknownName."""
+        with self.database.read() as connection:
+            row = find_row(connection, incident_id)
+            data = json.loads(document_text(connection, row.number))
             data["incident"]["status"] = _honest_status(row)
-            return _listed(row), data
+            data["kept"] = _kept(connection, row)
+            votes = votes_of(connection, tables.feedback.c.incident, [row.number])
+            return _listed(row, votes.get(row.number, 0)), data
 
     def open_actions(self, incident_id: str) -> list[str]:
         """Actions that were begun by a run that is gone and never settled: nobody knows whether they took effect."""
-        if self.show(incident_id)[0].status == Status.RUNNING:
+        if self.find(incident_id).status == Status.RUNNING:
             return []
         query = select(tables.action.c.name, tables.action.c.target).where(
             tables.action.c.incident == find_number(incident_id), tables.action.c.state == "executing"
         )
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [f"{row.name} {row.target}" for row in connection.execute(query)]
 
     def facts(self, incident_id: str) -> list[tuple[str, str]]:
         """The short-term facts that a run noted, in their order."""
         query = select(tables.fact.c.key, tables.fact.c.value).where(tables.fact.c.incident == find_number(incident_id))
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return [(row.key, row.value) for row in connection.execute(query.order_by(tables.fact.c.id))]
 
     def count(self) -> int:
         """How many incidents there are."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return connection.scalar(select(func.count()).select_from(tables.incident)) or 0
 
 
-def _similar(row: Row[Any], group: "AlertGroup | None", hit: index.Hit | None) -> SimilarIncident:
-    why = [f"words: {', '.join(hit.matched[:5])}"] if hit else []
-    differs: tuple[str, ...] = ()
-    exact = False
-    if group is not None:
-        if row.alert == group.lead.name:
-            why.insert(0, "same alert")
-        if group.service and row.service == group.service:
-            why.insert(0, "same service")
-        elif row.service:
-            differs = (f"other service ({row.service})",)
-        exact = row.fingerprint == group.fingerprint or (row.alert == group.lead.name and row.service == group.service)
-    return SimilarIncident(
-        id=name_of(row.number),
-        title=row.title,
-        service=row.service,
-        at=parse_time(row.opened_at),
-        status=row.status,
-        cause=row.cause,
-        fault_class=row.fault_class,
-        fix=row.fix,
-        fix_verified=bool(row.fix_verified),
-        score=round(hit.score if hit else 0.0, 3),
-        why=tuple(why),
-        words=len(hit.matched) if hit else 0,
-        differs=differs,
-        exact=exact,
-        simulated=bool(row.simulated),
+def _labelled(label: str) -> Select[tuple[int | None]]:
+    """Incidents that carry a label, which the index knows as an exact key."""
+    joined = tables.item.join(tables.post, tables.post.c.item == tables.item.c.number).join(
+        tables.term, tables.term.c.id == tables.post.c.term
     )
+    wanted = tables.term.c.text == key_term("label", label)
+    return select(tables.item.c.incident).select_from(joined).where(wanted, tables.item.c.incident.is_not(None))
 
 
-def _distinct(found: Sequence[SimilarIncident]) -> list[SimilarIncident]:
-    """One incident per cause, fix and outcome: ten repeats of one night are one memory; a verified fix comes first."""
-    kept: dict[tuple[object, ...], SimilarIncident] = {}
-    for incident in sorted(found, key=lambda s: not s.fix_verified):
-        kept.setdefault((incident.service, incident.fault_class, incident.fix, incident.status), incident)
-    return sorted(kept.values(), key=lambda s: (not s.exact, not s.fix_verified, -s.score, s.id))
+def votes_of_all(connection: Connection) -> dict[int, int]:
+    """The balance of feedback of every incident that has any."""
+    at = tables.feedback.c
+    query = select(at.incident, func.sum(at.vote)).where(at.incident.is_not(None)).group_by(at.incident)
+    return {int(row[0]): int(row[1]) for row in connection.execute(query)}
 
 
-def _listed(row: Row[Any]) -> IncidentRow:
+def document_text(connection: Connection, number: int) -> str:
+    """An incident's document as JSON."""
+    return connection.scalar(select(tables.document.c.text).where(tables.document.c.incident == number)) or "{}"
+
+
+def find_row(connection: Connection, incident_id: str) -> Row[Any]:
+    """An incident's row. Raises UnknownName with the last id there is."""
+    number = find_number(incident_id)
+    row = connection.execute(select(tables.incident).where(tables.incident.c.number == number)).first()
+    if row is None:
+        last = connection.scalar(select(func.max(tables.incident.c.number)))
+        raise UnknownName("incident", incident_id, [name_of(last)] if last else [])
+    return row
+
+
+def _kept(connection: Connection, row: Row[Any]) -> dict[str, Any]:
+    """What the store has beside the document; see `KeptPart`."""
+    evidence = tables.evidence.c
+    counts = select(func.count(), func.count(evidence.text)).where(evidence.incident == row.number)
+    items, texts = connection.execute(counts).one()
+
+    def listed(table: Any, *names: str) -> list[dict[str, Any]]:
+        columns = [table.c[name] for name in names]
+        found = connection.execute(select(*columns).where(table.c.incident == row.number).order_by(table.c.id))
+        return [dict(each) for each in found.mappings()]
+
+    return {
+        "kind": row.kind,
+        "recorded_at": row.recorded_at,
+        "pinned": bool(row.pinned),
+        "links": listed(tables.link, "target", "kind", "note", "by", "at"),
+        "feedback": listed(tables.feedback, "vote", "why", "by", "at"),
+        "edits": listed(tables.edit, "field", "before", "after", "by", "at"),
+        "evidence_items": items,
+        "evidence_texts": texts,
+    }
+
+
+def _listed(row: Row[Any], votes: int = 0) -> IncidentRow:
     opened, closed = parse_time(row.opened_at), parse_time(row.closed_at)
     return IncidentRow(
         id=name_of(row.number),
+        kind=row.kind,
         title=row.title,
         alert=row.alert,
         service=row.service,
@@ -193,10 +206,20 @@ def _listed(row: Row[Any]) -> IncidentRow:
         cause=row.cause,
         fix=row.fix,
         fix_verified=bool(row.fix_verified),
+        fix_worked=None if row.fix_worked is None else bool(row.fix_worked),
+        lesson=row.lesson,
+        environment=row.environment,
         simulated=bool(row.simulated),
+        pinned=bool(row.pinned),
+        fingerprint=row.fingerprint,
+        origin=row.origin,
         opened_at=opened or datetime.fromtimestamp(0, UTC),
+        acknowledged_at=parse_time(row.acknowledged_at),
+        mitigated_at=parse_time(row.mitigated_at),
+        closed_at=closed,
         recorded_at=parse_time(row.recorded_at) or datetime.fromtimestamp(0, UTC),
         duration_s=(closed - opened).total_seconds() if opened and closed else None,
+        votes=votes,
     )
 
 

@@ -1,140 +1,319 @@
-"""The search index: terms, postings, and the ranked reading of them."""
+"""The search index: terms, postings, and the ranked reading of them.
 
-import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+Words, concepts (`#t:latency`) and exact keys (`=service:web`) are all terms of one table, so that a filter is one more
+posting list. Terms are read rarest first and newest document first up to a bound; the best are then scored in full.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
-from aiops_cli.adapters.store.tables import incident, post, term
-from aiops_cli.domain.memory import impacts, inverse_document_frequency, terms
+from aiops_cli.adapters.store.tables import index_state, item, post, term
+from aiops_cli.domain.ranking import IMPACT_UNIT, KEY, Query, Text, Weighed, inverse_document_frequency, weigh
+from aiops_cli.domain.thesaurus import Thesaurus
 
-# Terms are read rarest first until this many postings were seen; the rest could only reorder the tail.
-_POSTINGS_READ = 5_000
-_MIN_LETTERS_TO_CORRECT = 4
-_SPELLING_CUTOFF = 75.0
-_MAX_QUERY_TERMS = 64
-
-
-def words(title: str, alert: str, service: str | None, cause: str, document: str) -> tuple[str, str]:
-    """What of an incident is searched: (title text, body text)."""
-    data: Mapping[str, Any] = json.loads(document)
-    alert_data = data.get("alert") or {}
-    diagnosis = data.get("diagnosis") or {}
-    body = [
-        cause,
-        alert_data.get("summary") or "",
-        *(alert_data.get("annotations") or {}).values(),
-        diagnosis.get("summary") or "",
-        (data.get("incident") or {}).get("note") or "",
-        *(f"{a.get('action')} {a.get('target')}" for a in data.get("actions") or ()),
-    ]
-    return " ".join((title, alert, service or "")), " ".join(dict.fromkeys(body))
+# Postings read before the best are scored in full: more could only reorder the tail (memory.md section 2).
+POSTINGS_READ = 5_000
+_SCORED_IN_FULL = 300
+# A filter that leaves so few is read first; of a wider one each posting is asked instead.
+_FEW = 5_000
+# SQLite before 3.32 takes 999 parameters.
+_PARAMETERS = 900
+_LONGEST_KEY = 200
 
 
-def add(connection: Connection, number: int, title: str, body: str) -> None:
-    """Index an incident, or index it anew."""
-    remove(connection, number)
-    weighted = impacts(title, body)
-    known = {
-        row.text: row.id for row in connection.execute(select(term.c.id, term.c.text).where(term.c.text.in_(weighted)))
-    }
-    new = [text for text in weighted if text not in known]
-    if new:
-        connection.execute(insert(term), [{"text": text, "documents": 0} for text in new])
-        rows = connection.execute(select(term.c.id, term.c.text).where(term.c.text.in_(new)))
-        known |= {row.text: row.id for row in rows}
-    if weighted:
-        connection.execute(
-            insert(post),
-            [{"term": known[text], "incident": number, "impact": value} for text, value in weighted.items()],
-        )
-        _count(connection, list(known.values()), 1)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What can be found: an incident's number or a page's, its text, and its exact keys such as ("service", "web")."""
+
+    kind: str
+    text: Text
+    keys: Sequence[tuple[str, str]] = ()
+    incident: int | None = None
+    page: int | None = None
+    at: str | None = None
+    simulated: bool = False
+    shipped: bool = False
+    fix_worked: bool = False
+    votes: int = 0
 
 
-def remove(connection: Connection, number: int) -> None:
-    """Take an incident out of the index."""
-    ids = list(connection.scalars(select(post.c.term).where(post.c.incident == number)))
-    if ids:
-        connection.execute(delete(post).where(post.c.incident == number))
-        _count(connection, ids, -1)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which documents may be found: any of the values of each key, and a time from `since` up to `until` (ISO, UTC)."""
 
-
-def _count(connection: Connection, ids: Sequence[int], by: int) -> None:
-    connection.execute(update(term).where(term.c.id.in_(ids)).values(documents=term.c.documents + by))
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    simulated: bool | None = None
+    since: str | None = None
+    until: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An incident found by words: `matched` are the terms, best first, with `corrected` ones as typed -> taken."""
+    """A document that matched: `parts` is the score of each term, `keys` the exact keys that it shares."""
 
     number: int
-    score: float
-    matched: tuple[str, ...]
+    kind: str
+    incident: int | None
+    page: int | None
+    at: str | None
+    simulated: bool
+    shipped: bool
+    fix_worked: bool
+    votes: int
+    parts: Mapping[str, float]
+    keys: frozenset[str] = frozenset()
+
+    @property
+    def words_score(self) -> float:
+        """The sum over the words and concepts."""
+        return sum(self.parts.values())
+
+    @property
+    def matched(self) -> list[str]:
+        """What matched, the heaviest first."""
+        return sorted(self.parts, key=lambda term: (-self.parts[term], term))
+
+
+def key_term(name: str, value: str) -> str:
+    """The term of an exact key; letter case does not count."""
+    return f"{KEY}{name}:{value.strip().lower()[:_LONGEST_KEY]}"
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def add(connection: Connection, entries: Sequence[Entry], thesaurus: Thesaurus) -> None:
+    """Index documents that are not in the index, with one pass over the terms for all of them."""
+    if not entries:
+        return
+    weighed = [_with_keys(weigh(entry.text, thesaurus), entry) for entry in entries]
+    frequencies = Counter(text for one in weighed for text in one.impacts)
+    ids = _ids(connection, list(frequencies), {t: word for one in weighed for t, word in one.written.items()})
+    first = _reserve(connection, len(entries)) + 1
+    numbered = list(enumerate(zip(entries, weighed, strict=True), start=first))
+    connection.execute(insert(item), [_item(number, entry, one, ids) for number, (entry, one) in numbered])
+    postings = sorted((ids[t], number, value) for number, (_, one) in numbered for t, value in one.impacts.items())
+    connection.execute(insert(post), [{"term": t, "item": i, "impact": value} for t, i, value in postings])
+    _count(connection, {ids[text]: number for text, number in frequencies.items()})
+
+
+def _with_keys(weighed: Weighed, entry: Entry) -> Weighed:
+    keys = {key_term(name, value): 1 for name, value in entry.keys if value}
+    return replace(weighed, impacts={**weighed.impacts, **keys})
+
+
+def _item(number: int, entry: Entry, weighed: Weighed, ids: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "number": number,
+        "kind": entry.kind,
+        "incident": entry.incident,
+        "page": entry.page,
+        "at": entry.at,
+        "simulated": entry.simulated,
+        "shipped": entry.shipped,
+        "fix_worked": entry.fix_worked,
+        "votes": entry.votes,
+        "terms": _pack(sorted(ids[text] for text in weighed.impacts)),
+    }
+
+
+def _reserve(connection: Connection, how_many: int) -> int:
+    """Count documents in, and return the last number given before them."""
+    last = connection.scalar(select(index_state.c.last_item)) or 0
+    connection.execute(
+        update(index_state).values(last_item=last + how_many, documents=index_state.c.documents + how_many)
+    )
+    return last
+
+
+def _ids(connection: Connection, texts: Sequence[str], written: Mapping[str, str]) -> dict[str, int]:
+    """The ids of terms, making the ones that are new; `written` is how they are spelt."""
+    known = dict(_known(connection, texts))
+    new = [text for text in texts if text not in known]
+    if new:
+        connection.execute(insert(term), [_term(text, written.get(text)) for text in new])
+        known |= _known(connection, new)
+    return known
+
+
+def _known(connection: Connection, texts: Sequence[str]) -> Iterable[tuple[str, int]]:
+    for some in _chunks(texts):
+        for row in connection.execute(select(term.c.text, term.c.id).where(term.c.text.in_(some))):
+            yield row.text, row.id
+
+
+def _term(text: str, written: str | None) -> dict[str, Any]:
+    plain = text.isalpha()
+    return {
+        "text": text,
+        "documents": 0,
+        "written": written if written != text else None,
+        "initial": text[0] if plain else None,
+        "length": min(len(text), 1_000) if plain else None,
+    }
+
+
+def _count(connection: Connection, by: Mapping[int, int]) -> None:
+    statement = update(term).where(term.c.id == bindparam("of")).values(documents=term.c.documents + bindparam("more"))
+    connection.execute(statement, [{"of": number, "more": more} for number, more in sorted(by.items())])
+
+
+def remove(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Take documents out of the index; `which` is a condition on the item table."""
+    for row in connection.execute(select(item.c.number, item.c.terms).where(which)).all():
+        ids = _unpack(row.terms)
+        for some in _chunks(ids):
+            connection.execute(delete(post).where(post.c.item == row.number, post.c.term.in_(some)))
+        _count(connection, dict.fromkeys(ids, -1))
+        connection.execute(delete(item).where(item.c.number == row.number))
+        connection.execute(update(index_state).values(documents=index_state.c.documents - 1))
+
+
+def clear(connection: Connection, made_with: str, thesaurus: str) -> None:
+    """Empty the index, and say what it will be made with."""
+    for table in (post, item, term, index_state):
+        connection.execute(delete(table))
+    connection.execute(
+        insert(index_state).values(id=1, documents=0, last_item=0, made_with=made_with, thesaurus=thesaurus)
+    )
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
+
+
+def _pack(ids: Sequence[int]) -> bytes:
+    """Sorted ids as differences of seven bits a byte, the usual way of posting lists: a quarter of plain integers."""
+    packed = bytearray()
+    before = 0
+    for number in ids:
+        rest, before = number - before, number
+        while rest > 0x7F:
+            packed.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        packed.append(rest)
+    return bytes(packed)
+
+
+def _unpack(packed: bytes) -> list[int]:
+    ids: list[int] = []
+    number = shift = 0
+    for byte in packed:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            ids.append(number + (ids[-1] if ids else 0))
+            number = shift = 0
+    return ids
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def find_terms(connection: Connection, texts: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Those terms that some document has: text -> (id, how many documents)."""
+    found: dict[str, tuple[int, int]] = {}
+    for some in _chunks(list(dict.fromkeys(texts))):
+        rows = connection.execute(select(term).where(term.c.text.in_(some), term.c.documents > 0))
+        found |= {row.text: (row.id, row.documents) for row in rows}
+    return found
 
 
 def search(
-    connection: Connection, query: str, limit: int, among: Select[tuple[int]] | None = None
-) -> tuple[list[Hit], dict[str, str]]:
-    """Rank incidents by the query's words; returns the best `limit`, and the spelling corrections that were made.
+    connection: Connection,
+    query: Query,
+    *,
+    keys: Sequence[str] = (),
+    only: Filter | None = None,
+    postings: int = POSTINGS_READ,
+) -> list[Hit]:
+    """Documents that share words, concepts or exact `keys` with a query, scored but not in order.
 
-    `among` selects the numbers of the incidents that may be found; all of them when it is None.
+    `postings` bounds how many postings are read before the best documents are scored in full.
     """
-    wanted = list(dict.fromkeys(terms(query)))[:_MAX_QUERY_TERMS]
-    if not wanted:
-        return [], {}
-    total = connection.scalar(select(func.count()).select_from(incident)) or 0
-    found = {
-        row.text: (row.id, row.documents)
-        for row in connection.execute(select(term).where(term.c.text.in_(wanted), term.c.documents > 0))
-    }
-    corrected = _correct(connection, [word for word in wanted if word not in found])
-    for taken in corrected.values():
-        row = connection.execute(select(term).where(term.c.text == taken)).one()
-        found.setdefault(taken, (row.id, row.documents))
-    return _rank(connection, found, total, limit, among), corrected
+    found = find_terms(connection, [*query.wanted, *keys])
+    conditions = _conditions(connection, only or Filter())
+    if not found or conditions is None:
+        return []
+    total = connection.scalar(select(index_state.c.documents)) or 0
+    weights = {number: inverse_document_frequency(total, count) for number, count in found.values()}
+    exact = {found[key][0]: key for key in keys if key in found}
+    best = _gather(connection, found, weights, conditions, postings, exact)
+    return _score(connection, best, found, weights, exact)
 
 
-def _rank(
+def _conditions(connection: Connection, only: Filter) -> list[ColumnElement[bool]] | None:
+    """Conditions on a posting's item; None when nothing can meet them."""
+    conditions: list[ColumnElement[bool]] = []
+    for name, values in only.keys.items():
+        found = find_terms(connection, [key_term(name, value) for value in values])
+        if not found:
+            return None
+        other = post.alias()
+        has_one = other.c.term.in_([number for number, _ in found.values()])
+        if sum(count for _, count in found.values()) <= _FEW:
+            conditions.append(post.c.item.in_(select(other.c.item).where(has_one)))
+        else:
+            conditions.append(select(other.c.item).where(has_one, other.c.item == post.c.item).exists())
+    on_item = [item.c.simulated == only.simulated] if only.simulated is not None else []
+    on_item += [item.c.at >= only.since] if only.since else []
+    on_item += [item.c.at < only.until] if only.until else []
+    if on_item:
+        conditions.append(select(item.c.number).where(item.c.number == post.c.item, *on_item).exists())
+    return conditions
+
+
+def _gather(
     connection: Connection,
     found: Mapping[str, tuple[int, int]],
-    total: int,
-    limit: int,
-    among: Select[tuple[int]] | None,
-) -> list[Hit]:
-    scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    weights: Mapping[int, float],
+    conditions: Sequence[ColumnElement[bool]],
+    postings: int,
+    exact: Mapping[int, str],
+) -> list[int]:
+    """The documents worth scoring in full: rarest terms first, the newest documents of each, exact keys before all."""
+    scores: defaultdict[int, float] = defaultdict(float)
     read = 0
-    for text, (term_id, documents) in sorted(found.items(), key=lambda row: row[1][1]):
-        if read >= _POSTINGS_READ:
+    for number, _ in sorted(found.values(), key=lambda row: (row[0] not in exact, row[1], row[0])):
+        if read >= postings and number not in exact:
             break
-        idf = inverse_document_frequency(total, documents)
-        rows = select(post.c.incident, post.c.impact).where(post.c.term == term_id).order_by(post.c.incident.desc())
-        if among is not None:
-            rows = rows.where(post.c.incident.in_(among))
-        for row in connection.execute(rows.limit(_POSTINGS_READ - read)):
-            scores[row.incident][text] = idf * row.impact
-            read += 1
-    hits = [
-        Hit(number, sum(parts.values()), tuple(sorted(parts, key=lambda t: -parts[t])))
-        for number, parts in scores.items()
-    ]
-    return sorted(hits, key=lambda hit: (-hit.score, -hit.number))[:limit]
+        most = _SCORED_IN_FULL if number in exact else postings - read
+        rows = select(post.c.item, post.c.impact).where(post.c.term == number, *conditions)
+        for row in connection.execute(rows.order_by(post.c.item.desc()).limit(most)):
+            scores[row.item] += weights[number] * (_PINNED if number in exact else row.impact)
+            read += number not in exact
+    return sorted(scores, key=lambda one: (-scores[one], -one))[:_SCORED_IN_FULL]
 
 
-def _correct(connection: Connection, unknown: Sequence[str]) -> dict[str, str]:
-    """Nearest known term for each longer word that the index has never seen; rapidfuzz serves spelling, not ranking."""
-    candidates = [word for word in unknown if len(word) >= _MIN_LETTERS_TO_CORRECT and word.isalpha()]
-    if not candidates:
-        return {}
-    from rapidfuzz import process
-    from rapidfuzz.distance import DamerauLevenshtein
+# Exact keys put a document among those that are scored in full, whatever its words.
+_PINNED = 100_000
 
-    vocabulary = list(connection.scalars(select(term.c.text).where(term.c.documents > 0)))
-    corrections = {}
-    for word in candidates:
-        best = process.extractOne(word, vocabulary, scorer=DamerauLevenshtein.normalized_similarity)
-        if best and best[1] * 100 >= _SPELLING_CUTOFF:
-            corrections[word] = best[0]
-    return corrections
+
+def _score(
+    connection: Connection,
+    items: Sequence[int],
+    found: Mapping[str, tuple[int, int]],
+    weights: Mapping[int, float],
+    exact: Mapping[int, str],
+) -> list[Hit]:
+    texts = {number: text for text, (number, _) in found.items()}
+    parts: defaultdict[int, dict[str, float]] = defaultdict(dict)
+    keys: defaultdict[int, set[str]] = defaultdict(set)
+    for some in _chunks(items):
+        rows = select(post).where(post.c.term.in_(texts), post.c.item.in_(some))
+        for row in connection.execute(rows):
+            if row.term in exact:
+                keys[row.item].add(exact[row.term])
+            else:
+                parts[row.item][texts[row.term]] = weights[row.term] * row.impact / IMPACT_UNIT
+    hits = []
+    columns = [column for column in item.c if column is not item.c.terms]
+    for some in _chunks(items):
+        for row in connection.execute(select(*columns).where(item.c.number.in_(some))):
+            values = row._mapping
+            hits.append(Hit(**values, parts=parts[row.number], keys=frozenset(keys[row.number])))
+    return hits

@@ -1,16 +1,21 @@
 """Versions of the schema. A new store is made at the latest one; an older store is brought there, step by step.
 
 A migration runs on stores of the version before it, with data in them. It is written once and then left as it is: it
-names its columns itself, and does not follow what tables.py says later.
+names its columns itself, and does not follow what tables.py says later. PostgreSQL came with version 4, so that earlier
+steps are for SQLite alone. The search index is not carried over: whoever opens the store makes it anew.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text
 
-from aiops_cli.adapters.store import index, tables
+from aiops_cli.adapters.store import tables
 from aiops_cli.errors import StoreError
 
 
@@ -24,10 +29,9 @@ class Migration:
 
 
 def _search(connection: Connection) -> None:
-    """Add the search index, and index what is there."""
-    tables.metadata.create_all(connection, tables=[tables.term, tables.post])
-    for row in connection.execute(text("SELECT number, title, alert, service, cause, document FROM incident")):
-        index.add(connection, row.number, *index.words(row.title, row.alert, row.service, row.cause, row.document))
+    """The first search index; version 4 replaces it, so nothing is written into it any more."""
+    connection.execute(text("CREATE TABLE term (id INTEGER PRIMARY KEY, text VARCHAR NOT NULL)"))
+    connection.execute(text("CREATE TABLE post (term INTEGER, incident INTEGER, impact FLOAT NOT NULL)"))
 
 
 # Classes of fault whose former names were words that occur in any log line.
@@ -50,9 +54,66 @@ def _fault_classes(connection: Connection) -> None:
         )
 
 
+_CARRIED = (
+    "number", "fingerprint", "title", "alert", "service", "severity", "status", "verdict", "fault_class", "root_entity",
+    "cause", "fix", "fix_verified", "simulated", "origin", "alert_started_at", "opened_at", "closed_at", "recorded_at",
+    "pid",
+)  # fmt: skip
+_DERIVED = (
+    "uid", "kind", "environment", "acknowledged_at", "mitigated_at", "lesson", "pinned",
+)  # fmt: skip
+
+
+def _memory(connection: Connection) -> None:
+    """Records kept by hand, feedback, links, pages, whole evidence, and an index of all of it.
+
+    The incident table is made anew, with the document in a table of its own and a name that holds in other stores too.
+    """
+    for table in ("post", "term"):
+        connection.execute(text(f"DROP TABLE {table}"))
+    for statement in files("aiops_cli.adapters.store").joinpath("v4.sql").read_text(encoding="utf-8").split(";\n"):
+        if statement.strip():
+            connection.execute(text(statement))
+    names = (*_CARRIED, *_DERIVED)
+    into = text(f"INSERT INTO incident_new ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})")
+    for row in connection.execute(text("SELECT * FROM incident")).mappings().all():
+        connection.execute(into, {name: row[name] for name in _CARRIED} | _derived(row))
+        connection.execute(
+            text("INSERT INTO document (incident, text) VALUES (:number, :document)"),
+            {"number": row["number"], "document": row["document"]},
+        )
+    connection.execute(text("DROP TABLE incident"))
+    connection.execute(text("ALTER TABLE incident_new RENAME TO incident"))
+    for column in ("fingerprint", "service", "opened_at", "recorded_at"):
+        connection.execute(text(f"CREATE INDEX ix_incident_{column} ON incident ({column})"))
+    connection.execute(
+        text("INSERT INTO index_state (id, documents, last_item, made_with, thesaurus) VALUES (1, 0, 0, '', '{}')")
+    )
+
+
+def _derived(row: Any) -> dict[str, object]:
+    incident = json.loads(row["document"]).get("incident") or {}
+    times = incident.get("times") or {}
+    name = "|".join(str(row[column]) for column in ("number", "fingerprint", "opened_at", "recorded_at"))
+    return {
+        "uid": hashlib.sha256(name.encode()).hexdigest()[:32],
+        "kind": "incident",
+        "environment": incident.get("environment") or "unknown",
+        "acknowledged_at": _utc(times.get("acknowledged")),
+        "mitigated_at": _utc(times.get("mitigated")),
+        "lesson": "",
+        "pinned": False,
+    }
+
+
+def _utc(at: str | None) -> str | None:
+    return datetime.fromisoformat(at).astimezone(UTC).isoformat() if at else None
+
+
 MIGRATIONS = (
     Migration(2, "search by words", _search),
     Migration(3, "classes of fault with names of their own", _fault_classes),
+    Migration(4, "records kept by hand, runbooks and feedback in one index", _memory),
 )
 LATEST = MIGRATIONS[-1].version
 
@@ -74,6 +135,9 @@ def upgrade(connection: Connection) -> None:
         )
     if found == 0:
         tables.metadata.create_all(connection)
+        connection.execute(
+            tables.index_state.insert().values(id=1, documents=0, last_item=0, made_with="", thesaurus="{}")
+        )
         _stamp(connection, LATEST)
     for migration in MIGRATIONS:
         if 0 < found < migration.version:

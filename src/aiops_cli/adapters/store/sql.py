@@ -1,51 +1,39 @@
 """Writing the history: what a run does, as it happens."""
 
+import hashlib
 import json
 import os
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
-from aiops_cli.adapters.store import index, tables
+from aiops_cli.adapters.store import index, rows, tables
+from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import iso, name_of, now, number_of
 from aiops_cli.adapters.store.history import History
-from aiops_cli.domain.alert import Alert, AlertGroup
-from aiops_cli.domain.document import TelemetryPart, document, fix_of
+from aiops_cli.adapters.store.pages import Library
+from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document, document_of_record
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
 from aiops_cli.errors import StoreError
 
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """A past incident that comes from elsewhere, such as a scenario's own past. `origin` makes it unique."""
-
-    origin: str
-    title: str
-    alert: str
-    service: str
-    summary: str
-    cause: str
-    fault_class: str
-    fix: str | None
-    fix_verified: bool
-    opened_at: datetime
-    closed_at: datetime | None
-    simulated: bool
+# Beyond this a line of evidence is a file of its own; its digest is of all of it.
+_MOST_EVIDENCE_TEXT = 4_000
 
 
-class SqlStore(History):
+class SqlStore(History, Library):
     """Remembers incidents in a database."""
 
     def open_incident(self, incident: Incident) -> None:
         """Give the incident its id, see whether it is a repeat, and write it down."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             same = select(tables.incident.c.number, tables.incident.c.alert_started_at).where(
                 tables.incident.c.fingerprint == incident.group.fingerprint,
                 tables.incident.c.simulated == incident.simulated,
@@ -55,27 +43,34 @@ class SqlStore(History):
             incident.occurrences = len(before) + 1
             repeat = next((row.number for row in before if started and row.alert_started_at == started), None)
             incident.repeat_of = name_of(repeat) if repeat else None
-            values = self._values(incident, document(incident).model_dump_json())
-            result = connection.execute(
-                insert(tables.incident).values(**values, recorded_at=now(), pid=os.getpid(), origin=None)
-            )
-            incident.id = name_of(_new_key(result))
+            data = _plain(document(incident))
+            values = rows.columns(data) | {"uid": uuid.uuid4().hex, "pinned": False, "recorded_at": now()}
+            number = _new_key(connection.execute(insert(tables.incident).values(**values, pid=os.getpid())))
+            incident.id = data["incident"]["id"] = name_of(number)
+            connection.execute(insert(tables.document).values(incident=number, text=json.dumps(data)))
 
     def save(self, incident: Incident, telemetry: TelemetryPart | None = None) -> None:
         """Write the incident as it stands, its attempts, and its words into the index."""
         number = number_of(incident.id)
-        text = document(incident, telemetry).model_dump_json()
-        values = self._values(incident, text)
-        with self._database.write() as connection:
-            connection.execute(update(tables.incident).where(tables.incident.c.number == number).values(**values))
+        data = _plain(document(incident, telemetry))
+        with self.database.write() as connection:
+            self._write_document(connection, number, data)
             for attempt in incident.attempts:
                 self._save_attempt(connection, number, attempt)
             if incident.status is not Status.RUNNING:
-                index.add(
-                    connection,
-                    number,
-                    *index.words(values["title"], values["alert"], values["service"], values["cause"], text),
-                )
+                _save_evidence(connection, number, incident)
+                _save_uses(connection, number, incident)
+
+    def _write_document(self, connection: Connection, number: int, data: dict[str, Any]) -> None:
+        """Write a document, the columns that follow from it, and what it is found by."""
+        values = rows.columns(data)
+        connection.execute(update(tables.incident).where(tables.incident.c.number == number).values(**values))
+        same = tables.document.c.incident == number
+        connection.execute(update(tables.document).where(same).values(text=json.dumps(data)))
+        index.remove(connection, tables.item.c.incident == number)
+        if values["status"] != Status.RUNNING:
+            votes = votes_of(connection, tables.feedback.c.incident, [number]).get(number, 0)
+            index.add(connection, [rows.entry(number, values, data, votes)], self.thesaurus)
 
     def _save_attempt(self, connection: Connection, number: int, attempt: Attempt) -> None:
         table = tables.attempt
@@ -91,32 +86,9 @@ class SqlStore(History):
         if connection.execute(update(table).where(same).values(**values)).rowcount == 0:
             connection.execute(insert(table).values(incident=number, number=attempt.number, **values))
 
-    def _values(self, incident: Incident, text: str) -> dict[str, Any]:
-        lead = incident.diagnosis.leading if incident.diagnosis else None
-        fix, verified = fix_of(json.loads(text))
-        return {
-            "fingerprint": incident.group.fingerprint,
-            "title": incident.title,
-            "alert": incident.group.lead.name,
-            "service": incident.group.service,
-            "severity": incident.group.lead.severity.value,
-            "status": incident.status.value,
-            "verdict": incident.diagnosis.verdict.value if incident.diagnosis else None,
-            "fault_class": lead.fault.value if lead else None,
-            "root_entity": lead.entity if lead else None,
-            "cause": incident.diagnosis.summary if incident.diagnosis else "",
-            "fix": fix,
-            "fix_verified": verified,
-            "simulated": incident.simulated,
-            "alert_started_at": iso(incident.group.starts_at),
-            "opened_at": iso(incident.opened_at),
-            "closed_at": iso(incident.closed_at),
-            "document": text,
-        }
-
     def remember(self, incident: Incident, key: str, value: str) -> None:
         """A short-term fact of the running incident."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             connection.execute(
                 insert(tables.fact).values(incident=number_of(incident.id), at=now(), key=key, value=value)
             )
@@ -124,7 +96,7 @@ class SqlStore(History):
     def record_decision(self, incident: Incident, attempt: Attempt, decision: Decision) -> None:
         """Write a decision down, with the bytes of the call it is about."""
         call = attempt.call.canonical.decode() if attempt.call else ""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             connection.execute(
                 insert(tables.decision).values(
                     incident=number_of(incident.id),
@@ -143,7 +115,7 @@ class SqlStore(History):
 
     def is_used(self, token: str) -> bool:
         """Whether an action ran with this approval."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return connection.scalar(select(tables.action.c.id).where(tables.action.c.token == token)) is not None
 
     def begin_action(self, incident: Incident, attempt: Attempt, permit: Permit) -> int:
@@ -160,7 +132,7 @@ class SqlStore(History):
             "token": permit.decision.token,
         }
         try:
-            with self._database.write() as connection:
+            with self.database.write() as connection:
                 return _new_key(connection.execute(insert(tables.action).values(**values)))
         except IntegrityError as error:
             raise StoreError("this approval has already been used") from error
@@ -168,65 +140,104 @@ class SqlStore(History):
     def end_action(self, row: int, attempt: Attempt) -> None:
         """Settle the row: done, failed, or unknown when the run was cut off."""
         settled = {"state": attempt.state.value, "detail": attempt.detail, "finished_at": now()}
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             connection.execute(update(tables.action).where(tables.action.c.id == row).values(**settled))
 
     def save_spans(self, incident_id: str, rows: Sequence[dict[str, Any]]) -> None:
         """Keep a run's spans; `rows` have the columns of the span table."""
         if rows:
-            with self._database.write() as connection:
+            with self.database.write() as connection:
                 connection.execute(insert(tables.span), [{**row, "incident": number_of(incident_id)} for row in rows])
 
-    def learn(self, past: Remembered) -> None:
-        """Add an incident from elsewhere, once."""
-        with self._database.write() as connection:
-            known = select(tables.incident.c.number).where(tables.incident.c.origin == past.origin)
-            if connection.scalar(known) is not None:
-                return
-            text = _document_of(past)
-            values = {
-                "fingerprint": past.origin,
-                "title": past.title,
-                "alert": past.alert,
-                "service": past.service,
-                "severity": "unknown",
-                "status": Status.RECOVERED.value if past.fix_verified else Status.NOT_RECOVERED.value,
-                "verdict": "fault",
-                "fault_class": past.fault_class,
-                "root_entity": past.service,
-                "cause": past.cause,
-                "fix": past.fix,
-                "fix_verified": past.fix_verified,
-                "simulated": past.simulated,
-                "origin": past.origin,
-                "opened_at": iso(past.opened_at),
-                "closed_at": iso(past.closed_at),
-                "recorded_at": now(),
-                "document": text,
-            }
-            number = _new_key(connection.execute(insert(tables.incident).values(**values)))
-            text = text.replace(_NO_ID, name_of(number))
-            same = tables.incident.c.number == number
-            connection.execute(update(tables.incident).where(same).values(document=text))
-            index.add(connection, number, *index.words(past.title, past.alert, past.service, past.cause, text))
+    def keep(
+        self, records: Sequence[Record], *, simulated: bool = False, fix_verified: bool = False
+    ) -> list[tuple[str, bool]]:
+        """Add what was handled elsewhere: (id, whether it is new) of each; a known origin is not added again.
+
+        `fix_verified` is for simulated pasts alone, where it was so.
+        """
+        kept: list[tuple[str, bool]] = []
+        with self.database.write() as connection:
+            known = known_origins(connection, [record.origin for record in records if record.origin])
+            entries = []
+            for record in records:
+                if record.origin in known:
+                    kept.append((name_of(known[record.origin]), False))
+                    continue
+                number, entry = _insert(connection, record, simulated=simulated, fix_verified=fix_verified)
+                entries.append(entry)
+                kept.append((name_of(number), True))
+                if record.origin:
+                    known[record.origin] = number
+            index.add(connection, entries, self.thesaurus)
+        return kept
+
+
+def known_origins(connection: Connection, origins: Sequence[str]) -> dict[str, int]:
+    """The incidents that came from these origins."""
+    known: dict[str, int] = {}
+    at = tables.incident.c
+    for start in range(0, len(origins), 500):
+        some = select(at.origin, at.number).where(at.origin.in_(origins[start : start + 500]))
+        known |= {row.origin: row.number for row in connection.execute(some)}
+    return known
+
+
+def _insert(connection: Connection, record: Record, *, simulated: bool, fix_verified: bool) -> tuple[int, index.Entry]:
+    recorded = datetime.now(UTC)
+    data = _plain(document_of_record(record, recorded, simulated=simulated))
+    values = rows.columns(data) | {"uid": uuid.uuid4().hex, "pinned": False, "recorded_at": iso(recorded)}
+    if fix_verified:
+        values |= {"fix_verified": True, "status": Status.RECOVERED.value}
+        data["incident"]["status"] = Status.RECOVERED.value
+    number = _new_key(connection.execute(insert(tables.incident).values(**values)))
+    data["incident"]["id"] = name_of(number)
+    connection.execute(insert(tables.document).values(incident=number, text=json.dumps(data)))
+    for link in record.links:
+        row = {"target": link.target, "kind": link.kind, "note": link.note, "by": record.origin or "import"}
+        connection.execute(insert(tables.link).values(incident=number, at=iso(recorded), **row))
+    return number, rows.entry(number, values, data)
+
+
+def _plain(data: IncidentDocument) -> dict[str, Any]:
+    return data.model_dump(mode="json")
+
+
+def _save_evidence(connection: Connection, number: int, incident: Incident) -> None:
+    """Every item with the digest of its data: what was seen can be proved after its text was pruned."""
+    connection.execute(delete(tables.evidence).where(tables.evidence.c.incident == number))
+    values = [
+        {
+            "incident": number,
+            "id": item.id,
+            "source": item.source,
+            "entity": item.entity,
+            "at": iso(item.at),
+            "digest": hashlib.sha256(f"{item.source}|{item.entity}|{item.at}|{item.text}|{item.payload!r}".encode())
+            .hexdigest()[:32],
+            "text": item.text[:_MOST_EVIDENCE_TEXT],
+        }
+        for item in incident.evidence.items
+    ]  # fmt: skip
+    if values:
+        connection.execute(insert(tables.evidence), values)
+
+
+def _save_uses(connection: Connection, number: int, incident: Incident) -> None:
+    """Which runbooks were given, in which revision, and which one the plan was made from."""
+    used = {book.id: (book.revision, book.commit, "recalled") for book in incident.recall.runbooks}
+    taken = incident.plan.runbook if incident.plan else None
+    if taken is not None:
+        page = connection.execute(select(tables.page).where(tables.page.c.id == taken)).first()
+        revision, commit = (page.revision, page.commit) if page else ("", None)
+        used[taken] = (*(used[taken][:2] if taken in used else (revision, commit)), "plan")
+    connection.execute(delete(tables.runbook_use).where(tables.runbook_use.c.incident == number))
+    for book, (revision, commit, role) in used.items():
+        values = {"runbook": book, "revision": revision, "commit": commit, "role": role}
+        connection.execute(insert(tables.runbook_use).values(incident=number, at=now(), **values))
 
 
 def _new_key(result: CursorResult[Any]) -> int:
     key = result.inserted_primary_key
     assert key is not None
     return int(key[0])
-
-
-_NO_ID = "INC-????"
-
-
-def _document_of(past: Remembered) -> str:
-    """The document of an incident that was handled elsewhere: only what is known, nothing made up."""
-    alert = Alert(name=past.alert, service=past.service, summary=past.summary)
-    incident = Incident(
-        AlertGroup("memory", past.origin, (alert,)), past.simulated, "unknown", past.opened_at, id=_NO_ID
-    )
-    incident.origin, incident.closed_at = past.origin, past.closed_at
-    incident.status = Status.RECOVERED if past.fix_verified else Status.NOT_RECOVERED
-    incident.note = f"{past.cause}; fix: {past.fix or 'not known'}"
-    return document(incident).model_dump_json()

@@ -8,7 +8,9 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -23,12 +25,16 @@ schema_version = Table(
     Column("applied_at", String, nullable=False),
 )
 
-# `document` is the incident as JSON, as `history show --output json` prints it; the other columns are what is searched.
-# Times are ISO 8601 in UTC: the same on SQLite and PostgreSQL, and readable.
+# One line an incident: what is listed, filtered and counted. `uid` names it in every store that it is copied to,
+# `number` is this store's own. `fix_verified` is measured and only that; `fix_worked` is what a person says, null when
+# nobody did.
+# Times are ISO 8601 in UTC: the same on SQLite and PostgreSQL, readable, and in order as text.
 incident = Table(
     "incident",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("uid", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
     Column("fingerprint", String, nullable=False, index=True),
     Column("title", String, nullable=False),
     Column("alert", String, nullable=False),
@@ -38,17 +44,30 @@ incident = Table(
     Column("verdict", String),
     Column("fault_class", String),
     Column("root_entity", String),
-    Column("cause", Text, nullable=False, default=""),
+    Column("cause", Text, nullable=False),
     Column("fix", Text),
-    Column("fix_verified", Boolean, nullable=False, default=False),
+    Column("fix_verified", Boolean, nullable=False),
+    Column("fix_worked", Boolean),
+    Column("lesson", Text, nullable=False),
+    Column("environment", String, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("pinned", Boolean, nullable=False),
     Column("origin", String, unique=True),
     Column("alert_started_at", String),
-    Column("opened_at", String, nullable=False),
+    Column("opened_at", String, nullable=False, index=True),
+    Column("acknowledged_at", String),
+    Column("mitigated_at", String),
     Column("closed_at", String),
-    Column("recorded_at", String, nullable=False),
+    Column("recorded_at", String, nullable=False, index=True),
     Column("pid", Integer),
-    Column("document", Text, nullable=False),
+)
+
+# The incident as JSON, as `history show --output json` prints it: apart, so that a list reads no page of it.
+document = Table(
+    "document",
+    metadata,
+    Column("incident", Integer, ForeignKey("incident.number"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
 )
 
 decision = Table(
@@ -124,21 +143,159 @@ span = Table(
     Column("attributes", Text, nullable=False),
 )
 
+# Every piece of evidence of a run, with the digest of its data. `text` is bulky and is taken out after a while
+# (`aiops history prune`); the digest stays.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("incident", Integer, ForeignKey("incident.number"), primary_key=True, autoincrement=False),
+    Column("id", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("entity", String, nullable=False),
+    Column("at", String),
+    Column("digest", String, nullable=False),
+    Column("text", Text),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident", Integer, ForeignKey("incident.number"), nullable=False, index=True),
+    Column("target", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# `subject` is an incident's number or a runbook's id: one of the two is set.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident", Integer, ForeignKey("incident.number"), index=True),
+    Column("runbook", String, index=True),
+    Column("vote", SmallInteger, nullable=False),
+    Column("why", Text, nullable=False, default=""),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# What people changed by hand: nothing is overwritten without a trace.
+edit = Table(
+    "edit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident", Integer, ForeignKey("incident.number"), nullable=False, index=True),
+    Column("field", String, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# A folder, file or checkout whose runbooks are read. `place` is a path of the machine that added it.
+source = Table(
+    "source",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("place", String, nullable=False, unique=True),
+    Column("added_at", String, nullable=False),
+)
+
+# A runbook or another page, as read: `size` and `changed_ns` tell without reading whether the file is another one now.
+page = Table(
+    "page",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, index=True),
+    Column("source", Integer, ForeignKey("source.id"), index=True),
+    Column("path", String, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    Column("changed_ns", BigInteger, nullable=False),
+    Column("title", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("commit", String),
+    Column("shipped", Boolean, nullable=False),
+    Column("problem", Text),
+    Column("matches", Text, nullable=False, default="{}"),
+    Column("text", Text, nullable=False),
+)
+
+# Which runbook, and which text of it, an incident was given or its plan was made from.
+runbook_use = Table(
+    "runbook_use",
+    metadata,
+    Column("incident", Integer, ForeignKey("incident.number"), primary_key=True, autoincrement=False),
+    Column("runbook", String, primary_key=True),
+    Column("revision", String, primary_key=True),
+    Column("commit", String),
+    Column("role", String, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# Everything that can be found: an incident (postmortem, note) or a page. `terms` are the term ids of its postings, so
+# that they can be taken back without an index of their own; `votes` is the balance of feedback.
+item = Table(
+    "item",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("incident", Integer, ForeignKey("incident.number"), unique=True),
+    Column("page", Integer, ForeignKey("page.number"), unique=True),
+    Column("at", String),
+    Column("simulated", Boolean, nullable=False),
+    Column("shipped", Boolean, nullable=False),
+    Column("fix_worked", Boolean, nullable=False),
+    Column("votes", SmallInteger, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
+)
+
 # Our own postings instead of a full-text engine of one database: the same code and ranking everywhere, and flat in
-# the number of incidents (memory.md section 6).
+# the number of documents (ADR 0003). Words, `#` concepts and `=` exact keys are all terms. `initial`, `length` and
+# `written`, which is how the word was spelt first, serve spelling.
 term = Table(
     "term",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("text", String, nullable=False, unique=True),
     Column("documents", Integer, nullable=False, default=0),
+    Column("written", String),
+    Column("initial", String(1)),
+    Column("length", SmallInteger),
 )
+Index("term_by_initial", term.c.initial, term.c.length)
 
+# The table is its own index: a posting costs about ten bytes.
 post = Table(
     "post",
     metadata,
-    Column("term", Integer, ForeignKey("term.id"), primary_key=True, autoincrement=False),
-    Column("incident", Integer, ForeignKey("incident.number"), primary_key=True, autoincrement=False),
-    Column("impact", Float, nullable=False),
+    Column("term", Integer, primary_key=True, autoincrement=False),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("impact", SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
-Index("post_by_incident", post.c.incident)
+
+# One row: how many items there are, the last number that was given, and what words and thesaurus the postings were made
+# with.
+index_state = Table(
+    "index_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("documents", Integer, nullable=False),
+    Column("last_item", Integer, nullable=False),
+    Column("made_with", String, nullable=False),
+    Column("thesaurus", Text, nullable=False),
+)
+
+# Vectors of the optional extra `semantic`: int8 with the scale of each, of one model.
+vector = Table(
+    "vector",
+    metadata,
+    Column("item", Integer, ForeignKey("item.number"), primary_key=True, autoincrement=False),
+    Column("model", String, nullable=False),
+    Column("revision", String, nullable=False),
+    Column("scale", Float, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)

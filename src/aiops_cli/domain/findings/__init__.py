@@ -39,12 +39,26 @@ LANES = (
 )
 RULING_OUT = (changes.rule_out, metrics.rule_out, logs.rule_out)
 
-__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings", "incident_end"]
+__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings", "incident_end", "signatures_of"]
+
+
+# A weaker finding is context, and would make unlike incidents alike.
+_SIGNIFICANT = 3.0
+_MOST_SIGNATURES = 8
 
 
 def all_findings(case: Case) -> list[Finding]:
-    """Every finding of every lane, heaviest first."""
-    return sorted((finding for lane in LANES for finding in lane(case)), key=lambda f: -f.weight)
+    """Every finding of every lane, heaviest first; a case is read once."""
+    if case.findings is None:
+        found = sorted((finding for lane in LANES for finding in lane(case)), key=lambda f: -f.weight)
+        object.__setattr__(case, "findings", tuple(found))
+    return list(case.findings or ())
+
+
+def signatures_of(case: Case) -> tuple[str, ...]:
+    """What was found, as `lane/fault-class`: incidents that share one look alike from inside, whatever they are called."""
+    found = [f"{f.lane}/{f.fault}" for f in all_findings(case) if f.weight >= _SIGNIFICANT and not f.fault.benign]
+    return tuple(dict.fromkeys(found))[:_MOST_SIGNATURES]
 
 
 def all_exclusions(case: Case) -> list[Exclusion]:

@@ -22,12 +22,16 @@ def _is_said(name: str, words: str) -> bool:
 
 @dataclass(frozen=True)
 class Case:
-    """One look at one incident: everything a lane may use. `now` is the end of the incident window."""
+    """One look at one incident: everything a lane may use. `now` is the end of the incident window.
+
+    `findings` is what `all_findings` found, once it was asked.
+    """
 
     group: AlertGroup
     signal: Signal | None
     evidence: EvidenceSet
     now: datetime
+    findings: "tuple[Finding, ...] | None" = field(default=None, init=False, repr=False, compare=False)
 
     @cached_property
     def topology(self) -> Topology:

@@ -1,0 +1,131 @@
+"""One call to a model's API: over when its time is up, told without secrets, and read with care."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from types import TracebackType
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.errors import ModelError
+
+SHOWN_CHARS = 200
+_READ_CHARS = 2000
+
+# What HTTP can carry as a header; another key would fail with an error that quotes it.
+HEADER_WORD = re.compile(r"[!-~]+")
+
+T = TypeVar("T")
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def run_until(end: float, work: Callable[[], T], *, name: str, too_late: ModelError) -> T:
+    """The result of `work`, or `too_late` when there is none at `end` on the monotonic clock.
+
+    Every timeout of an HTTP client bounds the silence between two bytes, not the whole; so the work runs in a thread
+    of its own, which is left behind when time is up and can't keep the process alive.
+    """
+    outcome = start(work, name)
+    if not wait([outcome], timeout=end - time.monotonic()).done:
+        raise too_late
+    return outcome.result()
+
+
+def start(work: Callable[[], T], name: str) -> Future[T]:
+    """Run `work` in a daemon thread of that name."""
+    outcome: _Outcome[T] = _Outcome()
+
+    def run() -> None:
+        with outcome:
+            outcome.set_result(work())
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return outcome
+
+
+class _Outcome(Future[T]):
+    """A Future that takes over whatever leaves its `with` block: a bug surfaces where the result is asked for."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is not None:
+            self.set_exception(error)
+        return True
+
+
+# --- what went wrong -------------------------------------------------------------------------------------------------
+
+
+class Failures:
+    """Makes errors with the words of their cause, in which a server, a proxy or a library may have quoted a secret.
+
+    `texts` are what was sent; a cause that quotes one of them is left out.
+    """
+
+    def __init__(self, key: str, texts: Sequence[str] = ()) -> None:
+        self._key = key
+        self._texts = texts
+
+    def tell(self, reason: str, sentence: str, cause: object, *, hint: str | None = None) -> ModelError:
+        """The error that says `sentence`, and what its cause says as far as that may be shown."""
+        words = self._without_key(str(cause or ""))[:_READ_CHARS]
+        told = self._without_key(sentence)
+        if words and not _quotes(words, self._texts):
+            told = f"{told}: {words}"
+        shown = safe(mask_secrets(told)[0], one_line=True, limit=len(sentence) + SHOWN_CHARS)
+        return ModelError(shown, reason=reason, hint=hint)
+
+    def _without_key(self, words: str) -> str:
+        return words.replace(self._key, "‹key›") if self._key else words
+
+
+# As many letters and digits in a row are no coincidence.
+_QUOTED_CHARS = 16
+_NEITHER = re.compile(r"[\W_]+")
+
+
+def _quotes(words: str, texts: Sequence[str]) -> bool:
+    """Whether a part of a text stands in the words, however it is spaced, escaped or cut."""
+    if not texts:
+        return False
+    said = _NEITHER.sub("", words)
+    parts = {said[at : at + _QUOTED_CHARS] for at in range(max(1, len(said) - _QUOTED_CHARS + 1))}
+    for text in texts:
+        folded = _NEITHER.sub("", text)
+        if folded and (folded in said or any(len(part) == _QUOTED_CHARS and part in folded for part in parts)):
+            return True
+    return False
+
+
+def by_class(who: str, code: int) -> tuple[str, str, str | None]:
+    """Reason, sentence and hint for an HTTP status that needs no sentence of its own."""
+    if 400 <= code < 500:
+        return "refused", f"{who} refused the request", None
+    if 500 <= code < 600:
+        return "unavailable", f"{who} is unavailable", None
+    return "garbled", f"{who} answered with a status it never uses", "check the base URL, and the proxy if there is one"
+
+
+# --- the answer ------------------------------------------------------------------------------------------------------
+
+
+def read_json(shape: type[Shape], body: str | bytes, who: str) -> Shape:
+    """The body in its shape. Raises ModelError (`garbled`) with the first field that does not fit, and no value."""
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        shown = safe(f"{where}: {first['msg']}", one_line=True, limit=SHOWN_CHARS)
+        raise ModelError(f"{who}'s answer cannot be read: {shown}", reason="garbled") from None

@@ -1,0 +1,78 @@
+"""HTTP to a model's API, without redirects, compression or endless answers. Imports httpx2: import it where needed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from aiops_cli.adapters.models.call import Failures
+from aiops_cli.errors import ModelError
+
+# 100 vectors of 4,096 dimensions at 25 bytes a number are 10 MB.
+LARGEST_ANSWER_BYTES = 16_000_000
+
+
+class ModelHttp(httpx2.Client):
+    """A client whose answers have an end: in bytes, and at `end` on the monotonic clock.
+
+    A redirect is an answer like any other: followed, it would hand the key to wherever it leads. With `hold`, the body
+    of a good answer is kept here and `{}` is handed on, for an SDK that would read it without care.
+    """
+
+    def __init__(self, end: float, *, hold: bool = False) -> None:
+        # Compressed, a small answer could become an endless one.
+        super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
+        self.held = b""
+        self._end = end
+        self._hold = hold
+
+    def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
+        """The answer with its whole body; `stream` is of no effect."""
+        response = super().send(request, stream=True, **options)
+        try:
+            body = self._read(response)
+        finally:
+            response.close()
+        if self._hold and response.status_code == 200:
+            self.held, body = body, b"{}"
+        headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_BODY]
+        return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def _read(self, response: httpx2.Response) -> bytes:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise httpx2.DecodingError("it is compressed, which was not asked for")
+        body = bytearray()
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > LARGEST_ANSWER_BYTES:
+                raise httpx2.DecodingError(f"it is larger than {LARGEST_ANSWER_BYTES // 1_000_000} MB")
+            if time.monotonic() > self._end:
+                raise httpx2.ReadTimeout("the time for the answer is over")
+        return bytes(body)
+
+
+_OF_THE_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding"})
+
+
+def open_http(end: float, failures: Failures, *, hold: bool = False) -> ModelHttp:
+    """A client for one call. Raises ModelError when the proxy in the environment makes no sense."""
+    try:
+        return ModelHttp(end, hold=hold)
+    except ValueError as error:
+        raise failures.tell("unreachable", "the proxy in the environment cannot be used", error) from None
+
+
+@contextmanager
+def translated(who: str, url: str, failures: Failures) -> Iterator[None]:
+    """Errors of the HTTP library, the network and the bytes of an answer as ModelError."""
+    try:
+        yield
+    except httpx2.TimeoutException:
+        raise ModelError(f"{who} did not answer in time", reason="deadline") from None
+    except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
+        raise failures.tell("unreachable", f"{who} cannot be reached at {url}", error) from None
+    # The last two are how the SDK of Gemini fails on the body of an error that is not UTF-8, or nested without end.
+    except (httpx2.DecodingError, UnicodeDecodeError, RecursionError) as error:
+        raise failures.tell("garbled", f"{who}'s answer cannot be decoded", error) from None
