@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.pages import Library, Refreshed
     from aiops_cli.adapters.store.sql import SqlStore
+    from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
@@ -48,6 +49,26 @@ def open_store(home: Path | None) -> "SqlStore":
     from aiops_cli.adapters.store.sql import SqlStore
 
     return SqlStore(_database(home), _thesaurus(home))
+
+
+def open_records(home: Path) -> "Transfer":
+    """The history for changes by hand, imports and exports. Raises StoreError."""
+    from aiops_cli.adapters.store.transfer import Transfer
+
+    return Transfer(_database(home), _thesaurus(home))
+
+
+def open_file_records(home: Path) -> "Transfer":
+    """The history in a data folder, also where a team's store is set. Raises StoreError."""
+    from aiops_cli.adapters.store.engine import open_file
+    from aiops_cli.adapters.store.transfer import Transfer
+
+    return Transfer(open_file(home), _thesaurus(home))
+
+
+def open_shared_records(home: Path) -> "Transfer | None":
+    """The team's store; None where none is set. Raises BadConfig or StoreError."""
+    return open_records(home) if os.environ.get(DATABASE_VARIABLE, "").strip() else None
 
 
 def open_library(home: Path | None) -> "Library":
@@ -361,6 +382,13 @@ def refresh_runbooks(library: "Library") -> "list[Refreshed]":
         if path.exists():
             done.append(library.refresh(place, find_pages(path), read_runbook_file, find_commit(path)))
     return done
+
+
+def is_runbook(name: str) -> bool:
+    """Whether a runbook of that id ships; those that were added are found in the store."""
+    from aiops_cli.adapters.runbook_files import shipped_runbooks
+
+    return any(file.id == name for file in shipped_runbooks())
 
 
 def known_runbooks(library: "Library") -> "list[Runbook]":

@@ -57,6 +57,19 @@ def _seconds(low: float, high: float) -> Callable[[Any], float]:
     return parse
 
 
+def _days(low: float, high: float) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        try:
+            number = float(str(value).removesuffix("d"))
+        except ValueError:
+            raise ValueError("must be a number of days, such as 90d") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be between {low:g} and {high:g} days")
+        return number
+
+    return parse
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text that is not empty")
@@ -90,6 +103,8 @@ SETTINGS: Mapping[str, Setting] = {
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
                 "5s to 86400s"),
+        Setting("keep_evidence", 90.0, _days(1, 36_500),
+                "How long `aiops history prune` leaves the texts of evidence and the spans of runs.", "1d to 36500d"),
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
                 "What this machine looks after; written into every record.",
                 "unknown, production, staging, homelab, sandbox"),

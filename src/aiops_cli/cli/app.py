@@ -43,7 +43,7 @@ def _register() -> None:
     app.command("replay")(replay.replay)
     app.command("eval")(eval.evaluate)
     for name, group, text in (
-        ("history", history.app, "What was remembered: list, show, search."),
+        ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
         ("config", config.app, "Settings, and the model's key."),

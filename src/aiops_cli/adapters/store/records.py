@@ -104,8 +104,14 @@ class Records(SqlStore):
                 return name_of(row.number), f"titles {ratio:.0f} % alike{when}"
         return None
 
-    def edit(self, incident_id: str, changes: Mapping[str, Any], by: str) -> list[str]:
-        """Change what is kept by hand; returns the fields that are different now, and keeps what they were.
+    def record(self, incident_id: str) -> Record:
+        """What is kept of an incident by hand. Raises UnknownName."""
+        with self.database.read() as connection:
+            row = find_row(connection, incident_id)
+            return record_of(row, json.loads(document_text(connection, row.number)))
+
+    def edit(self, incident_id: str, changes: Mapping[str, Any], by: str) -> tuple[str, list[str]]:
+        """Change what is kept by hand: the incident's id, and the fields that are different now; what they were is kept.
 
         Raises UnknownName, BadInput for a value that does not hold, UsageError for what a run measured.
         """
@@ -121,11 +127,11 @@ class Records(SqlStore):
             if touched and data["alert"]["source"] != "record":
                 raise UsageError(f"{touched[0]} was measured by the run", hint="say more in the timeline instead")
             if not fields:
-                return []
+                return name_of(row.number), []
             _apply(data, after, resolved="resolved" in fields or "resolved_at" in fields)
             self._write_document(connection, row.number, data)
             _note_edits(connection, row.number, before, after, fields, by)
-            return fields
+            return name_of(row.number), fields
 
     def link(self, incident_id: str, target: str, kind: str, note: str, by: str) -> bool:
         """Link an incident to an address, a ticket, a runbook or another incident; False when it already was."""

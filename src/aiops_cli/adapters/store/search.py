@@ -315,6 +315,9 @@ _LEAST_AGREEING = 4
 def _with_ties(books: Sequence[MatchedRunbook], limit: int) -> list[MatchedRunbook]:
     """The books that fit, each with the others that fit in exactly the same way."""
     fitting = [book for book in books if book.rank or book.words >= _LEAST_AGREEING]
+    if any(book.rank >= PINS["signature"][0] for book in fitting):
+        # Where the alert's name or the findings decide, words that any alert has add nothing.
+        fitting = [book for book in fitting if book.rank]
     ordered = sorted(fitting, key=lambda book: (-book.rank, -book.score, book.id))[:limit]
     by_name = PINS["alert"][0]
     return [

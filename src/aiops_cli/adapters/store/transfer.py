@@ -20,6 +20,7 @@ from aiops_cli.errors import BadInput
 
 FORMAT = 1
 Bundle = dict[str, Any]
+Outcome = Literal["new", "same", "same_origin"]
 # The tables that belong to an incident, and what of a row is this store's own.
 _PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
     "decisions": (tables.decision, frozenset({"id"})),
@@ -42,7 +43,7 @@ class Taken:
 
     id: str
     was: str
-    outcome: Literal["new", "same", "same_origin"]
+    outcome: Outcome
 
 
 class Transfer(Records):
@@ -57,6 +58,17 @@ class Transfer(Records):
         with self.database.read() as connection:
             for row in connection.execute(query).mappings().all():
                 yield _bundle(connection, row)
+
+    def would_take(self, bundles: Sequence[Bundle]) -> list[Outcome]:
+        """What `take` would make of bundles."""
+        with self.database.read() as connection:
+            present = _present(connection, bundles)
+            return [
+                "same" if b["incident"]["uid"] in present
+                else "same_origin" if _of_origin(connection, b["incident"].get("origin")) is not None
+                else "new"
+                for b in bundles
+            ]  # fmt: skip
 
     def take(self, bundles: Sequence[Bundle]) -> list[Taken]:
         """Put bundles in, each once; a number that is in use here is exchanged, in every place that names it.

@@ -1,0 +1,50 @@
+"""How the commands of `aiops history` open the store, and who is at work."""
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.store.base import Opened
+    from aiops_cli.adapters.store.history import History
+    from aiops_cli.adapters.store.transfer import Transfer
+
+
+def open_reading() -> "History":
+    """The history for reading, telling what had to be done to it."""
+    from aiops_cli.bootstrap import open_history
+    from aiops_cli.config import find_home
+
+    store = open_history(find_home())
+    tell(store)
+    return store
+
+
+def open_writing() -> "Transfer":
+    """The history for changes by hand. Raises StoreError where it can only be read."""
+    from aiops_cli.bootstrap import open_records
+    from aiops_cli.config import find_home
+    from aiops_cli.errors import StoreError
+
+    store = open_records(find_home())
+    tell(store)
+    if store.database.read_only:
+        raise StoreError(
+            f"the incident store {store.place} can only be read", hint="set AIOPS_HOME to a folder that you own"
+        )
+    return store
+
+
+def tell(store: "Opened") -> None:
+    """Say on stderr what a person should know of the store, once."""
+    while store.notices:
+        print(f"note: {store.notices.pop(0)}", file=sys.stderr)
+
+
+def who() -> str:
+    """The operating system's user: a name, and not a proof."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

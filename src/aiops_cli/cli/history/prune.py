@@ -1,0 +1,64 @@
+"""`aiops history prune`."""
+
+from typing import Annotated
+
+import typer
+
+from aiops_cli.cli.options import Output, OutputOption
+from aiops_cli.errors import ExitCode
+
+
+def prune(
+    older_than: Annotated[
+        int | None,
+        typer.Option("--older-than", min=1, max=36_500, metavar="DAYS", help="Instead of the setting keep_evidence."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> ExitCode:
+    """Take the bulky part of old evidence and the spans of old runs out.
+
+    Incidents, their diagnosis, decisions, actions and the digests of all evidence stay. What is pinned keeps everything.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from aiops_cli.cli.history.opening import open_writing
+    from aiops_cli.cli.render import print_json
+    from aiops_cli.config import resolve
+
+    days = older_than if older_than is not None else int(resolve()["keep_evidence"].value)
+    before = datetime.now(UTC) - timedelta(days=days)
+    store = open_writing()
+    found = store.prune(before, dry_run=True)
+    nothing = not (found.texts or found.spans)
+    if not dry_run and not nothing and not (yes or _is_wanted(found.incidents, days)):
+        print("nothing was taken out")
+        return ExitCode.ACTION_NEEDED
+    if not dry_run and not nothing:
+        store.prune(before, dry_run=False)
+    if output is Output.JSON:
+        data = {"incidents": found.incidents, "texts": found.texts, "spans": found.spans, "bytes": found.size}
+        print_json({"schema_version": 1, "dry_run": dry_run, "older_than_days": days, **data})
+        return ExitCode.DONE
+    what = (
+        f"{found.texts} texts of evidence of {found.incidents} incidents and {found.spans} spans, {_size(found.size)}"
+    )
+    does = "would be taken out" if dry_run else "taken out"
+    print(f"nothing is older than {days} days" if nothing else f"{does}: {what} (older than {days} days)")
+    return ExitCode.DONE
+
+
+def _is_wanted(incidents: int, days: int) -> bool:
+    """A person's yes at the terminal; without one it is No."""
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("nobody to ask: give --yes, or --dry-run to see what would go", file=sys.stderr)
+        return False
+    question = f"Take the evidence texts of {incidents} incidents that ended more than {days} days ago out?"
+    return typer.confirm(question, default=False, err=True)
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e6:.1f} MB" if number >= 100_000 else f"{number / 1e3:.1f} kB"
