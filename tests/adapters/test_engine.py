@@ -591,7 +591,7 @@ def every_call() -> list[tuple[str, str]]:
 
 def test_the_scenarios_use_nearly_the_whole_catalogue() -> None:
     used = {call.split()[0] for _, call in every_call()}
-    assert set(CATALOGUE) - used <= {"lift_limit", "uncordon_node"}
+    assert set(CATALOGUE) - used <= {"lift_limit"}
 
 
 @pytest.mark.parametrize("name", scenario_names())
