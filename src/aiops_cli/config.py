@@ -88,6 +88,15 @@ def _url(value: Any) -> str:
     return _text(value)
 
 
+def _embeddings(value: Any) -> str:
+    if value == "":
+        return ""
+    provider, colon, model = _text(value).partition(":")
+    if provider not in ("gemini", "openai") or not colon or not model.strip():
+        raise ValueError("must be PROVIDER:ID, such as gemini:gemini-embedding-001 or openai:nomic-embed-text")
+    return f"{provider}:{model.strip()}"
+
+
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -103,6 +112,11 @@ SETTINGS: Mapping[str, Setting] = {
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
                 "5s to 86400s"),
+        Setting("embeddings", "", _embeddings,
+                "Search by meaning beside words, with the extra `semantic`: gemini:MODEL, or openai:MODEL for any"
+                " endpoint of that kind, which may be local.", "empty, gemini:ID, openai:ID"),
+        Setting("embeddings_url", "", _url, "The address of the embeddings' API, such as http://127.0.0.1:11434/v1.",
+                "URL"),
         Setting("keep_evidence", 90.0, _days(1, 36_500),
                 "How long `aiops history prune` leaves the texts of evidence and the spans of runs.", "1d to 36500d"),
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),

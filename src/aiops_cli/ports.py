@@ -132,3 +132,15 @@ class Store(Protocol):
 
         `signatures` are what was found, as `signatures_of` gives it; `exclude` are ids of incidents to leave out.
         """
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of length 1. `name` is `provider:id`; vectors of two names cannot be compared."""
+
+    name: str
+
+    def embed(self, texts: Sequence[str], *, query: bool, deadline_s: float) -> list[list[float]]:
+        """One vector a text, all of one dimension, within `deadline_s` seconds whatever the network does.
+
+        `query` says whether the texts look for something or are what is found. Raises ModelError only.
+        """

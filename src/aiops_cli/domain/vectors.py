@@ -10,7 +10,7 @@ import importlib
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import mul
-from typing import Any, Protocol
+from typing import Any
 
 from aiops_cli.errors import ModelError
 
@@ -25,18 +25,6 @@ DEPTH = 100
 WEIGHT = 0.8
 
 Rows = bytes | bytearray | memoryview
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors of length 1. `name` is `provider:id`; vectors of two names cannot be compared."""
-
-    name: str
-
-    def embed(self, texts: Sequence[str], *, query: bool, deadline_s: float) -> list[list[float]]:
-        """One vector a text, all of one dimension, within `deadline_s` seconds whatever the network does.
-
-        `query` says whether the texts look for something or are what is found. Raises ModelError only.
-        """
 
 
 def unit(vector: Sequence[float]) -> list[float]:

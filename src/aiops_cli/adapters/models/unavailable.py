@@ -1,5 +1,6 @@
 """Stands where a model was asked for and cannot be had: every call says why, and the offline answer follows."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 from aiops_cli.domain.consultation import Prompt
@@ -17,5 +18,18 @@ class Unavailable:
         self._reason = reason
 
     def ask(self, prompt: Prompt, deadline_s: float) -> NoReturn:
+        """Raise ModelError with the reason."""
+        raise ModelError(self._message, reason=self._reason)
+
+
+class UnavailableEmbedder:
+    """Embeddings that were configured and cannot be had: every question says why, and words alone answer it."""
+
+    def __init__(self, name: str, message: str, reason: str) -> None:
+        self.name = name
+        self._message = message
+        self._reason = reason
+
+    def embed(self, texts: Sequence[str], *, query: bool, deadline_s: float) -> NoReturn:
         """Raise ModelError with the reason."""
         raise ModelError(self._message, reason=self._reason)

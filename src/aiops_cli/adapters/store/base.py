@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, func, inspect, select
 
@@ -11,7 +11,10 @@ from aiops_cli.adapters.store import index, migrations, rows, tables
 from aiops_cli.adapters.store.engine import Database, StoreDamaged
 from aiops_cli.domain.thesaurus import NO_THESAURUS, Thesaurus
 
-_INDEX_TABLES = (tables.index_state, tables.term, tables.item, tables.post, tables.vector)
+if TYPE_CHECKING:
+    from aiops_cli.ports import Embedder
+
+_INDEX_TABLES = (tables.index_state, tables.term, tables.item, tables.post)
 _BATCH = 500
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -30,27 +33,36 @@ NO_SOURCE = ThesaurusSource("none", lambda: NO_THESAURUS)
 
 @dataclass
 class Opened:
-    """A store that can be used. `notices` are things that a person should be told, such as an index made anew."""
+    """A store that can be used. `notices` are things that a person should be told, such as an index made anew.
+
+    With an `embedder` a search also finds what is near in meaning.
+    """
 
     database: Database
     source: ThesaurusSource = NO_SOURCE
     notices: list[str] = field(default_factory=list)
+    embedder: "Embedder | None" = None
 
     def __post_init__(self) -> None:
         with self.database.read() as connection:
             current = migrations.version_of(connection)
             made = _made_with(connection) if current == migrations.LATEST else None
+            if current == migrations.LATEST:
+                self.database.check_rights(connection, tables.incident.name)
         if current != migrations.LATEST:
-            self._upgrade()
+            made = self._upgrade()
         if made is None or made.made_with != self.source.digest:
             self.thesaurus = self._renew(made)
         else:
             self.thesaurus = Thesaurus.loads(made.thesaurus)
 
-    def _upgrade(self) -> None:
+    def _upgrade(self) -> Any | None:
         # A migration makes tables anew that others refer to.
         with self.database.write(foreign_keys=False) as connection:
             migrations.upgrade(connection)
+        # Another aiops may have done all of it, with the index, while this one waited.
+        with self.database.read() as connection:
+            return _made_with(connection)
 
     def _renew(self, made: Any | None) -> Thesaurus:
         """Make the index anew for another thesaurus, unless that is not ours to do; returns the one that then holds."""
@@ -65,8 +77,10 @@ class Opened:
         """Make the search index anew from the documents, also where its tables are damaged. Raises StoreError."""
         thesaurus = self.source.load()
         with self.database.write(foreign_keys=False) as connection:
-            # Dropping is the one thing that also works on pages that cannot be read.
-            tables.metadata.drop_all(connection, tables=_INDEX_TABLES)
+            if not self.database.shared:
+                # Dropping is the one thing that also works on pages that cannot be read. Where others search
+                # meanwhile, it would take the tables from under them.
+                tables.metadata.drop_all(connection, tables=_INDEX_TABLES)
             tables.metadata.create_all(connection, tables=_INDEX_TABLES)
             index.clear(connection, self.source.digest, thesaurus.dumps())
             _index_all(connection, thesaurus, progress or (lambda done, total: None))
@@ -101,8 +115,9 @@ class Opened:
 
 def _made_with(connection: Connection) -> Any | None:
     """What the index was made with; None when a table of it is not there."""
-    there = set(inspect(connection).get_table_names())
-    if not all(table.name in there for table in _INDEX_TABLES):
+    # Each by itself: a role may see tables that are in another schema than its own first one.
+    looked = inspect(connection)
+    if not all(looked.has_table(table.name) for table in _INDEX_TABLES):
         return None
     return connection.execute(select(tables.index_state.c.made_with, tables.index_state.c.thesaurus)).first()
 
@@ -110,7 +125,7 @@ def _made_with(connection: Connection) -> Any | None:
 def _index_all(connection: Connection, thesaurus: Thesaurus, progress: Progress) -> None:
     total = sum(connection.scalar(select(func.count()).select_from(t)) or 0 for t in (tables.incident, tables.page))
     done = 0
-    for make, source in ((_incident_entries, tables.incident), (_page_entries, tables.page)):
+    for make, source in ((incident_entries, tables.incident), (page_entries, tables.page)):
         for some in _batches(connection, source.c.number):
             index.add(connection, make(connection, some), thesaurus)
             done += len(some)
@@ -124,7 +139,8 @@ def _batches(connection: Connection, column: Any) -> Iterable[Sequence[int]]:
         after = some[-1]
 
 
-def _incident_entries(connection: Connection, numbers: Sequence[int]) -> list[index.Entry]:
+def incident_entries(connection: Connection, numbers: Sequence[int]) -> list[index.Entry]:
+    """What the index keeps of incidents, by their numbers; of one that is running nothing."""
     at = tables.incident.c
     query = select(tables.incident, tables.document.c.text).join(
         tables.document, tables.document.c.incident == at.number
@@ -134,7 +150,8 @@ def _incident_entries(connection: Connection, numbers: Sequence[int]) -> list[in
     return [rows.entry(row.number, dict(row._mapping), json.loads(row.text), votes.get(row.number, 0)) for row in found]
 
 
-def _page_entries(connection: Connection, numbers: Sequence[int]) -> list[index.Entry]:
+def page_entries(connection: Connection, numbers: Sequence[int]) -> list[index.Entry]:
+    """What the index keeps of pages, by their numbers."""
     found = connection.execute(
         select(tables.page).where(tables.page.c.number.in_(numbers)).order_by(tables.page.c.number)
     ).all()

@@ -4,14 +4,15 @@ Words, concepts (`#t:latency`) and exact keys (`=service:web`) are all terms of 
 posting list. Terms are read rarest first and newest document first up to a bound; the best are then scored in full.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
-from aiops_cli.adapters.store.tables import index_state, item, post, term
+from aiops_cli.adapters.store.tables import index_state, item, post, term, vector
 from aiops_cli.domain.ranking import IMPACT_UNIT, KEY, Query, Text, Weighed, inverse_document_frequency, weigh
 from aiops_cli.domain.thesaurus import Thesaurus
 
@@ -23,6 +24,7 @@ _FEW = 5_000
 # SQLite before 3.32 takes 999 parameters.
 _PARAMETERS = 900
 _LONGEST_KEY = 200
+_LONGEST_TERM = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document that matched: `parts` is the score of each term, `keys` the exact keys that it shares."""
+    """A document that matched: `parts` is the score of each term, `keys` the exact keys that it shares.
+
+    `fused` is the score of words and meaning together, None where no embeddings were asked.
+    """
 
     number: int
     kind: str
@@ -66,11 +71,12 @@ class Hit:
     votes: int
     parts: Mapping[str, float]
     keys: frozenset[str] = frozenset()
+    fused: float | None = None
 
     @property
     def words_score(self) -> float:
-        """The sum over the words and concepts."""
-        return sum(self.parts.values())
+        """The sum over the words and concepts, the same to the last digit in whatever order they were read."""
+        return math.fsum(self.parts.values())
 
     @property
     def matched(self) -> list[str]:
@@ -103,7 +109,9 @@ def add(connection: Connection, entries: Sequence[Entry], thesaurus: Thesaurus) 
 
 def _with_keys(weighed: Weighed, entry: Entry) -> Weighed:
     keys = {key_term(name, value): 1 for name, value in entry.keys if value}
-    return replace(weighed, impacts={**weighed.impacts, **keys})
+    # Nobody types a word of such a length, and PostgreSQL's index takes none of 2,700 bytes.
+    typed = {text: impact for text, impact in weighed.impacts.items() if len(text) <= _LONGEST_TERM}
+    return replace(weighed, impacts={**typed, **keys})
 
 
 def _item(number: int, entry: Entry, weighed: Weighed, ids: Mapping[str, int]) -> dict[str, Any]:
@@ -177,9 +185,10 @@ def clear(connection: Connection, made_with: str, thesaurus: str) -> None:
     """Empty the index, and say what it will be made with."""
     for table in (post, item, term, index_state):
         connection.execute(delete(table))
-    connection.execute(
-        insert(index_state).values(id=1, documents=0, last_item=0, made_with=made_with, thesaurus=thesaurus)
-    )
+    # Vectors are kept, and each names its item: no number is given twice.
+    last = connection.scalar(select(func.max(vector.c.item))) or 0
+    state = {"documents": 0, "last_item": last, "made_with": made_with, "thesaurus": thesaurus}
+    connection.execute(insert(index_state).values(id=1, **state))
 
 
 def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -236,53 +245,55 @@ def search(
     `postings` bounds how many postings are read before the best documents are scored in full.
     """
     found = find_terms(connection, [*query.wanted, *keys])
-    conditions = _conditions(connection, only or Filter())
-    if not found or conditions is None:
+    allowed = conditions(connection, only or Filter(), post.c.item)
+    if not found or allowed is None:
         return []
     total = connection.scalar(select(index_state.c.documents)) or 0
     weights = {number: inverse_document_frequency(total, count) for number, count in found.values()}
     exact = {found[key][0]: key for key in keys if key in found}
-    best = _gather(connection, found, weights, conditions, postings, exact)
+    best = _gather(connection, found, weights, allowed, postings, exact)
     return _score(connection, best, found, weights, exact)
 
 
-def _conditions(connection: Connection, only: Filter) -> list[ColumnElement[bool]] | None:
-    """Conditions on a posting's item; None when nothing can meet them."""
-    conditions: list[ColumnElement[bool]] = []
+def conditions(connection: Connection, only: Filter, column: ColumnElement[int]) -> list[ColumnElement[bool]] | None:
+    """Conditions on a column that holds item numbers; None when nothing can meet them."""
+    found: list[ColumnElement[bool]] = []
     for name, values in only.keys.items():
-        found = find_terms(connection, [key_term(name, value) for value in values])
-        if not found:
+        known = find_terms(connection, [key_term(name.rstrip("0123456789"), value) for value in values])
+        if not known:
             return None
         other = post.alias()
-        has_one = other.c.term.in_([number for number, _ in found.values()])
-        if sum(count for _, count in found.values()) <= _FEW:
-            conditions.append(post.c.item.in_(select(other.c.item).where(has_one)))
+        has_one = other.c.term.in_([number for number, _ in known.values()])
+        if sum(count for _, count in known.values()) <= _FEW:
+            found.append(column.in_(select(other.c.item).where(has_one)))
         else:
-            conditions.append(select(other.c.item).where(has_one, other.c.item == post.c.item).exists())
+            found.append(select(other.c.item).where(has_one, other.c.item == column).exists())
     on_item = [item.c.simulated == only.simulated] if only.simulated is not None else []
     on_item += [item.c.at >= only.since] if only.since else []
     on_item += [item.c.at < only.until] if only.until else []
     if on_item:
-        conditions.append(select(item.c.number).where(item.c.number == post.c.item, *on_item).exists())
-    return conditions
+        found.append(select(item.c.number).where(item.c.number == column, *on_item).exists())
+    return found
 
 
 def _gather(
     connection: Connection,
     found: Mapping[str, tuple[int, int]],
     weights: Mapping[int, float],
-    conditions: Sequence[ColumnElement[bool]],
+    allowed: Sequence[ColumnElement[bool]],
     postings: int,
     exact: Mapping[int, str],
 ) -> list[int]:
     """The documents worth scoring in full: rarest terms first, the newest documents of each, exact keys before all."""
     scores: defaultdict[int, float] = defaultdict(float)
     read = 0
-    for number, _ in sorted(found.values(), key=lambda row: (row[0] not in exact, row[1], row[0])):
+    # Terms of one frequency in the order of their text: their numbers are others in each store.
+    order = sorted(found.items(), key=lambda row: (row[1][0] not in exact, row[1][1], row[0]))
+    for _, (number, _) in order:
         if read >= postings and number not in exact:
             break
         most = _SCORED_IN_FULL if number in exact else postings - read
-        rows = select(post.c.item, post.c.impact).where(post.c.term == number, *conditions)
+        rows = select(post.c.item, post.c.impact).where(post.c.term == number, *allowed)
         for row in connection.execute(rows.order_by(post.c.item.desc()).limit(most)):
             scores[row.item] += weights[number] * (_PINNED if number in exact else row.impact)
             read += number not in exact
@@ -310,10 +321,13 @@ def _score(
                 keys[row.item].add(exact[row.term])
             else:
                 parts[row.item][texts[row.term]] = weights[row.term] * row.impact / IMPACT_UNIT
-    hits = []
+    return [replace(hit, parts=parts[hit.number], keys=frozenset(keys[hit.number])) for hit in load(connection, items)]
+
+
+def load(connection: Connection, items: Sequence[int]) -> list[Hit]:
+    """Documents by their numbers, with nothing that matched."""
     columns = [column for column in item.c if column is not item.c.terms]
-    for some in _chunks(items):
-        for row in connection.execute(select(*columns).where(item.c.number.in_(some))):
-            values = row._mapping
-            hits.append(Hit(**values, parts=parts[row.number], keys=frozenset(keys[row.number])))
-    return hits
+    rows = (
+        row for some in _chunks(items) for row in connection.execute(select(*columns).where(item.c.number.in_(some)))
+    )
+    return [Hit(**row._mapping, parts={}) for row in rows]

@@ -24,6 +24,7 @@ from aiops_cli.domain.memory import (
 )
 from aiops_cli.domain.ranking import Query, prior, read_query, reasons
 from aiops_cli.domain.words import words
+from aiops_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from aiops_cli.domain.alert import AlertGroup
@@ -36,6 +37,9 @@ _MOST_KEYS = 40
 # Incidents and runbooks that are read for one answer, so that filters of what is in a row leave enough.
 _ROWS = 60
 _RECALLED = 50
+# An answer by words is there in milliseconds; one by meaning may keep it waiting so long, and no longer.
+_EMBEDDING_DEADLINE_S = 3.0
+_MOST_EMBEDDED = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class Wanted:
         for name in ("service", "severity", "status"):
             if value := getattr(self, name):
                 keys[name] = [value]
+        # Every label has to be there; of the other keys any value does.
         keys |= {f"label{number}": [label] for number, label in enumerate(self.labels)}
         since, until = (at.astimezone(UTC).isoformat() if at else None for at in (self.since, self.until))
         return index.Filter(keys, self.simulated, since, until)
@@ -100,9 +105,32 @@ class Searching(Opened):
             corrections = correct(connection, text, self.thesaurus)
             query = read_query(text, self.thesaurus, corrections.instead, corrections.written)
             hits = index.search(connection, query, keys=_named(text), only=only.filter(), postings=postings)
+            hits = self._with_meaning(connection, text, hits, only.filter())
             ranked = [_rank_found(hit, only.service) for hit in hits]
             best = sorted(ranked, key=lambda r: (-r.rank, -r.score, -r.hit.number))[:limit]
             return Answer(_load(connection, best, query), corrections.told)
+
+    def _with_meaning(
+        self, connection: Connection, text: str, hits: list[index.Hit], only: index.Filter
+    ) -> list[index.Hit]:
+        """The hits with what is near in meaning, where embeddings are configured; their failure changes nothing."""
+        if self.embedder is None or not text.strip():
+            return hits
+        from aiops_cli.adapters.store.vectors import cosines_of, find_near
+        from aiops_cli.domain.vectors import fuse
+
+        model = self.embedder.name
+        try:
+            target = self.embedder.embed([text[:_MOST_EMBEDDED]], query=True, deadline_s=_EMBEDDING_DEADLINE_S)[0]
+            near = find_near(connection, model, target, only)
+        except ModelError as error:
+            self.notices.append(f"searched by words alone: {error.message}")
+            return hits
+        words = {hit.number: hit.words_score for hit in hits}
+        fused = fuse(words, near, lambda items: cosines_of(connection, model, target, items))
+        known = {hit.number: hit for hit in hits}
+        others = index.load(connection, [number for number in fused if number not in known])
+        return [replace(hit, fused=fused.get(hit.number, 0.0)) for hit in (*hits, *others)]
 
     def recall(
         self,
@@ -136,6 +164,7 @@ class Searching(Opened):
         )
         with self.database.read() as connection:
             found = index.search(connection, query, keys=keys, only=past.filter())
+            found = self._with_meaning(connection, group.text, found, past.filter())
             incidents = _load(connection, _best(found, group.service, _RECALLED), query)
             pages = index.search(connection, query, keys=keys, only=Wanted(kinds=(RUNBOOK,)).filter())
             books = _load(connection, _best(pages, group.service, _RECALLED), query, group=group)
@@ -186,7 +215,7 @@ def _scored(hit: index.Hit, *, same_service: bool) -> float:
         same_service=same_service,
         shipped=hit.shipped,
     )
-    return hit.words_score * factor
+    return (hit.words_score if hit.fused is None else hit.fused) * factor
 
 
 def _best(hits: Iterable[index.Hit], service: str | None, most: int) -> list[_Ranked]:
@@ -224,6 +253,7 @@ def _why(each: _Ranked, query: Query) -> tuple[str, ...]:
     why = list(each.pins)
     why += [f"words: {', '.join(said)}"] if said else []
     why += [f"means: {', '.join(meant)}"] if meant else []
+    why += ["near in meaning"] if each.hit.fused is not None and not (said or meant) else []
     return tuple(why)
 
 

@@ -4,19 +4,22 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
 )
+from sqlalchemy import String as Varchar
 
 metadata = MetaData()
+
+# In the order of its bytes everywhere: most databases on PostgreSQL have the order of a language, in which times and
+# names stand in other places than in Python and SQLite.
+String = Varchar().with_variant(Varchar(collation="C"), "postgresql")
 
 schema_version = Table(
     "schema_version",
@@ -262,7 +265,7 @@ term = Table(
     Column("text", String, nullable=False, unique=True),
     Column("documents", Integer, nullable=False, default=0),
     Column("written", String),
-    Column("initial", String(1)),
+    Column("initial", Varchar(1)),
     Column("length", SmallInteger),
 )
 Index("term_by_initial", term.c.initial, term.c.length)
@@ -289,13 +292,13 @@ index_state = Table(
     Column("thesaurus", Text, nullable=False),
 )
 
-# Vectors of the optional extra `semantic`: int8 with the scale of each, of one model.
+# Vectors of the optional extra `semantic`: int8, of one model. They cost money to make, so they outlive their item: one
+# with the same digest of its text takes the vector over.
 vector = Table(
     "vector",
     metadata,
-    Column("item", Integer, ForeignKey("item.number"), primary_key=True, autoincrement=False),
-    Column("model", String, nullable=False),
-    Column("revision", String, nullable=False),
-    Column("scale", Float, nullable=False),
+    Column("model", String, primary_key=True),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String, nullable=False, index=True),
     Column("data", LargeBinary, nullable=False),
 )

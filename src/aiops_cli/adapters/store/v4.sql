@@ -71,6 +71,16 @@ CREATE TABLE term (
 
 CREATE INDEX term_by_initial ON term (initial, length);
 
+CREATE TABLE vector (
+    model VARCHAR NOT NULL,
+    item INTEGER NOT NULL,
+    digest VARCHAR NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (model, item)
+);
+
+CREATE INDEX ix_vector_digest ON vector (digest);
+
 CREATE TABLE document (
     incident INTEGER NOT NULL,
     text TEXT NOT NULL,
@@ -184,14 +194,4 @@ CREATE TABLE item (
     FOREIGN KEY(incident) REFERENCES incident (number),
     UNIQUE (page),
     FOREIGN KEY(page) REFERENCES page (number)
-);
-
-CREATE TABLE vector (
-    item INTEGER NOT NULL,
-    model VARCHAR NOT NULL,
-    revision VARCHAR NOT NULL,
-    scale FLOAT NOT NULL,
-    data BLOB NOT NULL,
-    PRIMARY KEY (item),
-    FOREIGN KEY(item) REFERENCES item (number)
 );

@@ -4,6 +4,7 @@ import typer
 
 from aiops_cli.cli.history.add import add
 from aiops_cli.cli.history.edit import edit
+from aiops_cli.cli.history.embed import embed
 from aiops_cli.cli.history.exporting import export
 from aiops_cli.cli.history.feedback import feedback
 from aiops_cli.cli.history.importing import import_files
@@ -35,5 +36,6 @@ for _name, _command in (
     ("sync", sync),
     ("prune", prune),
     ("reindex", reindex),
+    ("embed", embed),
 ):
     app.command(_name)(_command)

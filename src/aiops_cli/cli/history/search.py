@@ -65,10 +65,10 @@ def _text(query: list[str]) -> str:
 
 
 def found_data(found: "Found") -> dict[str, Any]:
-    """A result as JSON has it; what is only for ranking is left out."""
+    """A result as JSON has it."""
     from dataclasses import asdict
 
-    return {name: value for name, value in asdict(found).items() if name not in ("words", "rank")}
+    return asdict(found)
 
 
 def print_answer(answer: "Answer") -> None:
