@@ -18,7 +18,7 @@ from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
 from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
-from aiops_cli.domain.plan import Plan, draft
+from aiops_cli.domain.plan import Plan, draft, remember
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.verification import (
@@ -253,6 +253,7 @@ def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, by_ha
     """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
     plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, by_hand)
+    plan = remember(plan, incident.recall)
     if kit.actuator is None:
         plan = replace(plan, refused=())
     incident.planned_call = None

@@ -141,6 +141,8 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         incident = pipeline.run(group, kit, options)
     finally:
         watchers.console.close()
+        for notice in watchers.store.notices:
+            print(f"note: {notice}", file=sys.stderr)
     with signals_held():
         data = _finish(incident, scene, watchers, request)
     if watchers.console.report_error:

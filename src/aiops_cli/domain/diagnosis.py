@@ -49,8 +49,8 @@ def band(confidence: float) -> str:
 class Hypothesis:
     """One possible root: what speaks for it (statements with evidence ids) and against it.
 
-    `root` says that the verdict blames it; of a judgement that marks none, what leads is blamed. `prior` is what the past
-    incident `recalled` added to the weight, in nats.
+    `root` says that the verdict blames it; of a judgement that marks none, what leads is blamed. `prior` is what the
+    past incident `recalled` added to the weight, in nats.
     """
 
     entity: str

@@ -527,8 +527,15 @@ NO_ID = "INC-????"
 
 def document_of_record(record: Record, recorded_at: datetime, *, simulated: bool = False) -> IncidentDocument:
     """The document of what was handled elsewhere: only what is known, nothing made up."""
-    alert = Alert(name=record.alert, service=record.service, severity=record.severity, summary=record.summary or record.title,
-                  native_severity=record.native_severity or None, labels=record.labels, starts_at=record.started_at)  # fmt: skip
+    alert = Alert(
+        name=record.alert,
+        service=record.service,
+        severity=record.severity,
+        native_severity=record.native_severity or None,
+        summary=record.summary or record.title,
+        labels=record.labels,
+        starts_at=record.started_at,
+    )
     times = (record.started_at, record.detected_at, record.acknowledged_at, record.mitigated_at, record.resolved_at)
     opened = record.detected_at or min((at for at in times if at is not None), default=recorded_at)
     incident = Incident(AlertGroup("record", record.origin, (alert,)), simulated, record.environment, opened, id=NO_ID)
@@ -597,8 +604,8 @@ def _alert_item(alert: Alert) -> AlertItem:
 
 def _memory(incident: Incident) -> MemoryPart:
     similar = (
-        "id", "title", "service", "at", "status", "cause", "fix", "fix_verified", "fix_worked", "lesson", "votes", "kind",
-        "score", "simulated",
+        "id", "title", "service", "at", "status", "cause", "fix", "fix_verified", "fix_worked", "lesson", "votes",
+        "kind", "score", "simulated",
     )  # fmt: skip
     return MemoryPart(
         incidents=[

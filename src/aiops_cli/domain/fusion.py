@@ -131,8 +131,8 @@ _PREDICTED: Mapping[FaultClass, tuple[Metric, float]] = {
 class Candidate:
     """A hypothesis in the making: what speaks for it, what against, and which symptoms it explains.
 
-    `weight` is the evidence with the `prior` of the past incident `recalled`, `score` what is left of it after the costs,
-    all in nats.
+    `weight` is the evidence with the `prior` of the past incident `recalled`, `score` what is left of it after the
+    costs, all in nats.
     """
 
     entity: str

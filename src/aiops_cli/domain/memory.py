@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from aiops_cli.domain.status import Status
+
 # Exact matches stand above every likeness of words; the highest that holds decides (memory.md section 6).
 PINS: Mapping[str, tuple[int, str]] = {
     "id": (7, "its id"),
@@ -39,8 +41,8 @@ SAME_PROBLEM = _ALERT_AND_SERVICE
 class SimilarIncident:
     """A past incident, postmortem or note that matched, why it did, and what differs.
 
-    `score` orders and is no probability; `rank` is that of `pinned`. `fix_verified` was measured, `fix_worked` is what a
-    person says, None when nobody did. `votes` is the balance of feedback. `words` counts what matched beside exact keys.
+    `score` orders and is no probability; `rank` is that of `pinned`. `fix_verified` was measured, `fix_worked` is what
+    a person says, None when nobody did. `votes` is the balance of feedback. `words` counts what matched beside keys.
     """
 
     id: str
@@ -69,12 +71,22 @@ class SimilarIncident:
         return self.rank >= SAME_PROBLEM
 
     @property
+    def helped(self) -> bool:
+        """Whether the fix is known to have worked, measured or as a person says."""
+        return self.fix_verified or self.fix_worked is True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the fix is known not to have worked, measured or as a person says."""
+        return not self.helped and (self.fix_worked is False or self.status == Status.NOT_RECOVERED)
+
+    @property
     def proof(self) -> str:
         """What is known of the fix, in a word or three."""
         if self.fix_verified:
             return "verified"
         if self.fix_worked is None:
-            return "not verified"
+            return "measured not to work" if self.failed else "not verified"
         return "worked, a person says" if self.fix_worked else "did not work, a person says"
 
 
@@ -129,7 +141,7 @@ class Recall:
         return best if best[0] > 0 else (0.0, None)
 
     def tried_before(self, call: str) -> list[SimilarIncident]:
-        """Recalled incidents whose fix was this call, as `describe_call` writes it, or the same action on its target."""
+        """Recalled incidents whose fix was this call, as `describe_call` writes it, whatever its arguments."""
         wanted = call.split()[:2]
         return [incident for incident in self.incidents if incident.fix and incident.fix.split()[:2] == wanted]
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from aiops_cli.domain.action import CATALOGUE, Proposal, Risk, check_proposal, usage
+from aiops_cli.domain.action import CATALOGUE, Proposal, Risk, check_proposal, describe_call, usage
 from aiops_cli.domain.alert import Signal
 from aiops_cli.domain.arguments import TAKES_BACK, fill
 from aiops_cli.domain.assessment import Consideration, assess
@@ -12,6 +12,7 @@ from aiops_cli.domain.checks import find_check
 from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
 from aiops_cli.domain.figures import figure
 from aiops_cli.domain.findings import Case
+from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
 from aiops_cli.domain.verification import HOLD_S, recovery_threshold
@@ -54,7 +55,7 @@ def draft(
     """
     lead = diagnosis.leading
     roots = diagnosis.blamed or ((lead,) if lead else ())
-    books = [(root, for_fault(root.fault, runbooks)) for root in roots]
+    books = [(root, for_fault(root.fault, runbooks, root.entity)) for root in roots]
     drafted = [*diagnosis.proposals, *(p for root, book in books if book for p in _from_runbook(book, root, case))]
     steps, refused = _sift(list(by_hand) or drafted, diagnosis, case, inventory, tried, checked=not by_hand)
     if not steps and not by_hand:
@@ -74,6 +75,20 @@ def draft(
     )
 
 
+def remember(plan: Plan, recall: Recall) -> Plan:
+    """The plan with what became of each action when it was tried in a recalled incident; the order stays as it is."""
+    return replace(plan, steps=tuple(_remembered(step, recall) for step in plan.steps))
+
+
+def _remembered(step: Proposal, recall: Recall) -> Proposal:
+    said = [
+        f"{'did not help' if past.failed else 'helped'} in {past.id} ({past.proof})"
+        for past in recall.tried_before(describe_call(step.action, step.target, step.arguments))
+        if past.failed or past.helped
+    ]
+    return replace(step, because=f"{step.because}; {said[0]}") if said else step
+
+
 def _besides(diagnosis: Diagnosis, roots: Sequence[Hypothesis]) -> Iterable[Hypothesis]:
     """What else speaks for an entity that is blamed: a resolver that cannot answer may be one that is overloaded."""
     blamed, classes = {root.entity for root in roots}, {(root.entity, root.fault) for root in roots}
@@ -84,7 +99,7 @@ def _besides(diagnosis: Diagnosis, roots: Sequence[Hypothesis]) -> Iterable[Hypo
 
 
 def _stop_gaps(root: Hypothesis, case: Case, runbooks: Sequence[Runbook]) -> Iterable[Proposal]:
-    book = for_fault(root.fault, runbooks)
+    book = for_fault(root.fault, runbooks, root.entity)
     return (replace(p, stop_gap=True) for p in (_from_runbook(book, root, case) if book else ()))
 
 

@@ -91,7 +91,7 @@ def inverse_document_frequency(documents: int, containing: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: terms, and concepts with the stripped words that named them; `written` is how they were spelt."""
+    """What is looked for: terms, concepts with the stripped words that named them, and how words were spelt."""
 
     terms: tuple[str, ...]
     concepts: Mapping[str, str]

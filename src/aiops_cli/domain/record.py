@@ -1,4 +1,4 @@
-"""What people keep of an incident by hand: what importers read, `history add` and `history edit` take, and exports write.
+"""What people keep of an incident by hand: what importers read, `history add` and `edit` take, and exports write.
 
 A record is a person's word. Nothing in it was measured by us, and nothing here may claim so.
 """
@@ -55,8 +55,8 @@ class Record(_Part):
     """An incident, a postmortem or a note, as people keep it.
 
     `origin` names where it comes from and is the same each time that this is read (`pagerduty:PT4KHLK`, `jira:OPS-12`);
-    it is empty for what was typed in. Times are aware; null is not known. `fix_worked` is what a person says of the fix,
-    null when nobody said. `body` is the prose as it was, for search and for reading.
+    it is empty for what was typed in. Times are aware; null is not known. `fix_worked` is what a person says of the
+    fix, null when nobody said. `body` is the prose as it was, for search and for reading.
     """
 
     kind: Literal["incident", "postmortem", "note"] = "incident"

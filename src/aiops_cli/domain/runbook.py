@@ -50,6 +50,9 @@ class Runbook:
         return "\n".join(f"{heading}\n{prose}" for heading, prose in self.sections.items())
 
 
-def for_fault(fault: FaultClass, runbooks: Iterable[Runbook]) -> Runbook | None:
-    """The first runbook (by id) whose front matter names the fault class, or None."""
-    return next((book for book in sorted(runbooks, key=lambda b: b.id) if fault in book.fault_classes), None)
+def for_fault(fault: FaultClass, runbooks: Iterable[Runbook], entity: str = "") -> Runbook | None:
+    """The first runbook, in the order given, that names the fault class and is for that service or for any; or None."""
+    return next(
+        (b for b in runbooks if fault in b.fault_classes and (not b.services or entity in b.services)),
+        None,
+    )

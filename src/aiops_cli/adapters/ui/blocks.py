@@ -17,6 +17,7 @@ from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, Te
 from aiops_cli.domain.evidence import CoverageStatus
 from aiops_cli.domain.figures import figure
 from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome, Verification
@@ -138,12 +139,8 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
     ]
     if empty:
         rows.append(("Empty:", ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")))
-    for past in incident.recall.incidents:
-        when = f" in {past.at:%B %Y}" if past.at else ""
-        worked = "verified" if past.fix_verified else "not verified"
-        fix = f"; {past.fix} ({worked})" if past.fix else ""
-        rows.append(("Before:", f"{past.id}{when}, {', '.join(past.why[:2])}: {past.title}{fix}"))
-    rows += [("Runbook:", f'{book.id} "{book.title}" ({book.why[0]})') for book in incident.recall.runbooks[:2]]
+    rows += [("Before:", _past(past, diagnosis)) for past in incident.recall.incidents]
+    rows += [("Runbook:", _runbook(book)) for book in incident.recall.runbooks[:2]]
     if diagnosis.second_opinion:
         rows.append(("Opinion:", f"{diagnosis.reasoner} {diagnosis.second_opinion}"))
     rows += [("Struck:", text) for text in diagnosis.struck]
@@ -153,6 +150,21 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
         rows.append(("Question:", diagnosis.question))
     rows += [("", option) for option in diagnosis.options]
     return rows
+
+
+def _past(past: SimilarIncident, diagnosis: Diagnosis) -> str:
+    """A recalled incident: why it is one, what helped then, and what it changed now, which is never much."""
+    when = f" in {past.at:%B %Y}" if past.at else ""
+    fix = f"; {past.fix} ({past.proof})" if past.fix else ""
+    voted = "; voted down" if past.votes < 0 else ""
+    told = f"{past.id}{when}, {', '.join((*past.why[:2], *past.differs[:1]))}: {past.title}{fix}{voted}"
+    changed = next((h for h in diagnosis.hypotheses if h.recalled == past.id), None)
+    return f"{told} — makes {changed.phrase} likelier by {changed.prior:.1f} nats" if changed else told
+
+
+def _runbook(book: MatchedRunbook) -> str:
+    ties = f"; also fitting: {', '.join(book.ties[:3])}" if book.ties else ""
+    return f'{book.id} "{book.title}" ({", ".join(book.why[:2])}){ties}'
 
 
 def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:

@@ -39,7 +39,17 @@ LANES = (
 )
 RULING_OUT = (changes.rule_out, metrics.rule_out, logs.rule_out)
 
-__all__ = ["LANES", "RULING_OUT", "Case", "Exclusion", "Finding", "all_exclusions", "all_findings", "incident_end", "signatures_of"]
+__all__ = [
+    "LANES",
+    "RULING_OUT",
+    "Case",
+    "Exclusion",
+    "Finding",
+    "all_exclusions",
+    "all_findings",
+    "incident_end",
+    "signatures_of",
+]
 
 
 # A weaker finding is context, and would make unlike incidents alike.
@@ -56,7 +66,7 @@ def all_findings(case: Case) -> list[Finding]:
 
 
 def signatures_of(case: Case) -> tuple[str, ...]:
-    """What was found, as `lane/fault-class`: incidents that share one look alike from inside, whatever they are called."""
+    """What was found, as `lane/fault-class`: incidents that share one look alike from inside, whatever their names."""
     found = [f"{f.lane}/{f.fault}" for f in all_findings(case) if f.weight >= _SIGNIFICANT and not f.fault.benign]
     return tuple(dict.fromkeys(found))[:_MOST_SIGNATURES]
 
