@@ -198,10 +198,19 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
 
 
 def test_a_search_of_the_history_loads_the_store_and_no_more() -> None:
+    modules_after("history", "list")
     modules = modules_after("history", "search", "x")
     assert heavy_of(modules) <= {"sqlalchemy", "asyncio"} | TYPER
     ours = {name.removeprefix("aiops_cli.") for name in modules if name.startswith("aiops_cli.domain.")}
-    assert ours == {"domain.memory", "domain.status"}
+    assert ours == {"domain.memory", "domain.ranking", "domain.redact", "domain.status", "domain.thesaurus",
+                    "domain.words"}  # fmt: skip
+
+
+def test_a_search_of_the_runbooks_reads_no_file_that_did_not_change() -> None:
+    modules_after("runbooks", "list")
+    modules = modules_after("runbooks", "search", "x")
+    assert heavy_of(modules) <= {"sqlalchemy", "asyncio"} | TYPER
+    assert not modules & {"markdown_it", "aiops_cli.domain.page", "aiops_cli.adapters.library"}
 
 
 def test_an_offline_replay_loads_no_model_keyring_or_prompt() -> None:

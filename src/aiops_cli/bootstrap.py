@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import ThesaurusSource
     from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.history import History
-    from aiops_cli.adapters.store.pages import Library, Refreshed
+    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
+    from aiops_cli.adapters.store.vectors import Embedding
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook
-    from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
+    from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer
 
 Settings = Mapping[str, Resolved]
 _KEY_MARK = "key-in-keyring"
@@ -41,14 +43,14 @@ def open_history(home: Path) -> "History":
     """The history for reading. Raises StoreError."""
     from aiops_cli.adapters.store.history import History
 
-    return History(_database(home), _thesaurus(home))
+    return History(_database(home), _thesaurus(home), embedder=make_embedder(home))
 
 
 def open_store(home: Path | None) -> "SqlStore":
     """The history for a run; None keeps it in memory. Raises StoreError."""
     from aiops_cli.adapters.store.sql import SqlStore
 
-    return SqlStore(_database(home), _thesaurus(home))
+    return SqlStore(_database(home), _thesaurus(home), embedder=make_embedder(home) if home else None)
 
 
 def open_records(home: Path) -> "Transfer":
@@ -56,6 +58,13 @@ def open_records(home: Path) -> "Transfer":
     from aiops_cli.adapters.store.transfer import Transfer
 
     return Transfer(_database(home), _thesaurus(home))
+
+
+def open_embedding(home: Path) -> "Embedding":
+    """The history, for giving its texts vectors. Raises StoreError."""
+    from aiops_cli.adapters.store.vectors import Embedding
+
+    return Embedding(_database(home), _thesaurus(home))
 
 
 def open_file_records(home: Path) -> "Transfer":
@@ -75,7 +84,7 @@ def open_library(home: Path | None) -> "Library":
     """The runbooks that are known. Raises StoreError."""
     from aiops_cli.adapters.store.pages import Library
 
-    return Library(_database(home), _thesaurus(home))
+    return Library(_database(home), _thesaurus(home), embedder=make_embedder(home) if home else None)
 
 
 def _database(home: Path | None) -> "Database":
@@ -86,6 +95,34 @@ def _database(home: Path | None) -> "Database":
         return open_memory()
     address = os.environ.get(DATABASE_VARIABLE, "").strip()
     return open_url(address) if address else open_file(home)
+
+
+def make_embedder(home: Path) -> "Embedder | None":
+    """Who turns texts into vectors, or None where search is by words alone. Raises BadConfig.
+
+    A key for Gemini is taken from where the model's is; without one each question fails, and is answered by words. An
+    endpoint of the other kind is given OPENAI_API_KEY where that is set.
+    """
+    from aiops_cli.config import resolve
+
+    settings = resolve(home=home)
+    provider, _, model = str(settings["embeddings"].value).partition(":")
+    url = str(settings["embeddings_url"].value) or None
+    if not provider:
+        return None
+    if provider == "openai":
+        from aiops_cli.adapters.models.embedding_openai import OpenAIEmbedder
+
+        return OpenAIEmbedder(model, url, os.environ.get("OPENAI_API_KEY"))
+    from aiops_cli.adapters.keys import find_key
+    from aiops_cli.adapters.models.embedding_gemini import GeminiEmbedder
+
+    key = find_key("gemini", ask_keyring=(home / _KEY_MARK).exists())
+    if key is None:
+        from aiops_cli.adapters.models.unavailable import UnavailableEmbedder
+
+        return UnavailableEmbedder(f"{provider}:{model}", _no_key(), "no-key")
+    return GeminiEmbedder(model, key.value, url)
 
 
 # Not a row of the settings: it may hold a password, and settings are shown.
@@ -369,19 +406,99 @@ def load_past(scenario: "Scenario", store: "SqlStore") -> None:
 # --- runbooks --------------------------------------------------------------------------------------------------------
 
 
-def refresh_runbooks(library: "Library") -> "list[Refreshed]":
+Progress = Callable[[int, int], None]
+
+
+def refresh_runbooks(library: "Library", *, but: str | None = None) -> "list[Refreshed]":
     """Bring what is known of the runbooks up to date with their files: those that ship, and every place that was added.
 
-    Files that did not change are not read. A place that is not on this machine is left as it is. Raises StoreError.
+    Files that did not change are not read, a place that is not on this machine is left as it is, and so is the place
+    `but`. In a store that can only be read nothing is done, and its notices say so. Raises StoreError.
     """
-    from aiops_cli.adapters.runbook_files import find_commit, find_pages, read_runbook_file, shipped_runbooks
+    from aiops_cli.adapters.runbook_files import RunbookReader, shipped_runbooks
+    from aiops_cli.adapters.store.pages import Refreshed
 
-    done = [library.refresh(None, shipped_runbooks(), read_runbook_file)]
-    for place, _ in library.places():
-        path = Path(place)
-        if path.exists():
-            done.append(library.refresh(place, find_pages(path), read_runbook_file, find_commit(path)))
+    if library.database.read_only:
+        library.notices.append("the store can only be read: runbooks are as they were when it was last written")
+        return []
+    done = [library.refresh(None, shipped_runbooks(), RunbookReader(None))]
+    for place in library.places():
+        if place.path != but and os.path.exists(place.path):
+            try:
+                done.append(_refresh_place(library, place.path))
+            except BadInput as error:
+                done.append(Refreshed(place.path, failed=((place.path, error.message),)))
     return done
+
+
+def _refresh_place(
+    library: "Library", place: str, *, thorough: bool = False, progress: Progress = lambda done, total: None
+) -> "Refreshed":
+    from dataclasses import replace
+
+    from aiops_cli.adapters.runbook_files import RunbookReader, find_pages
+
+    path = Path(place)
+    found = find_pages(path)
+    # What stands in a folder that cannot be looked into is not gone.
+    done = library.refresh(
+        place, found.files, RunbookReader(path), whole=not found.unreadable, thorough=thorough, progress=progress
+    )
+    return replace(done, failed=(*found.unreadable, *done.failed))
+
+
+def add_runbooks(
+    library: "Library", path: Path, progress: Progress = lambda done, total: None
+) -> "tuple[Refreshed, bool]":
+    """Remember a file, folder or checkout, and bring what is known of it up to date; says whether it was remembered.
+
+    It is not where other places have all that is in it. Raises BadInput when there are no runbooks, or StoreError.
+    """
+    from aiops_cli.adapters.runbook_files import find_pages, place_of
+
+    place = place_of(path)
+    found = find_pages(Path(place))
+    before = place in [known.path for known in library.places()]
+    if not before and not found.files:
+        why = f": {found.unreadable[0][1]}" if found.unreadable else ""
+        hint = "Markdown files are read; README, hidden folders and links out of a folder are not"
+        raise BadInput(f"there are no runbooks in {place}{why}", hint=hint)
+    refresh_runbooks(library, but=place)
+    library.add_place(place)
+    done = _refresh_place(library, place, thorough=True, progress=progress)
+    kept = before or not done.elsewhere or len(done.elsewhere) < len(found.files)
+    if not kept:
+        library.forget_place(place)
+    return done, kept
+
+
+def forget_runbooks(library: "Library", path: Path) -> tuple[str, int]:
+    """Forget a place, also one that is not there any more: its name, and how many runbooks went. Raises UnknownName."""
+    places = [place.path for place in library.places()]
+    typed, full = str(path), os.path.abspath(path.expanduser())
+    place = typed if typed in places else full
+    return place, library.forget_place(place)
+
+
+def read_page_of(page: "StoredPage") -> "ReadRunbook":
+    """A known runbook, read from the text that is kept of it."""
+    from aiops_cli.adapters.runbook_files import read_runbook_text
+
+    return read_runbook_text(page.text, page.id, page.path)
+
+
+def find_runbook(library: "Library", wanted: str) -> "StoredPage":
+    """A runbook by its id, its path, or the end of its path. Raises UnknownName with the nearest ids."""
+    from aiops_cli.adapters.runbook_files import name_of
+
+    return library.page(name_of(Path(wanted)) if wanted.endswith(".md") and os.path.isfile(wanted) else wanted)
+
+
+def runbook_path(name: str) -> str:
+    """The full path, on this machine, of what the store knows a runbook's file by."""
+    from aiops_cli.adapters.runbook_files import full_path
+
+    return full_path(name)
 
 
 def is_runbook(name: str) -> bool:

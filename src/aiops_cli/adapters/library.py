@@ -4,12 +4,12 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from aiops_cli.adapters.shipped import find_data
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.redact import safe
@@ -81,14 +81,6 @@ _FORMER_KEYS = {
     "match": "it is called `matches` now, and its `services` are a key of their own beside it",
     "verify": "it is called `verification` now",
 }
-
-
-def find_data(name: str) -> Path:
-    """The folder of shipped data: inside the package when installed, beside `src` in a checkout."""
-    inside = Path(str(files("aiops_cli"))) / "data" / name
-    if inside.is_dir():
-        return inside
-    return Path(str(files("aiops_cli"))).parents[1] / name
 
 
 def scenario_names() -> list[str]:
@@ -211,7 +203,7 @@ def parse_runbook(text: str, name: str) -> Runbook:
             hint="begin the file with --- and the fields of docs/guides/runbooks.md in the repository",
         )
     # The line break stands for the first ---, so that lines count from the top of the file.
-    front = _read_front_matter(read_yaml("\n" + parts[1], name))
+    front = _read_front_matter(_read_plain("\n" + parts[1], name))
     return Runbook(
         id=front.id,
         title=front.title,

@@ -37,13 +37,14 @@ def _root(
 
 
 def _register() -> None:
-    from aiops_cli.cli import actions, config, doctor, eval, history, replay, scenarios, triage
+    from aiops_cli.cli import actions, config, doctor, eval, history, replay, runbooks, scenarios, triage
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
     app.command("eval")(eval.evaluate)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
+        ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
         ("config", config.app, "Settings, and the model's key."),

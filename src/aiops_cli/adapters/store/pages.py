@@ -1,8 +1,9 @@
-"""The runbooks that are known: where they come from, what changed, and how often each was used."""
+"""The runbooks that are known: where they come from, what changed, how often each was used, and finding them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -10,16 +11,17 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from aiops_cli.adapters.store import index, rows, tables
 from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import now, parse_time
-from aiops_cli.adapters.store.search import Searching
+from aiops_cli.adapters.store.search import RUNBOOK, Answer, Searching, Wanted
+from aiops_cli.domain.memory import PINS, Found, MatchedRunbook
 from aiops_cli.errors import BadInput, UnknownName
 
 
 class File(Protocol):
-    """A file that may hold a runbook; `changed_ns` is its time of change in nanoseconds."""
+    """A file that may hold a runbook: `name` is what it is known by, `changed_ns` its time of change in nanoseconds."""
 
     @property
-    def path(self) -> Any:
-        """Where it is."""
+    def name(self) -> str:
+        """Its path, as it is kept."""
 
     @property
     def size(self) -> int:
@@ -31,7 +33,7 @@ class File(Protocol):
 
 
 class Read(Protocol):
-    """A runbook as read; `matches` is what a search needs of it, as JSON."""
+    """A runbook as read; `matches` is what a search and a list need of it, as JSON."""
 
     @property
     def id(self) -> str:
@@ -46,21 +48,41 @@ class Read(Protocol):
         """The hash of its text."""
 
     @property
+    def commit(self) -> str | None:
+        """The commit of its checkout."""
+
+    @property
     def text(self) -> str:
         """The whole file."""
 
     @property
     def matches(self) -> str:
-        """Alert names, labels, signatures, services, fault classes and checks."""
+        """Alert names, labels, signatures, services, fault classes, checks, and the day of review."""
 
     @property
     def problem(self) -> str | None:
         """Why its front matter could not be used."""
 
 
+class Reader(Protocol):
+    """Reads the files of one place. Each method raises BadInput for a file that cannot be read."""
+
+    def revision(self, file: Any) -> str:
+        """The hash of its text."""
+
+    def commit(self, file: Any) -> str | None:
+        """The commit of its checkout."""
+
+    def read(self, file: Any) -> Read:
+        """All of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredPage:
-    """A known runbook. `used` counts incidents that it was recalled for or whose plan was made from it."""
+    """A known runbook. `used` counts incidents that it was recalled for or whose plan was made from it.
+
+    `matches` holds what it is for: alerts, labels, signatures, services, fault classes. `reviewed` is a day.
+    """
 
     id: str
     title: str
@@ -73,16 +95,38 @@ class StoredPage:
     place: str | None
     used: int
     last_used: datetime | None
+    matches: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reviewed(self) -> date | None:
+        """The day on which somebody last read it, as it says itself."""
+        said = self.matches.get("reviewed")
+        return date.fromisoformat(said) if said else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or folder that was added, and how many runbooks of it are known."""
+
+    path: str
+    runbooks: int
+    added_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What a look at the files changed: paths of pages; `failed` are (path, reason)."""
+    """What a look at the files changed: paths of runbooks; `failed` are (path, reason).
 
+    `elsewhere` are files that are known already, each with the place that has them, None for what ships.
+    """
+
+    place: str | None = None
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    unchanged: int = 0
     failed: tuple[tuple[str, str], ...] = ()
+    elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -90,18 +134,53 @@ class Refreshed:
         return bool(self.added or self.changed or self.removed)
 
 
-_BATCH = 200
+# Written at once, so that nobody waits for the lock until a large place is read.
+_BATCH = 100
+# SQLite before 3.32 takes 999 parameters.
+_PARAMETERS = 900
+# As many as a search scores in full.
+_MOST_FOUND = 300
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is found out about the files of a place while they are looked at."""
+
+    known: Mapping[str, Any]
+    reader: Reader
+    thorough: bool
+    same: list[File] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def read(self, file: File) -> Read | None:
+        """The file, unless nothing of it is new or it cannot be read."""
+        row = self.known.get(file.name)
+        try:
+            if row is not None and row.revision == self.reader.revision(file) and self._same_commit(row, file):
+                self.same.append(file)
+                return None
+            return self.reader.read(file)
+        except BadInput as error:
+            self.failed.append((file.name, error.message))
+            return None
+
+    def _same_commit(self, row: Any, file: File) -> bool:
+        return not self.thorough or row.commit == self.reader.commit(file)
 
 
 class Library(Searching):
     """The runbooks in a store."""
 
-    def places(self) -> list[tuple[str, int]]:
-        """Where runbooks were added from, each with how many are there."""
+    # --- places ------------------------------------------------------------------------------------------------------
+
+    def places(self) -> list[Place]:
+        """Where runbooks were added from."""
         at = tables.source.c
-        query = select(at.place, func.count(tables.page.c.number)).outerjoin(tables.page, tables.page.c.source == at.id)
+        count = func.count(tables.page.c.number)
+        query = select(at.place, at.added_at, count).outerjoin(tables.page, tables.page.c.source == at.id)
         with self.database.read() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query.group_by(at.place).order_by(at.place))]
+            found = connection.execute(query.group_by(at.place, at.added_at).order_by(at.place)).all()
+        return [Place(row[0], row[2], datetime.fromisoformat(row[1])) for row in found]
 
     def add_place(self, place: str) -> None:
         """Remember a place, once."""
@@ -114,47 +193,100 @@ class Library(Searching):
         with self.database.write() as connection:
             source = _source(connection, place)
             if source is None:
-                raise UnknownName("place", place, [row[0] for row in connection.execute(select(tables.source.c.place))])
+                known = connection.scalars(select(tables.source.c.place)).all()
+                raise UnknownName("place", place, known, _near(place, known))
             gone = connection.scalars(select(tables.page.c.number).where(tables.page.c.source == source)).all()
             _remove(connection, gone)
             connection.execute(delete(tables.source).where(tables.source.c.id == source))
             return len(gone)
 
+    # --- files -------------------------------------------------------------------------------------------------------
+
     def refresh(
         self,
         place: str | None,
         files: Sequence[File],
-        read: Callable[[Any], Read],
-        commit: str | None = None,
+        reader: Reader,
+        *,
+        whole: bool = True,
+        thorough: bool = False,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Refreshed:
-        """Bring the pages of a place (None: what ships) up to date: a file of the same size and time is not read.
+        """Bring the runbooks of a place (None: what ships) up to date: a file of the same size and time is not read.
 
-        A file that cannot be read keeps the page it had. Raises StoreError.
+        A file that cannot be read keeps the text that is known of it. Unless these files are the `whole` place, none
+        is taken out. `thorough` reads all of them, and notes a new commit. Raises StoreError.
         """
-        known = self._known(place)
-        fresh = {str(file.path): file for file in files}
-        gone = [path for path in known if path not in fresh]
-        differing = [file for path, file in fresh.items() if _stamp(known.get(path)) != (file.size, file.changed_ns)]
-        if not gone and not differing:
-            return Refreshed()
-        books, failed = _read_all(differing, read, progress)
-        with self.database.write() as connection:
-            source = _source(connection, place) if place is not None else None
-            _remove(connection, [known[path].number for path in gone])
-            for start in range(0, len(books), _BATCH):
-                self._put(connection, source, books[start : start + _BATCH], commit, shipped=place is None)
-        written = [str(file.path) for file, _ in books]
+        known = self._known_files(place)
+        fresh = {file.name: file for file in files}
+        elsewhere = self._elsewhere([name for name in fresh if name not in known])
+        gone = [path for path in known if path not in fresh] if whole else []
+        doubtful = [
+            file
+            for name, file in fresh.items()
+            if name not in elsewhere and (thorough or _stamp(known.get(name)) != (file.size, file.changed_ns))
+        ]
+        if gone:
+            with self.database.write() as connection:
+                _remove(connection, [known[path].number for path in gone])
+        look = _Look(known, reader, thorough)
+        written = [name for some in self._read_files(place, doubtful, look, progress) for name in some]
+        failed = {name for name, _ in look.failed}
         return Refreshed(
-            added=tuple(path for path in written if path not in known),
-            changed=tuple(path for path in written if path in known),
+            place=place,
+            added=tuple(name for name in written if name not in known),
+            changed=tuple(name for name in written if name in known),
             removed=tuple(gone),
-            failed=tuple(failed),
+            unchanged=len(fresh) - len(elsewhere) - len(written) - len(failed),
+            failed=tuple(look.failed),
+            elsewhere=elsewhere,
         )
 
-    def _known(self, place: str | None) -> dict[str, Any]:
+    def _read_files(
+        self, place: str | None, files: Sequence[File], look: _Look, progress: Callable[[int, int], None]
+    ) -> Iterator[list[str]]:
+        """Read and keep what is new, some files at a time; gives the names of those that were written."""
+        for start in range(0, len(files), _BATCH):
+            books: list[tuple[File, Read]] = []
+            for number, file in enumerate(files[start : start + _BATCH], start=start + 1):
+                book = look.read(file)
+                books += [(file, book)] if book is not None else []
+                progress(number, len(files))
+            touched = [] if self._others_write else [f for f in look.same if not _is_stamped(look.known, f)]
+            look.same.clear()
+            if books or touched:
+                self._keep_read(place, books, touched)
+            yield [file.name for file, _ in books]
+
+    @property
+    def _others_write(self) -> bool:
+        """Whether others have files of these names with other times, so that each would write its own in turn."""
+        return self.database.shared
+
+    def _keep_read(self, place: str | None, books: Sequence[tuple[File, Read]], touched: Sequence[File]) -> None:
+        with self.database.write() as connection:
+            for file in touched:
+                same = tables.page.c.path == file.name
+                stamp = {"size": file.size, "changed_ns": file.changed_ns}
+                connection.execute(update(tables.page).where(same).values(**stamp))
+            source = _source(connection, place) if place is not None else None
+            if place is not None and source is None:
+                return  # forgotten meanwhile
+            for file, book in books:
+                _put(connection, source, file, book)
+            if books:
+                self._index_pages(connection, [file.name for file, _ in books])
+
+    def _index_pages(self, connection: Connection, paths: Sequence[str]) -> None:
         at = tables.page.c
-        query = select(at.number, at.path, at.size, at.changed_ns)
+        stored = connection.execute(select(tables.page).where(at.path.in_(paths)).order_by(at.path)).all()
+        index.remove(connection, tables.item.c.page.in_([row.number for row in stored]))
+        votes = votes_of(connection, tables.feedback.c.runbook, [row.id for row in stored])
+        index.add(connection, [rows.page_entry(row, votes.get(row.id, 0)) for row in stored], self.thesaurus)
+
+    def _known_files(self, place: str | None) -> dict[str, Any]:
+        at = tables.page.c
+        query = select(at.number, at.path, at.size, at.changed_ns, at.revision, at.commit)
         if place is None:
             query = query.where(at.shipped)
         else:
@@ -162,61 +294,129 @@ class Library(Searching):
         with self.database.read() as connection:
             return {row.path: row for row in connection.execute(query)}
 
-    def _put(
-        self,
-        connection: Connection,
-        source: int | None,
-        books: Sequence[tuple[File, Read]],
-        commit: str | None,
-        *,
-        shipped: bool,
-    ) -> None:
-        for file, book in books:
-            values = {
-                "id": book.id,
-                "source": source,
-                "path": str(file.path),
-                "size": file.size,
-                "changed_ns": file.changed_ns,
-                "title": book.title,
-                "revision": book.revision,
-                "commit": commit,
-                "shipped": shipped,
-                "problem": book.problem,
-                "matches": book.matches,
-                "text": book.text,
-            }
-            same = tables.page.c.path == str(file.path)
-            if connection.execute(update(tables.page).where(same).values(**values)).rowcount == 0:
-                connection.execute(insert(tables.page).values(**values))
-        paths = [str(file.path) for file, _ in books]
-        found = connection.execute(
-            select(tables.page).where(tables.page.c.path.in_(paths)).order_by(tables.page.c.path)
+    def _elsewhere(self, paths: Sequence[str]) -> dict[str, str | None]:
+        """Those of the paths that are known, with the place that has them."""
+        found: dict[str, str | None] = {}
+        query = select(tables.page.c.path, tables.source.c.place).outerjoin(
+            tables.source, tables.source.c.id == tables.page.c.source
         )
-        stored = found.all()
-        index.remove(connection, tables.item.c.page.in_([row.number for row in stored]))
-        votes = votes_of(connection, tables.feedback.c.runbook, [row.id for row in stored])
-        index.add(connection, [rows.page_entry(row, votes.get(row.id, 0)) for row in stored], self.thesaurus)
+        with self.database.read() as connection:
+            for some in _chunks(paths):
+                found |= {row.path: row.place for row in connection.execute(query.where(tables.page.c.path.in_(some)))}
+        return found
+
+    # --- what is known -----------------------------------------------------------------------------------------------
 
     def pages(self) -> list[StoredPage]:
         """Every runbook, the team's own first, by id."""
+        at = tables.page.c
         with self.database.read() as connection:
-            return [
-                _stored(row) for row in connection.execute(_pages().order_by(tables.page.c.shipped, tables.page.c.id))
-            ]
+            return [_stored(row) for row in connection.execute(_pages().order_by(at.shipped, at.id, at.path))]
 
     def page(self, wanted: str) -> StoredPage:
         """One runbook by its id, or by a path that ends so. Raises UnknownName with the nearest ids."""
         at = tables.page.c
         with self.database.read() as connection:
-            found = connection.execute(_pages().where(at.id == wanted).order_by(at.shipped)).first()
+            found = connection.execute(_pages().where(at.id == wanted).order_by(at.shipped, at.path)).first()
             if found is None:
-                ending = [row for row in connection.execute(_pages()) if row.path.endswith("/" + wanted)]
+                ends = at.path.endswith("/" + wanted.removeprefix("/"), autoescape=True)
+                ending = connection.execute(_pages().where((at.path == wanted) | ends).limit(2)).all()
                 found = ending[0] if len(ending) == 1 else None
             if found is not None:
                 return _stored(found)
-            known = list(connection.scalars(select(at.id)))
+            known = list(connection.scalars(select(at.id).order_by(at.shipped, at.id)))
         raise UnknownName("runbook", wanted[:200], known[:40], _near(wanted, known))
+
+    def same_ids(self, place: str | None = None) -> dict[str, list[str]]:
+        """Ids that several runbooks have, with their paths; of a place only those that one of its runbooks has."""
+        at = tables.page.c
+        twice = select(at.id).group_by(at.id).having(func.count() > 1)
+        query = select(at.id, at.path, tables.source.c.place).outerjoin(tables.source, tables.source.c.id == at.source)
+        found: dict[str, list[str]] = {}
+        here = set()
+        with self.database.read() as connection:
+            for row in connection.execute(query.where(at.id.in_(twice)).order_by(at.shipped, at.path)):
+                found.setdefault(row.id, []).append(row.path)
+                here |= {row.id} if place in (None, row.place) else set()
+        return {id_: paths for id_, paths in found.items() if id_ in here}
+
+    def problems(self, place: str) -> list[tuple[str, str]]:
+        """The runbooks of a place whose front matter does not hold, as (path, problem)."""
+        at = tables.page.c
+        query = select(at.path, at.problem).join(tables.source, tables.source.c.id == at.source)
+        with self.database.read() as connection:
+            wrong = query.where(tables.source.c.place == place, at.problem.is_not(None)).order_by(at.path)
+            return [(row.path, row.problem) for row in connection.execute(wrong)]
+
+    def real_services(self) -> set[str]:
+        """Services that a real incident was about."""
+        at = tables.incident.c
+        query = select(at.service).where(at.service.is_not(None), at.simulated.is_(False)).distinct()
+        with self.database.read() as connection:
+            return {str(name) for name in connection.scalars(query)}
+
+    # --- finding -----------------------------------------------------------------------------------------------------
+
+    def find_runbooks(
+        self, text: str, limit: int, *, service: str | None = None, shipped: bool | None = None
+    ) -> Answer:
+        """Runbooks for what a person says in their own words, best first, each with those that fit in the same way.
+
+        With a `service` those that are for others alone are left out, and those that name it come first. Raises
+        StoreError.
+        """
+        ids = self._shipped_ids() if shipped is not None else []
+        only = _WantedRunbooks(kinds=(RUNBOOK,), ids=ids if shipped else None)
+        # What is left out below must not take the room of what is wanted.
+        wide = _MOST_FOUND if service is not None else limit + len(ids)
+        answer = self.search(text, max(limit, min(wide, _MOST_FOUND)), only)
+        found = [book for book in answer.results if isinstance(book, MatchedRunbook)]
+        found = [book for book in found if shipped is None or book.shipped is shipped]
+        if service is not None:
+            found = self._for_service(found, service)
+        tied: list[Found] = [*_with_ties(found)]
+        return Answer(tied[:limit], answer.corrected)
+
+    def _shipped_ids(self) -> list[str]:
+        with self.database.read() as connection:
+            return list(connection.scalars(select(tables.page.c.id).where(tables.page.c.shipped)))
+
+    def _for_service(self, books: Sequence[MatchedRunbook], service: str) -> list[MatchedRunbook]:
+        at = tables.page.c
+        named: dict[str, Collection[str]] = {}
+        with self.database.read() as connection:
+            for some in _chunks([book.path for book in books]):
+                found = connection.execute(select(at.path, at.matches).where(at.path.in_(some)))
+                named |= {row.path: json.loads(row.matches).get("services") or () for row in found}
+        rank, because = PINS["service"]
+        fitting = []
+        for book in books:
+            services = named.get(book.path, ())
+            if service in services:
+                why = book.why if because in book.why else (because, *book.why)
+                fitting.append(replace(book, rank=max(book.rank, rank), why=why))
+            elif not services:
+                fitting.append(book)
+        return sorted(fitting, key=lambda book: (-book.rank, -book.score, book.shipped, book.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WantedRunbooks(Wanted):
+    """Runbooks of these ids alone; None for any."""
+
+    ids: Collection[str] | None = None
+
+    def filter(self) -> index.Filter:
+        found = Wanted.filter(self)
+        return found if self.ids is None else replace(found, keys=[*found.keys, ("id", list(self.ids))])
+
+
+def _with_ties(books: Sequence[MatchedRunbook]) -> Iterator[MatchedRunbook]:
+    """The books, each with the others that the same alert or link leads to."""
+    by_name = PINS["alert"][0]
+    for book in books:
+        ties = [other.id for other in books if other is not book and other.rank == book.rank >= by_name]
+        yield replace(book, ties=tuple(ties)) if ties else book
 
 
 def _near(wanted: str, known: Sequence[str]) -> list[str]:
@@ -233,25 +433,38 @@ def _stamp(row: Any) -> tuple[int, int] | None:
     return (row.size, row.changed_ns) if row is not None else None
 
 
-def _read_all(
-    files: Sequence[File], read: Callable[[Any], Read], progress: Callable[[int, int], None]
-) -> tuple[list[tuple[File, Read]], list[tuple[str, str]]]:
-    books: list[tuple[File, Read]] = []
-    failed: list[tuple[str, str]] = []
-    for number, file in enumerate(files, start=1):
-        try:
-            books.append((file, read(file)))
-        except BadInput as error:
-            failed.append((str(file.path), error.message))
-        progress(number, len(files))
-    return books, failed
+def _is_stamped(known: Mapping[str, Any], file: File) -> bool:
+    return _stamp(known.get(file.name)) == (file.size, file.changed_ns)
+
+
+def _put(connection: Connection, source: int | None, file: File, book: Read) -> None:
+    values = {
+        "id": book.id,
+        "source": source,
+        "path": file.name,
+        "size": file.size,
+        "changed_ns": file.changed_ns,
+        "title": book.title,
+        "revision": book.revision,
+        "commit": book.commit,
+        "shipped": source is None,
+        "problem": book.problem,
+        "matches": book.matches,
+        "text": book.text,
+    }
+    same = tables.page.c.path == file.name
+    if connection.execute(update(tables.page).where(same).values(**values)).rowcount == 0:
+        connection.execute(insert(tables.page).values(**values))
 
 
 def _remove(connection: Connection, numbers: Sequence[int]) -> None:
-    for start in range(0, len(numbers), _BATCH):
-        some = numbers[start : start + _BATCH]
+    for some in _chunks(numbers):
         index.remove(connection, tables.item.c.page.in_(some))
         connection.execute(delete(tables.page).where(tables.page.c.number.in_(some)))
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
 
 
 def _pages() -> Any:
@@ -281,4 +494,5 @@ def _stored(row: Any) -> StoredPage:
         place=row.place,
         used=row.used or 0,
         last_used=parse_time(row.last_used),
+        matches=json.loads(row.matches),
     )

@@ -10,9 +10,11 @@ from typing import Any
 from aiops_cli.adapters.store.engine import iso
 from aiops_cli.adapters.store.index import Entry
 from aiops_cli.domain.ranking import Text
+from aiops_cli.domain.status import Status
 
 Data = Mapping[str, Any]
 _MOST_LABELS = 40
+_LONGEST_NAME = 200
 # Labels whose value is another one each time: nobody filters by them, and they would fill the index.
 _PASSING = frozenset({"pod", "instance", "uid", "container_id", "pod_name", "replica", "le"})
 
@@ -27,12 +29,17 @@ def columns(data: Data) -> dict[str, Any]:
     lead = next(iter(diagnosis.get("hypotheses") or []), None) or {}
     fix, verified = fix_of(data)
     fault = record.get("fault_class") or lead.get("fault_class")
+    by_hand = data["alert"].get("source") == "record"
+    if by_hand and incident["simulated"] and incident["status"] == Status.RECOVERED:
+        # A past that a scenario tells of was measured in its world.
+        verified = True
     return {
         "kind": record.get("kind") or "incident",
         "fingerprint": incident["fingerprint"],
         "title": incident["title"],
         "alert": data["alert"]["name"],
-        "service": incident["service"],
+        # PostgreSQL's index takes no longer names than 2,700 bytes, and an alert may carry anything.
+        "service": incident["service"][:_LONGEST_NAME] if incident["service"] else None,
         "severity": incident["severity"],
         "status": incident["status"],
         "verdict": diagnosis.get("verdict") or ("fault" if fault else None),
@@ -41,12 +48,13 @@ def columns(data: Data) -> dict[str, Any]:
         "cause": record.get("cause") or diagnosis.get("summary") or "",
         "fix": record.get("fix") or fix,
         # What was measured is about the action that ran, not about a fix that a person wrote over it.
-        "fix_verified": verified and record.get("fix") in (None, "", fix),
+        "fix_verified": verified and (by_hand or record.get("fix") in (None, "", fix)),
         "fix_worked": record.get("fix_worked"),
         "lesson": record.get("lesson") or "",
         "environment": incident["environment"],
         "simulated": incident["simulated"],
-        "origin": incident["origin"] if data.get("record") and incident["origin"] else None,
+        # That of a run is the name of its world, which many share.
+        "origin": (incident["origin"] or None) if by_hand else None,
         "alert_started_at": _utc(times["started"]),
         "opened_at": _utc(times["detected"]),
         "acknowledged_at": _utc(times["acknowledged"]),
@@ -136,4 +144,4 @@ def _page_text(title: str, text: str, path: str) -> Text:
     from aiops_cli.domain.page import read_page
 
     page = read_page(text, path)
-    return Text(title, page.lead, page.text)
+    return Text(title, page.lead, page.text, page.code)

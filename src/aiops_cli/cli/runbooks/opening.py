@@ -1,0 +1,46 @@
+"""How the commands of `aiops runbooks` open the store, with what changed in the files since."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiops_cli.adapters.store.base import Opened
+    from aiops_cli.adapters.store.pages import Library, Refreshed
+
+OwnOption = Annotated[
+    bool | None, typer.Option("--own/--shipped", help="Only the team's own, or only those that ship.")
+]
+
+
+def open_refreshed() -> "tuple[Library, Sequence[Refreshed]]":
+    """The runbooks as their files are now, telling what had to be done. Raises StoreError."""
+    from aiops_cli.bootstrap import open_library, refresh_runbooks
+    from aiops_cli.config import find_home
+
+    library = open_library(find_home())
+    done = refresh_runbooks(library)
+    tell(library)
+    return library, done
+
+
+def tell(store: "Opened") -> None:
+    """Say on stderr what a person should know of the store, once."""
+    while store.notices:
+        print(f"note: {store.notices.pop(0)}", file=sys.stderr)
+
+
+def failures(done: "Sequence[Refreshed]") -> list[tuple[str, str]]:
+    """Files and folders that could not be read, as (path, reason)."""
+    return [failure for each in done for failure in each.failed]
+
+
+def with_home(path: str) -> str:
+    """A path as people write it, with ~ for their own folder."""
+    import os
+
+    home = os.path.expanduser("~")
+    return f"~{path.removeprefix(home)}" if path.startswith(home + "/") and home != "/" else path
