@@ -6,8 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.servers import Postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -36,6 +40,24 @@ def _closed_stores() -> Iterator[None]:
 
     while OPENED:
         OPENED.pop().close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """A real PostgreSQL, one for all tests: this folder's store tests want it, and those of e2e."""
+    from tests.e2e.servers import run_postgres
+
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def team(postgres: "Postgres", home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty team's store, which every command of the test uses."""
+    address = postgres.new_database()
+    monkeypatch.setenv("AIOPS_DATABASE_URL", address)
+    yield address
+    postgres.run(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.store.sql import SqlStore
+from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.bootstrap import load_past, open_history, open_store, read_scenario
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
@@ -25,9 +28,11 @@ from tests.fakes import ScriptedApprover
 from tests.scenes import stage
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", pytest.param("postgres", marks=pytest.mark.e2e)])
 def store(request: pytest.FixtureRequest, home: Path) -> Iterator[SqlStore]:
-    opened = open_store(home if request.param == "file" else None)
+    if request.param == "postgres":
+        request.getfixturevalue("team")
+    opened = open_store(home if request.param != "memory" else None)
     yield opened
     opened.close()
 
@@ -100,7 +105,19 @@ def test_search_finds_by_words_corrects_typing_and_says_why(store: SqlStore) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["", "'; DROP TABLE incident; --", '"unbalanced', "a* OR b", "%", "日本語", "x" * 1_000_000, "\x00", "🔥", "\ud800"]
+    "query",
+    [
+        "",
+        "'; DROP TABLE incident; --",
+        '"unbalanced',
+        "a* OR b",
+        "%",
+        "日本語",
+        "x" * 1_000_000,
+        "\x00",
+        "🔥",
+        "\ud800",
+    ],
 )
 def test_a_query_is_data(store: SqlStore, query: str) -> None:
     finished(store)
@@ -292,3 +309,56 @@ def test_an_action_that_is_running_elsewhere_is_not_called_unknown(home: Path) -
     assert store.open_actions(incident.id) == ["restart_service web"]
     assert store.show(incident.id)[1]["incident"]["status"] == "unfinished"
     store.close()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from aiops_cli.adapters.store.turns import take_turn
+assert take_turn(Path(sys.argv[1]), 5.0) is not None
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_writer_waits_for_its_turn_is_told_when_it_is_too_long_and_gets_it_from_one_that_was_killed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiops_cli.adapters.store import engine
+
+    store = open_store(home)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(home / "incidents.lock")], stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    monkeypatch.setattr(engine, "LOCK_TIMEOUT_S", 0.1)
+    try:
+        with pytest.raises(StoreError, match="locked") as caught:
+            load_past(read_scenario("payments-evening"), store)
+        assert "another aiops" in str(caught.value.hint)
+        assert store.count() == 0, "reading waits for nobody"
+    finally:
+        holder.kill()
+        holder.communicate()
+    load_past(read_scenario("payments-evening"), store)
+    assert store.count() > 0
+    store.close()
+
+
+def test_writers_get_their_turn_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    came: list[int] = []
+
+    def wait(number: int) -> None:
+        descriptor = take_turn(tmp_path / "lock", 10.0)
+        assert descriptor is not None
+        came.append(number)
+        os.close(descriptor)
+
+    first = take_turn(tmp_path / "lock", 1.0)
+    assert first is not None
+    waiting = [threading.Thread(target=wait, args=(number,)) for number in range(6)]
+    for thread in waiting:
+        thread.start()
+        time.sleep(0.05)
+    os.close(first)
+    for thread in waiting:
+        thread.join()
+    assert came == list(range(6))

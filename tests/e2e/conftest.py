@@ -1,6 +1,5 @@
 """Real servers and a real terminal, for the tests of this folder alone."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .program import Program
-from .servers import Alertmanager, Prometheus, run_alertmanager, run_prometheus
+from .servers import Alertmanager, Prometheus, missing, run_alertmanager, run_prometheus
 from .terminal import Terminal
 
 _HERE = Path(__file__).resolve().parent
@@ -28,10 +27,7 @@ def need() -> Callable[[str], str]:
 
     def find(binary: str) -> str:
         path = shutil.which(binary)
-        if path is None:
-            give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-            give_up(f"{binary} is not installed; `make e2e` installs it")
-        return path
+        return path or missing(binary)
 
     return find
 

@@ -55,16 +55,14 @@ def _settings(name: str) -> Check:
 
 
 def _store(name: str) -> Check:
-    import sqlite3
-
     from aiops_cli.bootstrap import open_history
     from aiops_cli.config import find_home
 
     history = open_history(find_home())
     count = history.count()
-    return Check(
-        name, "ok", f"{count} incident{'s' * (count != 1)} in {history.place}, SQLite {sqlite3.sqlite_version}"
-    )
+    only = ", can only be read" if history.database.read_only else ""
+    plural = "s" * (count != 1)
+    return Check(name, "ok", f"{count} incident{plural} in {history.place}, {history.database.product}{only}")
 
 
 def _library(name: str) -> Check:

@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.base import votes_of
-from aiops_cli.adapters.store.engine import find_number, iso, name_of, parse_time
+from aiops_cli.adapters.store.engine import find_number, iso, name_of, parse_time, this_host
 from aiops_cli.adapters.store.index import key_term
 from aiops_cli.adapters.store.search import Searching, Wanted
 from aiops_cli.domain.status import UNFINISHED, Status
@@ -225,9 +225,19 @@ def _listed(row: Row[Any], votes: int = 0) -> IncidentRow:
 
 def _honest_status(row: Row[Any]) -> str:
     """A run whose process is gone did not end: say so instead of `running`."""
-    if row.status == Status.RUNNING and row.pid is not None and not _alive(row.pid):
-        return UNFINISHED
-    return str(row.status)
+    return UNFINISHED if row.status == Status.RUNNING and _is_over(row) else str(row.status)
+
+
+def _is_over(row: Row[Any]) -> bool:
+    if row.host in (None, this_host()):
+        return row.pid is not None and not _alive(row.pid)
+    # Of a process on another machine nothing is known but how long it has been.
+    began = parse_time(row.recorded_at)
+    return began is not None and datetime.now(UTC) - began > _LONGEST_RUN
+
+
+# Far beyond the deadline of a run and of every question in it.
+_LONGEST_RUN = timedelta(days=1)
 
 
 def _alive(pid: int) -> bool:

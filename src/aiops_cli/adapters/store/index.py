@@ -4,10 +4,12 @@ Words, concepts (`#t:latency`) and exact keys (`=service:web`) are all terms of 
 posting list. Terms are read rarest first and newest document first up to a bound; the best are then scored in full.
 """
 
+import heapq
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
@@ -19,6 +21,10 @@ from aiops_cli.domain.thesaurus import Thesaurus
 # Postings read before the best are scored in full: more could only reorder the tail (memory.md section 2).
 POSTINGS_READ = 5_000
 _SCORED_IN_FULL = 300
+# Of an alert's whole text so many words and concepts are looked up, the rarest.
+_TERMS_SCORED = 24
+# Of those, what the priors may still move to the top.
+MOST_RANKED = 100
 # A filter that leaves so few is read first; of a wider one each posting is asked instead.
 _FEW = 5_000
 # SQLite before 3.32 takes 999 parameters.
@@ -45,9 +51,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which documents may be found: any of the values of each key, and a time from `since` up to `until` (ISO, UTC)."""
+    """Which documents may be found: those that have, for each of `keys`, any of its values, and began at a time from
+    `since` up to `until` (ISO, UTC).
+    """
 
-    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Sequence[tuple[str, Sequence[str]]] = ()
     simulated: bool | None = None
     since: str | None = None
     until: str | None = None
@@ -239,8 +247,9 @@ def search(
     keys: Sequence[str] = (),
     only: Filter | None = None,
     postings: int = POSTINGS_READ,
+    most: int = MOST_RANKED,
 ) -> list[Hit]:
-    """Documents that share words, concepts or exact `keys` with a query, scored but not in order.
+    """The best documents that share words, concepts or exact `keys` with a query, `most` at most, not in order.
 
     `postings` bounds how many postings are read before the best documents are scored in full.
     """
@@ -249,17 +258,22 @@ def search(
     if not found or allowed is None:
         return []
     total = connection.scalar(select(index_state.c.documents)) or 0
-    weights = {number: inverse_document_frequency(total, count) for number, count in found.values()}
-    exact = {found[key][0]: key for key in keys if key in found}
-    best = _gather(connection, found, weights, allowed, postings, exact)
-    return _score(connection, best, found, weights, exact)
+    reading = _Reading(connection, _telling(found, set(keys)), set(keys), total, allowed)
+    reading.gather(postings)
+    return reading.hits(most)
+
+
+def _telling(found: Mapping[str, tuple[int, int]], keys: AbstractSet[str]) -> dict[str, tuple[int, int]]:
+    """The exact keys and the rarest words and concepts: of an alert's whole text the common ones decide nothing."""
+    rarest = sorted(found, key=lambda text: (text not in keys, found[text][1], text))
+    return {text: found[text] for text in rarest[: len(keys & found.keys()) + _TERMS_SCORED]}
 
 
 def conditions(connection: Connection, only: Filter, column: ColumnElement[int]) -> list[ColumnElement[bool]] | None:
     """Conditions on a column that holds item numbers; None when nothing can meet them."""
     found: list[ColumnElement[bool]] = []
-    for name, values in only.keys.items():
-        known = find_terms(connection, [key_term(name.rstrip("0123456789"), value) for value in values])
+    for name, values in only.keys:
+        known = find_terms(connection, [key_term(name, value) for value in values])
         if not known:
             return None
         other = post.alias()
@@ -276,58 +290,117 @@ def conditions(connection: Connection, only: Filter, column: ColumnElement[int])
     return found
 
 
-def _gather(
-    connection: Connection,
-    found: Mapping[str, tuple[int, int]],
-    weights: Mapping[int, float],
-    allowed: Sequence[ColumnElement[bool]],
-    postings: int,
-    exact: Mapping[int, str],
-) -> list[int]:
-    """The documents worth scoring in full: rarest terms first, the newest documents of each, exact keys before all."""
-    scores: defaultdict[int, float] = defaultdict(float)
-    read = 0
-    # Terms of one frequency in the order of their text: their numbers are others in each store.
-    order = sorted(found.items(), key=lambda row: (row[1][0] not in exact, row[1][1], row[0]))
-    for _, (number, _) in order:
-        if read >= postings and number not in exact:
-            break
-        most = _SCORED_IN_FULL if number in exact else postings - read
-        rows = select(post.c.item, post.c.impact).where(post.c.term == number, *allowed)
-        for row in connection.execute(rows.order_by(post.c.item.desc()).limit(most)):
-            scores[row.item] += weights[number] * (_PINNED if number in exact else row.impact)
-            read += number not in exact
-    return sorted(scores, key=lambda one: (-scores[one], -one))[:_SCORED_IN_FULL]
+class _Reading:
+    """One search: the postings that were read, and what they give each document."""
 
+    def __init__(
+        self,
+        connection: Connection,
+        found: Mapping[str, tuple[int, int]],
+        keys: AbstractSet[str],
+        total: int,
+        allowed: Sequence[ColumnElement[bool]],
+    ) -> None:
+        self._connection = connection
+        self._allowed = allowed
+        self._texts = {number: text for text, (number, _) in found.items()}
+        self._exact = {number for text, (number, _) in found.items() if text in keys}
+        # What shares an exact key is among the best whatever its words. Whole numbers, so that a sum is the same in
+        # whatever order a database gives its rows.
+        self._weights = {
+            number: _PINNED if text in keys else round(inverse_document_frequency(total, count) * _WEIGHT_UNIT)
+            for text, (number, count) in found.items()
+        }
+        # Rarest first; terms of one frequency in the order of their text, as their numbers are others in each store.
+        self._unread = dict(sorted(found.values(), key=lambda row: (row[1], self._texts[row[0]])))
+        self._postings: list[Any] = []
 
-# Exact keys put a document among those that are scored in full, whatever its words.
-_PINNED = 100_000
+    def gather(self, postings: int) -> None:
+        """Read exact keys, then words and concepts, the rarest first, until so many postings were seen."""
+        for number in [number for number in self._unread if number in self._exact]:
+            self._read_newest(number, _SCORED_IN_FULL)
+        left = postings
+        while left > 0 and (waiting := [number for number in self._unread if number not in self._exact]):
+            whole = self._fitting(waiting, left)
+            left -= self._read_whole(whole) if whole else self._read_newest(waiting[0], left)
+            if not whole and waiting[0] in self._unread:
+                break
 
+    def _fitting(self, waiting: Sequence[int], left: int) -> list[int]:
+        """The first terms whose lists are read whole within the bound."""
+        fitting = []
+        for number in waiting:
+            left -= self._unread[number]
+            if left < 0:
+                break
+            fitting.append(number)
+        return fitting
 
-def _score(
-    connection: Connection,
-    items: Sequence[int],
-    found: Mapping[str, tuple[int, int]],
-    weights: Mapping[int, float],
-    exact: Mapping[int, str],
-) -> list[Hit]:
-    texts = {number: text for text, (number, _) in found.items()}
-    parts: defaultdict[int, dict[str, float]] = defaultdict(dict)
-    keys: defaultdict[int, set[str]] = defaultdict(set)
-    for some in _chunks(items):
-        rows = select(post).where(post.c.term.in_(texts), post.c.item.in_(some))
-        for row in connection.execute(rows):
-            if row.term in exact:
-                keys[row.item].add(exact[row.term])
+    def _read_whole(self, numbers: Sequence[int]) -> int:
+        rows = self._read(post.c.term.in_(numbers), *self._allowed)
+        for number in numbers:
+            del self._unread[number]
+        return rows
+
+    def _read_newest(self, number: int, most: int) -> int:
+        """The newest documents of one term; it stays unread for the others where there may be more of them."""
+        newest = select(post).where(post.c.term == number, *self._allowed).order_by(post.c.item.desc()).limit(most)
+        rows = self._connection.execute(newest).all()
+        self._postings += rows
+        if len(rows) < most:
+            del self._unread[number]
+        return len(rows)
+
+    def _read(self, *wanted: ColumnElement[bool]) -> int:
+        rows = self._connection.execute(select(post).where(*wanted)).all()
+        self._postings += rows
+        return len(rows)
+
+    def hits(self, most: int) -> list[Hit]:
+        """The best documents, with the terms that were not read for all looked up for these."""
+        best = self._best(_SCORED_IN_FULL)
+        if self._unread:
+            unread = list(self._unread)
+            self._postings = [row for row in self._postings if row[0] not in self._unread and row[1] in best]
+            for some in _chunks(list(best)):
+                self._read(post.c.term.in_(unread), post.c.item.in_(some))
+            best = self._best(most)
+        else:
+            best = dict(list(best.items())[:most])
+        parts: dict[int, dict[str, float]] = {document: {} for document in best}
+        keys: dict[int, set[str]] = {document: set() for document in best}
+        for number, document, impact in self._postings:
+            if document not in best:
+                continue
+            if number in self._exact:
+                keys[document].add(self._texts[number])
             else:
-                parts[row.item][texts[row.term]] = weights[row.term] * row.impact / IMPACT_UNIT
-    return [replace(hit, parts=parts[hit.number], keys=frozenset(keys[hit.number])) for hit in load(connection, items)]
+                parts[document][self._texts[number]] = self._weights[number] * impact / (_WEIGHT_UNIT * IMPACT_UNIT)
+        return [
+            replace(hit, parts=parts[hit.number], keys=frozenset(keys[hit.number]))
+            for hit in load(self._connection, list(best))
+        ]
+
+    def _best(self, most: int) -> dict[int, int]:
+        """The documents with the highest sums over what was read, the newer one of two that are equal."""
+        scores: dict[int, int] = {}
+        weights = self._weights
+        for number, document, impact in self._postings:
+            scores[document] = scores.get(document, 0) + weights[number] * impact
+        return dict(heapq.nlargest(most, scores.items(), key=lambda row: (row[1], row[0])))
+
+
+_WEIGHT_UNIT = 10_000
+# More than all words of a query together can give: an exact key has the impact 1.
+_PINNED = 100_000 * IMPACT_UNIT
 
 
 def load(connection: Connection, items: Sequence[int]) -> list[Hit]:
     """Documents by their numbers, with nothing that matched."""
     columns = [column for column in item.c if column is not item.c.terms]
     rows = (
-        row for some in _chunks(items) for row in connection.execute(select(*columns).where(item.c.number.in_(some)))
+        row
+        for some in _chunks(items)
+        for row in connection.execute(select(*columns).where(item.c.number.in_(some))).all()
     )
     return [Hit(**row._mapping, parts={}) for row in rows]

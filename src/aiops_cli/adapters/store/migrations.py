@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, select, text
 
 from aiops_cli.adapters.store import tables
+from aiops_cli.adapters.store.engine import check_encoding
 from aiops_cli.errors import StoreError
 
 
@@ -134,6 +135,7 @@ def upgrade(connection: Connection) -> None:
             hint="upgrade aiops, or point AIOPS_HOME at another folder",
         )
     if found == 0:
+        check_encoding(connection)
         tables.metadata.create_all(connection)
         connection.execute(
             tables.index_state.insert().values(id=1, documents=0, last_item=0, made_with="", thesaurus="{}")

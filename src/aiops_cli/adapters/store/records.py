@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -14,16 +14,20 @@ from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import find_number, iso, name_of, now, number_of
 from aiops_cli.adapters.store.history import document_text, find_row
 from aiops_cli.adapters.store.sql import SqlStore, known_origins
+from aiops_cli.domain.document import document_of_record
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.validation import first_problem
-from aiops_cli.errors import BadInput, UsageError
+from aiops_cli.errors import BadInput, UnknownName, UsageError
 
 Outcome = Literal["new", "same", "changed", "conflict"]
 # Titles that are so alike, of the same time or nearly the same words, are probably one incident told twice.
 _ALIKE = 88.0
 _SAME_TIME = timedelta(hours=36)
+_SAME_NIGHT = timedelta(hours=8)
 _MOST_COMPARED = 200
+# Who changed what a file brought up to date; no user of an operating system has such a name.
+_IMPORT = "(import)"
 _MEASURED = ("started_at", "detected_at", "acknowledged_at", "mitigated_at")
 
 
@@ -78,31 +82,51 @@ class Records(SqlStore):
 
     def _renew_record(self, number: int, record: Record) -> Kept:
         with self.database.write() as connection:
-            data = json.loads(document_text(connection, number))
-            before = Record.model_validate(data["record"]) if data.get("record") else None
+            row = find_row(connection, name_of(number))
+            data = completed(row, json.loads(document_text(connection, number)))
+            before = record_of(row, data)
             if before == record:
                 return Kept(name_of(number), "same")
-            edited = select(func.count()).select_from(tables.edit).where(tables.edit.c.incident == number)
+            at = tables.edit.c
+            edited = select(func.count()).select_from(tables.edit).where(at.incident == number, at.by != _IMPORT)
             if connection.scalar(edited):
                 return Kept(name_of(number), "conflict")
-            _apply(data, record)
-            self._write_document(connection, number, data)
+            fields = _different(before, record)
+            self._write_document(connection, number, _applied(data, record))
+            _note_edits(connection, number, before, record, fields, _IMPORT)
+            _add_links(connection, number, record)
             return Kept(name_of(number), "changed")
 
     def _find_alike(self, name: str, record: Record) -> tuple[str, str] | None:
         """An earlier incident that is probably this one: told of the same time, or in nearly the same words."""
-        from rapidfuzz import fuzz
+        from rapidfuzz import fuzz, utils
 
         began = record.detected_at or record.started_at
         with self.database.read() as connection:
             candidates = _at_that_time(connection, began) if began else _of_those_words(self, connection, record)
         for row in candidates:
-            ratio = fuzz.token_set_ratio(row.title.lower(), record.title.lower())
-            same_service = record.service is None or row.service in (None, record.service)
-            if row.number < number_of(name) and ratio >= _ALIKE and same_service:
-                when = ", at about the same time" if began else ""
+            if row.number >= number_of(name) or not (record.service is None or row.service in (None, record.service)):
+                continue
+            ratio = fuzz.token_set_ratio(row.title, record.title, processor=utils.default_process)
+            when = ", at about the same time" if began else ""
+            if ratio >= _ALIKE:
                 return name_of(row.number), f"titles {ratio:.0f} % alike{when}"
+            if began and (shared := self._same_meaning(row, record, began)):
+                return name_of(row.number), f"means: {', '.join(shared)}{when}"
         return None
+
+    def _same_meaning(self, row: Any, record: Record, began: datetime) -> list[str]:
+        """What two titles of one night both speak of in words of their own, beside the service's name."""
+        if abs(datetime.fromisoformat(row.opened_at) - began) > _SAME_NIGHT:
+            return []
+        name = self._meanings(record.service or "")
+        shared = (self._meanings(row.title) & self._meanings(record.title)) - name
+        return sorted(shared) if len(shared) >= (1 if record.service and row.service else 2) else []
+
+    def _meanings(self, text: str) -> set[str]:
+        from aiops_cli.domain.ranking import read_query
+
+        return set(read_query(text, self.thesaurus).concepts)
 
     def record(self, incident_id: str) -> Record:
         """What is kept of an incident by hand. Raises UnknownName."""
@@ -111,25 +135,25 @@ class Records(SqlStore):
             return record_of(row, json.loads(document_text(connection, row.number)))
 
     def edit(self, incident_id: str, changes: Mapping[str, Any], by: str) -> tuple[str, list[str]]:
-        """Change what is kept by hand: the incident's id, and the fields that are different now; what they were is kept.
+        """Change what is kept by hand: the incident's id and the fields that are different now; what they were is kept.
 
         Raises UnknownName, BadInput for a value that does not hold, UsageError for what a run measured.
         """
+        if self.find(incident_id).status == Status.RUNNING:
+            raise UsageError(f"{incident_id} is still running", hint="wait until its run has ended")
         with self.database.write() as connection:
             row = find_row(connection, incident_id)
-            if row.status == Status.RUNNING:
-                raise UsageError(f"{name_of(row.number)} is still running", hint="wait until its run has ended")
-            data = json.loads(document_text(connection, row.number))
+            data = completed(row, json.loads(document_text(connection, row.number)))
             before = record_of(row, data)
             after = _changed(before, changes)
-            fields = [name for name in Record.model_fields if getattr(before, name) != getattr(after, name)]
+            fields = _different(before, after)
             touched = [name for name in fields if name in _MEASURED]
             if touched and data["alert"]["source"] != "record":
                 raise UsageError(f"{touched[0]} was measured by the run", hint="say more in the timeline instead")
             if not fields:
                 return name_of(row.number), []
-            _apply(data, after, resolved="resolved" in fields or "resolved_at" in fields)
-            self._write_document(connection, row.number, data)
+            resolved = "resolved" in fields or "resolved_at" in fields
+            self._write_document(connection, row.number, _applied(data, after, resolved=resolved))
             _note_edits(connection, row.number, before, after, fields, by)
             return name_of(row.number), fields
 
@@ -165,10 +189,10 @@ class Records(SqlStore):
             page = connection.scalar(select(tables.page.c.id).where(tables.page.c.id == subject))
             if page is not None:
                 values: dict[str, Any] = {"runbook": page}
-                which = tables.item.c.page.in_(select(tables.page.c.number).where(tables.page.c.id == page))
+                which: Any = tables.item.c.page.in_(select(tables.page.c.number).where(tables.page.c.id == page))
                 column, key, name = tables.feedback.c.runbook, page, str(page)
             else:
-                number = find_row(connection, subject).number
+                number = _find_subject(connection, subject)
                 values, which = {"incident": number}, tables.item.c.incident == number
                 column, key, name = tables.feedback.c.incident, number, name_of(number)
             connection.execute(insert(tables.feedback).values(**values, vote=vote, why=why, by=by, at=now()))
@@ -205,21 +229,61 @@ class Records(SqlStore):
 _BATCH = 500
 
 
+def _find_subject(connection: Connection, subject: str) -> int:
+    """An incident's number. Raises UnknownName, which also has the runbooks in mind."""
+    try:
+        return int(find_row(connection, subject).number)
+    except UnknownName:
+        from rapidfuzz import fuzz, process
+
+        known = sorted(connection.scalars(select(tables.page.c.id).distinct()))
+        near = process.extract(subject[:200], known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
+        last = connection.scalar(select(func.max(tables.incident.c.number)))
+        ids = [f"an incident's id, such as {name_of(last)}"] if last else []
+        raise UnknownName("incident or runbook", subject, [*ids, *known], [row[0] for row in near]) from None
+
+
 def record_of(row: Row[Any], data: Mapping[str, Any]) -> Record:
     """What is kept of an incident by hand; of one that a run made, what the run said stands in."""
     if data.get("record"):
         return Record.model_validate(data["record"])
+    # A run's alert may have longer names than a record takes.
     return Record(
-        title=row.title,
-        alert=row.alert,
-        service=row.service,
+        title=row.title[:500] or "untitled",
+        alert=row.alert[:200],
+        service=(row.service or "")[:200] or None,
         severity=row.severity,
-        environment=row.environment,
+        environment=row.environment[:200],
         resolved=row.status in (Status.RECOVERED, Status.HEALTHY, Status.RESOLVED),
-        fix=row.fix or "",
-        cause=row.cause,
+        fix=(row.fix or "")[:200_000],
+        cause=row.cause[:200_000],
         fault_class=row.fault_class,
     )
+
+
+def completed(row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """A document with the parts that one of an earlier version lacks, as its row has them; the others stay."""
+    times = {
+        "started": row.alert_started_at,
+        "detected": row.opened_at,
+        "acknowledged": row.acknowledged_at,
+        "mitigated": row.mitigated_at,
+        "closed": row.closed_at,
+    }
+    names = ("title", "status", "service", "severity", "environment", "fingerprint")
+    incident = {name: row._mapping[name] for name in names}
+    incident |= {"simulated": bool(row.simulated), "origin": row.origin} | (data.get("incident") or {})
+    incident["times"] = times | (incident.get("times") or {})
+    alert = {"source": "unknown", "name": row.alert, "alerts": []} | (data.get("alert") or {})
+    actions = [{"arguments": {}, "outcome": ""} | action for action in data.get("actions") or ()]
+    if row.status == Status.RUNNING:
+        # Its process is gone, or nobody could write here.
+        incident["status"] = Status.INTERRUPTED.value
+    return {**data, "incident": incident, "alert": alert, "actions": actions}
+
+
+def _different(before: Record, after: Record) -> list[str]:
+    return [name for name in Record.model_fields if getattr(before, name) != getattr(after, name)]
 
 
 def _changed(before: Record, changes: Mapping[str, Any]) -> Record:
@@ -230,36 +294,53 @@ def _changed(before: Record, changes: Mapping[str, Any]) -> Record:
         return Record.model_validate(before.model_dump() | dict(changes))
     except ValidationError as error:
         problem = first_problem(error)
-        field = ".".join(map(str, problem.path))
-        message = f"{field}: {problem.message}{problem.and_more}"
+        message = f"{problem.field}: {problem.message}{problem.and_more}"
         raise BadInput(message, hint="see `aiops history edit --help`") from error
 
 
-def _apply(data: dict[str, Any], record: Record, *, resolved: bool = True) -> None:
-    """Write a record into a document, and what follows from it; what a run measured stays as it is."""
-    was_kept_by_hand = data.get("record") is not None and data["alert"]["source"] == "record"
-    data["record"] = record.model_dump(mode="json")
-    incident, times = data["incident"], data["incident"]["times"]
-    incident["title"], incident["service"] = record.title, record.service
-    incident["severity"], incident["environment"] = record.severity.value, record.environment
-    if was_kept_by_hand:
-        known = (record.started_at, record.detected_at, record.acknowledged_at, record.mitigated_at, record.resolved_at)
-        began = record.detected_at or min((at for at in known if at is not None), default=None)
-        times |= {
-            "started": iso(record.started_at),
-            "detected": iso(began) or times["detected"],
-            "acknowledged": iso(record.acknowledged_at),
-            "mitigated": iso(record.mitigated_at),
-            "closed": iso(record.resolved_at),
-        }
-        data["alert"] |= {"name": record.alert, "summary": record.summary or record.title}
-        for alert in data["alert"]["alerts"]:
-            alert |= {"name": record.alert, "service": record.service, "labels": dict(record.labels)}
+def _applied(data: Mapping[str, Any], record: Record, *, resolved: bool = True) -> dict[str, Any]:
+    """A document with a record in it, and what follows from that; what a run measured stays as it is."""
+    if data.get("record") is not None and data["alert"]["source"] == "record":
+        return _made_anew(data, record)
+    incident = dict(data["incident"])
+    incident |= {"title": record.title, "service": record.service}
+    incident |= {"severity": record.severity.value, "environment": record.environment}
     if record.kind == "note":
         incident["status"] = Status.NOTED.value
     elif resolved and incident["status"] not in (Status.RECOVERED, Status.HEALTHY):
         incident["status"] = (Status.RESOLVED if record.resolved else Status.OPEN).value
-        times["closed"] = iso(record.resolved_at) or times["closed"]
+        incident["times"] = incident["times"] | {"closed": iso(record.resolved_at) or incident["times"]["closed"]}
+    return {**data, "incident": incident, "record": record.model_dump(mode="json")}
+
+
+def _made_anew(data: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    """The document of what was never more than a record."""
+    was = data["incident"]
+    noticed = datetime.fromisoformat(was["times"]["detected"])
+    made = document_of_record(record, noticed, simulated=was["simulated"]).model_dump(mode="json")
+    made["incident"] |= {"id": was["id"], "origin": was["origin"]}
+    if was["status"] == Status.RECOVERED:
+        made["incident"]["status"] = was["status"]
+    return made
+
+
+def _add_links(connection: Connection, number: int, record: Record) -> None:
+    at = tables.link.c
+    known = set(connection.scalars(select(at.target).where(at.incident == number)))
+    values = [
+        {
+            "incident": number,
+            "target": link.target,
+            "kind": link.kind,
+            "note": link.note,
+            "by": record.origin,
+            "at": now(),
+        }
+        for link in record.links
+        if link.target not in known
+    ]
+    if values:
+        connection.execute(insert(tables.link), values)
 
 
 def _note_edits(
@@ -282,19 +363,25 @@ def _text(value: Any) -> str:
 
 def _at_that_time(connection: Connection, began: datetime) -> Sequence[Any]:
     at = tables.incident.c
-    low, high = (iso(began + sign * _SAME_TIME) for sign in (-1, 1))
-    query = select(at.number, at.title, at.service).where(at.opened_at.between(low, high), at.kind != "note")
-    return connection.execute(query.limit(_MOST_COMPARED)).all()
+    # At the ends of the calendar there is no day before or after.
+    first, last = (limit.replace(tzinfo=UTC) for limit in (datetime.min, datetime.max))
+    low = iso(max(began, first + _SAME_TIME) - _SAME_TIME)
+    high = iso(min(began, last - _SAME_TIME) + _SAME_TIME)
+    # Not `between`: PostgreSQL does not read it with the order that tables.py gives to text.
+    then = (at.opened_at >= low, at.opened_at <= high)
+    query = select(at.number, at.title, at.service, at.opened_at).where(*then, at.kind != "note")
+    return connection.execute(query.order_by(at.number).limit(_MOST_COMPARED)).all()
 
 
 def _of_those_words(store: Records, connection: Connection, record: Record) -> Sequence[Any]:
     from aiops_cli.domain.ranking import read_query
 
     hits = index.search(connection, read_query(record.title, store.thesaurus), postings=1_000)
-    best = sorted(hits, key=lambda hit: -hit.words_score)[:3]
+    best = sorted(hits, key=lambda hit: (-hit.words_score, hit.number))[:3]
     at = tables.incident.c
     numbers = [hit.incident for hit in best if hit.incident is not None]
-    return connection.execute(select(at.number, at.title, at.service).where(at.number.in_(numbers))).all()
+    query = select(at.number, at.title, at.service).where(at.number.in_(numbers))
+    return connection.execute(query.order_by(at.number)).all()
 
 
 def _count(connection: Connection, texts: Sequence[Any], spans: Any) -> Pruned:

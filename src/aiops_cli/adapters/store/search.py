@@ -57,14 +57,10 @@ class Wanted:
 
     def filter(self) -> index.Filter:
         """The same for the index."""
-        keys: dict[str, Sequence[str]] = {}
-        if set(self.kinds) != set(KINDS):
-            keys["kind"] = list(self.kinds)
-        for name in ("service", "severity", "status"):
-            if value := getattr(self, name):
-                keys[name] = [value]
-        # Every label has to be there; of the other keys any value does.
-        keys |= {f"label{number}": [label] for number, label in enumerate(self.labels)}
+        keys = [("kind", tuple(self.kinds))] if set(self.kinds) != set(KINDS) else []
+        named = (("service", self.service), ("severity", self.severity), ("status", self.status))
+        keys += [(name, (value,)) for name, value in named if value]
+        keys += [("label", (label,)) for label in self.labels]
         since, until = (at.astimezone(UTC).isoformat() if at else None for at in (self.since, self.until))
         return index.Filter(keys, self.simulated, since, until)
 
@@ -104,9 +100,16 @@ class Searching(Opened):
         with self.database.read() as connection:
             corrections = correct(connection, text, self.thesaurus)
             query = read_query(text, self.thesaurus, corrections.instead, corrections.written)
-            hits = index.search(connection, query, keys=_named(text), only=only.filter(), postings=postings)
+            hits = index.search(
+                connection,
+                query,
+                keys=_named(text),
+                only=only.filter(),
+                postings=postings,
+                most=max(limit, index.MOST_RANKED),
+            )
             hits = self._with_meaning(connection, text, hits, only.filter())
-            ranked = [_rank_found(hit, only.service) for hit in hits]
+            ranked = [_rank_found(hit, query, only.service) for hit in hits]
             best = sorted(ranked, key=lambda r: (-r.rank, -r.score, -r.hit.number))[:limit]
             return Answer(_load(connection, best, query), corrections.told)
 
@@ -196,14 +199,23 @@ def _keys_of(group: "AlertGroup", signatures: Sequence[str]) -> list[str]:
     return [index.key_term(name, value) for name, value in dict.fromkeys(keys)]
 
 
-def _rank_found(hit: index.Hit, service: str | None) -> _Ranked:
+def _rank_found(hit: index.Hit, query: Query, service: str | None) -> _Ranked:
     """A hit of words that a person typed: a service's name alone is no reason to stand above everything else."""
     rank, pins = pinned(hit.keys)
-    own = {key.partition(":")[2] for key in hit.keys}
-    names = {part for key in own for _, parts in words(key) for part in parts} | own
-    if rank == PINS["service"][0] and not any(term not in names for term in hit.parts):
+    if rank == PINS["service"][0] and not _agrees_beside(hit, query):
         rank = 0
     return _Ranked(hit, rank, pins, _scored(hit, same_service=service is not None))
+
+
+def _agrees_beside(hit: index.Hit, query: Query) -> bool:
+    """Whether anything matched that is neither a part of the exact names nor a concept which those parts name."""
+    own = {key.partition(":")[2] for key in hit.keys}
+    names = {part for key in own for _, parts in words(key) for part in parts} | own
+    for term in hit.parts:
+        said = query.concepts.get(term.partition(":")[2], "").split() if term.startswith("#") else [term]
+        if not names.issuperset(said):
+            return True
+    return False
 
 
 def _scored(hit: index.Hit, *, same_service: bool) -> float:
@@ -245,7 +257,8 @@ def _load(
 
 def _rows(connection: Connection, table: Any, numbers: Iterable[int | None]) -> dict[int, Row[Any]]:
     wanted = [number for number in numbers if number is not None]
-    return {row.number: row for row in connection.execute(select(table).where(table.c.number.in_(wanted)))}
+    columns = [column for column in table.c if column.name != "text"]
+    return {row.number: row for row in connection.execute(select(*columns).where(table.c.number.in_(wanted)))}
 
 
 def _why(each: _Ranked, query: Query) -> tuple[str, ...]:

@@ -10,13 +10,12 @@ from aiops_cli.adapters.store.tables import term
 from aiops_cli.domain.thesaurus import Thesaurus
 from aiops_cli.domain.words import is_telling, read_words
 
-_MIN_LETTERS = 4
+_MIN_LETTERS = 5
 _MOST_WORDS = 12
 # Two letters of eight may be wrong, and one of four.
 _CUTOFF = 0.74
 _EDITS = 2
 _VOCABULARY = 50_000
-_COMPLETIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ def correct(connection: Connection, text: str, thesaurus: Thesaurus) -> Correcti
     """What to look for instead of words that neither a document nor the thesaurus has."""
     read = read_words(text)
     asked = dict.fromkeys(p for p in read.parts if p.isalpha() and len(p) >= _MIN_LETTERS and is_telling(p))
-    known = find_terms(connection, asked).keys() | thesaurus.vocabulary()
+    known = find_terms(connection, asked).keys() | thesaurus.vocabulary
     found = {w: near for w in [w for w in asked if w not in known][:_MOST_WORDS]
              if (near := _nearest(connection, w, thesaurus))}  # fmt: skip
     spelt = {row.text: row.written for row in connection.execute(_spelt(list(found.values())))}
@@ -48,9 +47,10 @@ def _nearest(connection: Connection, word: str, thesaurus: Thesaurus) -> str | N
     from rapidfuzz import process
     from rapidfuzz.distance import DamerauLevenshtein
 
-    candidates = _candidates(connection, word) | dict.fromkeys(thesaurus.vocabulary(), 1)
+    candidates = _candidates(connection, word) | dict.fromkeys(thesaurus.vocabulary, 1)
+    # All of them, since which of the equally near ones come first is chance.
     found = process.extract(
-        word, list(candidates), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=_CUTOFF, limit=5
+        word, list(candidates), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=_CUTOFF, limit=None
     )
     if found:
         return min(found, key=lambda row: (-row[1], -candidates[row[0]], row[0]))[0]
@@ -71,8 +71,7 @@ def _candidates(connection: Connection, word: str) -> dict[str, int]:
 def _completion(connection: Connection, word: str) -> str | None:
     """The commonest known word that begins like this one, as somebody types who stops half way through a name."""
     longer = term.c.text.like(word.replace("_", r"\_").replace("%", r"\%") + "%", escape="\\")
-    query = select(term.c.text, term.c.documents).where(
+    query = select(term.c.text).where(
         term.c.initial == word[0], longer, term.c.documents > 0, term.c.length > len(word)
     )
-    found = list(connection.execute(query.limit(_COMPLETIONS)))
-    return min(found, key=lambda row: (-row.documents, row.text)).text if found else None
+    return connection.scalar(query.order_by(term.c.documents.desc(), term.c.text).limit(1))

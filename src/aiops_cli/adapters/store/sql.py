@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from aiops_cli.adapters.store import index, rows, tables
 from aiops_cli.adapters.store.base import votes_of
-from aiops_cli.adapters.store.engine import iso, name_of, now, number_of
+from aiops_cli.adapters.store.engine import iso, name_of, now, number_of, this_host
 from aiops_cli.adapters.store.history import History
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document, document_of_record
@@ -45,7 +45,8 @@ class SqlStore(History, Library):
             incident.repeat_of = name_of(repeat) if repeat else None
             data = _plain(document(incident))
             values = rows.columns(data) | {"uid": uuid.uuid4().hex, "pinned": False, "recorded_at": now()}
-            number = _new_key(connection.execute(insert(tables.incident).values(**values, pid=os.getpid())))
+            ours = {"pid": os.getpid(), "host": this_host() if self.database.shared else None}
+            number = _new_key(connection.execute(insert(tables.incident).values(**values, **ours)))
             incident.id = data["incident"]["id"] = name_of(number)
             connection.execute(insert(tables.document).values(incident=number, text=json.dumps(data)))
 

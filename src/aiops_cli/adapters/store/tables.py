@@ -30,7 +30,7 @@ schema_version = Table(
 
 # One line an incident: what is listed, filtered and counted. `uid` names it in every store that it is copied to,
 # `number` is this store's own. `fix_verified` is measured and only that; `fix_worked` is what a person says, null when
-# nobody did.
+# nobody did. `pid` is the process of its run, on `host` where others write to the store too.
 # Times are ISO 8601 in UTC: the same on SQLite and PostgreSQL, readable, and in order as text.
 incident = Table(
     "incident",
@@ -63,6 +63,7 @@ incident = Table(
     Column("closed_at", String),
     Column("recorded_at", String, nullable=False, index=True),
     Column("pid", Integer),
+    Column("host", String),
 )
 
 # The incident as JSON, as `history show --output json` prints it: apart, so that a list reads no page of it.

@@ -28,6 +28,7 @@ CREATE TABLE incident_new (
     closed_at VARCHAR,
     recorded_at VARCHAR NOT NULL,
     pid INTEGER,
+    host VARCHAR,
     PRIMARY KEY (number),
     UNIQUE (uid),
     UNIQUE (origin)
