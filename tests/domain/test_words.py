@@ -85,7 +85,7 @@ def test_a_form_may_name_two_concepts() -> None:
 
 def test_a_thesaurus_survives_being_kept() -> None:
     assert Thesaurus.loads(ON_CALL.dumps()) == ON_CALL
-    assert ON_CALL.vocabulary() == {"slow", "p99", "tak", "age", "connection", "pool"}
+    assert ON_CALL.vocabulary == {"slow", "p99", "tak", "age", "connection", "pool"}
 
 
 def test_the_title_weighs_more_than_the_body_and_the_lead_adds() -> None:

@@ -35,7 +35,7 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as read. `lead` says what it is about; `sections` maps a heading to its prose without code, in order;
-    `text` is its prose and `code` the rest of it, for search; `front` holds the scalars of the front matter; `alerts` are those that the page
+    `text` is its prose, and `code` its code and the paths of its links, for search; `front` holds the scalars of the front matter; `alerts` are those that the page
     says it is for.
     """
 
@@ -67,11 +67,19 @@ def read_page(text: str, name: str) -> Page:
         sections=_sections(blocks),
         commands=_commands(blocks),
         text=_plain_text(title, scalars, blocks),
-        code="\n".join(block.text.strip("\n") for block in blocks if block.kind == "code"),
+        code="\n".join([*(block.text.strip("\n") for block in blocks if block.kind == "code"), *_addresses(body)]),
         front=scalars,
         metrics=_metrics(blocks),
         alerts=tuple(map(_lines, _alerts(front, [title, *headings], blocks))),
     )
+
+
+# An address's path often names what it is about, and there are pages that say nothing else.
+_ADDRESS = re.compile(r"https?://[^\s/()<>\"'\]]{1,200}/([^\s()<>\"'\]]{1,300})")
+
+
+def _addresses(body: str) -> list[str]:
+    return list(dict.fromkeys(_lines(path) for path in _ADDRESS.findall(body)))
 
 
 def _with_language(block: Block) -> Block:

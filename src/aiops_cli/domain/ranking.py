@@ -19,14 +19,15 @@ from aiops_cli.domain.words import Words, read_words
 # store makes its index anew.
 VERSION = 1
 
-_K1 = 1.2
+_K1 = 1.6
 _B = 0.6
 # (weight, typical number of terms) of each field.
 _TITLE = (3.0, 8)
 _LEAD = (0.5, 30)
 _BODY = (1.0, 120)
+_CODE = (0.2, 60)
 _TITLE_CONCEPTS = (0.45, 3)
-_BODY_CONCEPTS = (0.25, 40)
+_BODY_CONCEPTS = (0.35, 40)
 # Impacts are stored as whole numbers of this fraction: two bytes in either database, and equal on both.
 IMPACT_UNIT = 10_000
 
@@ -35,11 +36,14 @@ TITLE_CONCEPT, BODY_CONCEPT, KEY = "#t:", "#b:", "="
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What of a document is searched. `lead` says in one or two sentences what it is about; it is part of the body."""
+    """What of a document is searched. `lead` says in one or two sentences what it is about, and is part of the body;
+    `code` are commands and output, which name much and are about little.
+    """
 
     title: str
     lead: str = ""
     body: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,11 @@ class Weighed:
 
 def weigh(text: Text, thesaurus: Thesaurus) -> Weighed:
     """The impact of each term and concept of a document, without its inverse document frequency."""
-    title, lead, body = (read_words(part) for part in (text.title, text.lead, text.body))
-    found = _field_impacts((title, *_TITLE), (lead, *_LEAD), (body, *_BODY))
+    title, lead, body, code = (read_words(part) for part in (text.title, text.lead, text.body, text.code))
+    found = _field_impacts((title, *_TITLE), (lead, *_LEAD), (body, *_BODY), (code, *_CODE))
     # Between title and lead no phrase is read.
     about = thesaurus.concepts((*title.parts, "", *lead.parts))
-    said = thesaurus.concepts(body.parts)
+    said = thesaurus.concepts((*body.parts, "", *code.parts))
     for mark, concepts, (weight, typical) in (
         (TITLE_CONCEPT, about, _TITLE_CONCEPTS),
         (BODY_CONCEPT, said, _BODY_CONCEPTS),
@@ -67,7 +71,7 @@ def weigh(text: Text, thesaurus: Thesaurus) -> Weighed:
             found[mark + concept] = weight * (_K1 + 1) * _saturated(count / (1 - _B + _B * length / typical))
     return Weighed(
         {term: max(1, round(value * IMPACT_UNIT)) for term, value in found.items()},
-        {**body.written, **lead.written, **title.written},
+        {**code.written, **body.written, **lead.written, **title.written},
     )
 
 
@@ -141,7 +145,7 @@ _VERIFIED = 0.06
 _VOTE, _MOST_VOTES = 0.05, 2
 _SAME_SERVICE = 0.10
 # What a team wrote about its own system comes before what ships for everybody's.
-_SHIPPED = 0.80
+_SHIPPED = 0.75
 
 
 def prior(

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from aiops_cli.domain.words import is_telling, words
 
@@ -50,9 +51,10 @@ class Thesaurus:
                     found.setdefault(concept, Counter())[phrase] += 1
         return found
 
-    def vocabulary(self) -> set[str]:
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
         """Every single word of every form, for spelling."""
-        return {part for form in self.forms for part in form.split() if is_telling(part)}
+        return frozenset(part for form in self.forms for part in form.split() if is_telling(part))
 
 
 NO_THESAURUS = Thesaurus({})

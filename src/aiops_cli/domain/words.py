@@ -58,8 +58,8 @@ def _parts(word: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text as it is searched: `terms` in order, without words that say nothing by themselves; `parts` are all stripped
-    words in order, for phrases; `written` is how a term was spelt, where it was a word of its own.
+    """A text as it is searched: `terms` in order, without words that say nothing by themselves; `parts` are all
+    stripped words in order, for phrases; `written` is how a term was spelt, where it was a word of its own.
     """
 
     terms: tuple[str, ...]
@@ -94,9 +94,9 @@ def is_telling(term: str) -> bool:
 
 
 def strip_suffix(word: str) -> str:
-    """A light stem: `failing`, `fails` and `failed` agree, `scale` and `scaling`, `node` and `nodes`; no more than that.
+    """A light stem: `failing`, `fails` and `failed` agree, `scale` and `scaling`, `node` and `nodes`.
 
-    A full stemmer was measured beside it and found less (benchmarks/search_quality.py).
+    Porter's and Porter2 were measured beside it over nine sets of questions, and found no more.
     """
     if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
         if word.endswith("ies"):

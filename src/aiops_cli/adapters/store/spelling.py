@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from sqlalchemy import Connection, Select, select
 
 from aiops_cli.adapters.store.index import find_terms
 from aiops_cli.adapters.store.tables import term
 from aiops_cli.domain.thesaurus import Thesaurus
-from aiops_cli.domain.words import is_telling, read_words
+from aiops_cli.domain.words import read_words
 
-_MIN_LETTERS = 5
+# Shorter words are near to too many others, and no word that a person types is longer.
+_MIN_LETTERS, _MAX_LETTERS = 5, 40
 _MOST_WORDS = 12
+# One edit away is looked up; for more, the words of that length are gone through, which a person's few words are worth.
+_MOST_SCANNED = 2
 # Two letters of eight may be wrong, and one of four.
 _CUTOFF = 0.74
 _EDITS = 2
@@ -30,10 +34,14 @@ class Corrections:
 def correct(connection: Connection, text: str, thesaurus: Thesaurus) -> Corrections:
     """What to look for instead of words that neither a document nor the thesaurus has."""
     read = read_words(text)
-    asked = dict.fromkeys(p for p in read.parts if p.isalpha() and len(p) >= _MIN_LETTERS and is_telling(p))
+    asked = dict.fromkeys(p for p in read.parts if p.isalpha() and _MIN_LETTERS <= len(p) <= _MAX_LETTERS)
     known = find_terms(connection, asked).keys() | thesaurus.vocabulary
-    found = {w: near for w in [w for w in asked if w not in known][:_MOST_WORDS]
-             if (near := _nearest(connection, w, thesaurus))}  # fmt: skip
+    unknown = [word for word in asked if word not in known][:_MOST_WORDS]
+    found = {
+        word: near
+        for at, word in enumerate(unknown)
+        if (near := _nearest(connection, word, thesaurus, thorough=at < _MOST_SCANNED))
+    }
     spelt = {row.text: row.written for row in connection.execute(_spelt(list(found.values())))}
     written = {near: spelt.get(near) or near for near in found.values()}
     return Corrections(found, written, {read.written.get(word, word): written[near] for word, near in found.items()})
@@ -43,7 +51,27 @@ def _spelt(terms: Sequence[str]) -> Select[tuple[str, str]]:
     return select(term.c.text, term.c.written).where(term.c.text.in_(terms))
 
 
-def _nearest(connection: Connection, word: str, thesaurus: Thesaurus) -> str | None:
+def _nearest(connection: Connection, word: str, thesaurus: Thesaurus, *, thorough: bool) -> str | None:
+    """The commonest known word that is one edit away; if `thorough`, else one that is two away or goes on longer."""
+    variants = one_edit_away(word)
+    known = {text: count for text, (_, count) in find_terms(connection, variants).items()}
+    known |= dict.fromkeys((thesaurus.vocabulary & variants) - known.keys(), 1)
+    if known:
+        return min(known, key=lambda text: (-known[text], text))
+    return _alike(connection, word, thesaurus) or _completion(connection, word) if thorough else None
+
+
+def one_edit_away(word: str) -> set[str]:
+    """Every word that this one may have been meant to be: a letter less, more or another, or two in the wrong order."""
+    splits = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    less = {left + right[1:] for left, right in splits if right}
+    swapped = {left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1}
+    other = {left + letter + right[1:] for left, right in splits if right for letter in ascii_lowercase}
+    more = {left + letter + right for left, right in splits for letter in ascii_lowercase}
+    return (less | swapped | other | more) - {word}
+
+
+def _alike(connection: Connection, word: str, thesaurus: Thesaurus) -> str | None:
     from rapidfuzz import process
     from rapidfuzz.distance import DamerauLevenshtein
 
@@ -52,9 +80,7 @@ def _nearest(connection: Connection, word: str, thesaurus: Thesaurus) -> str | N
     found = process.extract(
         word, list(candidates), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=_CUTOFF, limit=None
     )
-    if found:
-        return min(found, key=lambda row: (-row[1], -candidates[row[0]], row[0]))[0]
-    return _completion(connection, word)
+    return min(found, key=lambda row: (-row[1], -candidates[row[0]], row[0]))[0] if found else None
 
 
 def _candidates(connection: Connection, word: str) -> dict[str, int]:
@@ -65,7 +91,7 @@ def _candidates(connection: Connection, word: str) -> dict[str, int]:
         column.length.between(len(word) - _EDITS, len(word) + _EDITS),
         column.documents > 0,
     )
-    return {row.text: row.documents for row in connection.execute(query.limit(_VOCABULARY))}
+    return {row.text: row.documents for row in connection.execute(query.limit(_VOCABULARY)).all()}
 
 
 def _completion(connection: Connection, word: str) -> str | None:

@@ -5,16 +5,17 @@ import json
 import os
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
 from aiops_cli.adapters.store import index, rows, tables
 from aiops_cli.adapters.store.base import votes_of
-from aiops_cli.adapters.store.engine import iso, name_of, now, number_of, this_host
+from aiops_cli.adapters.store.engine import iso, keep_counting, name_of, now, number_of, this_host
 from aiops_cli.adapters.store.history import History
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document, document_of_record
@@ -160,17 +161,19 @@ class SqlStore(History, Library):
         kept: list[tuple[str, bool]] = []
         with self.database.write() as connection:
             known = known_origins(connection, [record.origin for record in records if record.origin])
-            entries = []
+            number = connection.scalar(select(func.max(tables.incident.c.number))) or 0
+            new: list[_New] = []
             for record in records:
                 if record.origin in known:
                     kept.append((name_of(known[record.origin]), False))
                     continue
-                number, entry = _insert(connection, record, simulated=simulated, fix_verified=fix_verified)
-                entries.append(entry)
+                number += 1
+                new.append(_new(number, record, simulated=simulated, fix_verified=fix_verified))
                 kept.append((name_of(number), True))
                 if record.origin:
                     known[record.origin] = number
-            index.add(connection, entries, self.thesaurus)
+            _insert(connection, new)
+            index.add(connection, [rows.entry(one.number, one.values, one.data) for one in new], self.thesaurus)
         return kept
 
 
@@ -184,20 +187,39 @@ def known_origins(connection: Connection, origins: Sequence[str]) -> dict[str, i
     return known
 
 
-def _insert(connection: Connection, record: Record, *, simulated: bool, fix_verified: bool) -> tuple[int, index.Entry]:
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A record on its way in: its number, columns, document and links."""
+
+    number: int
+    values: dict[str, Any]
+    data: dict[str, Any]
+    links: list[dict[str, Any]]
+
+
+def _new(number: int, record: Record, *, simulated: bool, fix_verified: bool) -> _New:
     recorded = datetime.now(UTC)
     data = _plain(document_of_record(record, recorded, simulated=simulated))
     values = rows.columns(data) | {"uid": uuid.uuid4().hex, "pinned": False, "recorded_at": iso(recorded)}
     if fix_verified:
         values |= {"fix_verified": True, "status": Status.RECOVERED.value}
         data["incident"]["status"] = Status.RECOVERED.value
-    number = _new_key(connection.execute(insert(tables.incident).values(**values)))
     data["incident"]["id"] = name_of(number)
-    connection.execute(insert(tables.document).values(incident=number, text=json.dumps(data)))
-    for link in record.links:
-        row = {"target": link.target, "kind": link.kind, "note": link.note, "by": record.origin or "import"}
-        connection.execute(insert(tables.link).values(incident=number, at=iso(recorded), **row))
-    return number, rows.entry(number, values, data)
+    by = {"incident": number, "by": record.origin or "import", "at": iso(recorded)}
+    links = [{"target": each.target, "kind": each.kind, "note": each.note, **by} for each in record.links]
+    return _New(number, values, data, links)
+
+
+def _insert(connection: Connection, new: Sequence[_New]) -> None:
+    """Write records down, all at once: one statement for each table."""
+    if not new:
+        return
+    connection.execute(insert(tables.incident), [{**one.values, "number": one.number} for one in new])
+    keep_counting(connection, tables.incident.c.number)
+    documents = [{"incident": one.number, "text": json.dumps(one.data)} for one in new]
+    connection.execute(insert(tables.document), documents)
+    if links := [link for one in new for link in one.links]:
+        connection.execute(insert(tables.link), links)
 
 
 def _plain(data: IncidentDocument) -> dict[str, Any]:
