@@ -9,9 +9,10 @@ exit code is 1 when there are any.
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import typer.main
 from pydantic import BaseModel, ConfigDict, create_model
@@ -37,9 +38,11 @@ from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain import truth
 from aiops_cli.domain.action import CATALOGUE, ActionSpec, usage
 from aiops_cli.domain.document import IncidentDocument
-from aiops_cli.domain.memory import SimilarIncident
+from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.recorded_case import RecordedCase
+from aiops_cli.domain.runbook_review import Flaw
 from aiops_cli.domain.scoring import Result
+from aiops_cli.domain.statistics import Statistics
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from aiops_cli.errors import ExitCode
@@ -97,7 +100,10 @@ The data folder is `AIOPS_HOME` where that is set, else the user's data folder o
 | variable | what it does |
 |---|---|
 | `AIOPS_HOME` | the data folder |
+| `AIOPS_DATABASE_URL` | a team's store in PostgreSQL instead of the file; see the guide to the history |
 {{keys}}
+| `OPENAI_API_KEY` | the key for an `openai:` embedding model, where its endpoint wants one |
+| `VISUAL`, `EDITOR` | the editor of `aiops history add --editor` |
 | `NO_COLOR` | no colour, as `--no-color` |
 """
 
@@ -144,6 +150,9 @@ _ENDINGS = {
     Status.INCONCLUSIVE: "the evidence does not say what is wrong",
     Status.INTERRUPTED: "Ctrl-C, SIGTERM or SIGHUP; what had happened is in the record",
     Status.FAILED: "a backend or the store failed, or every action that was tried failed to run",
+    Status.OPEN: "kept by hand, and not over as far as people say",
+    Status.RESOLVED: "a person says that it is over; nothing was measured",
+    Status.NOTED: "a note, which is no incident",
 }
 
 
@@ -160,7 +169,8 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops history`, `aiops scenarios`, `aiops actions` and `aiops config` use 0, 1, 2 and 130 alone.",
+            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions` and `aiops config` use 0, 1, 2 and",
+            "130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file does not hold.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -394,10 +404,150 @@ class _Comparison(BaseModel):
     got_worse: bool
 
 
+class _Problem(BaseModel):
+    """What is wrong with a file."""
+
+    path: str
+    problem: str
+
+
+class _FoundRunbook(BaseModel):
+    """A runbook that was found; `score` orders within a kind of match, and is no probability."""
+
+    id: str
+    title: str
+    path: str
+    revision: str
+    commit: str | None
+    score: float
+    why: list[str]
+    kind: Literal["runbook"]
+    ties: list[str]
+    checks: list[str]
+    differs: list[str]
+    shipped: bool
+
+
+class _RunbookRow(BaseModel):
+    """A runbook in a list; `place` is None for what ships, `structured` that it has our front matter."""
+
+    id: str
+    title: str
+    path: str
+    place: str | None
+    shipped: bool
+    structured: bool
+    revision: str
+    commit: str | None
+    reviewed: date | None
+    used: int
+    last_used: datetime | None
+    problem: str | None
+
+
+class _RunbookMatches(BaseModel):
+    """What a runbook is for."""
+
+    alerts: list[str]
+    labels: dict[str, str]
+    signatures: list[str]
+    fault_classes: list[str]
+
+
+class _RunbookStep(BaseModel):
+    """An action that a runbook proposes; `arguments` are those that the team settled."""
+
+    action: str
+    when: Literal["always", "change", "no-change"]
+    stop_gap: bool
+    arguments: dict[str, Any]
+
+
+class _RunbookCommand(BaseModel):
+    """A command in a code block, and why it is known to read only, or is not. Shown, never run."""
+
+    text: str
+    section: str
+    language: str
+    why: str
+
+
+class _Runbook(_RunbookRow):
+    """A whole runbook; `sections` maps a heading to its prose."""
+
+    services: list[str]
+    matches: _RunbookMatches
+    actions: list[_RunbookStep]
+    verification: str
+    undo: str
+    owner: str
+    sections: dict[str, str]
+    checks: list[_RunbookCommand]
+    other_commands: list[_RunbookCommand]
+    metrics: list[str]
+
+
+class _RunbookPlace(BaseModel):
+    """Where runbooks are read from."""
+
+    path: str
+    runbooks: int
+    shipped: bool
+    there: bool
+
+
+class _Elsewhere(BaseModel):
+    """A file that is known already, and of which place; None for what ships."""
+
+    path: str
+    place: str | None
+
+
+class _SameId(BaseModel):
+    """An id that several runbooks have."""
+
+    id: str
+    paths: list[str]
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
-    "history-search": {"results": list[SimilarIncident], "corrected": dict[str, str]},
+    "history-search": {"results": list[SimilarIncident | MatchedRunbook], "corrected": dict[str, str]},
+    "runbooks-list": {"runbooks": list[_RunbookRow], "failed": list[_Problem]},
+    "runbooks-show": {"runbook": _Runbook},
+    "runbooks-search": {"results": list[_FoundRunbook], "corrected": dict[str, str]},
+    "runbooks-check": {"checked": int, "flaws": list[Flaw], "not_checked": list[str]},
+    "runbooks-add": {
+        "place": str,
+        "remembered": bool,
+        "added": list[str],
+        "changed": list[str],
+        "removed": list[str],
+        "unchanged": int,
+        "failed": list[_Problem],
+        "front_matter": list[_Problem],
+        "elsewhere": list[_Elsewhere],
+        "same_id": list[_SameId],
+    },
+    "runbooks-path": {"places": list[_RunbookPlace]},
+    "history-stats": {name: kind for name, kind in get_type_hints(Statistics).items()},
+    "history-add": {"id": str, "alike": list[str] | None},
+    "history-import": {
+        "dry_run": bool,
+        "files": int,
+        "outcomes": dict[str, list[str]],
+        "alike": list[dict[str, str]],
+        "problems": list[dict[str, str]],
+    },
+    "history-prune": {
+        "dry_run": bool,
+        "older_than_days": int,
+        "incidents": int,
+        "texts": int,
+        "spans": int,
+        "bytes": int,
+    },
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
     "scenarios-validate": {"scenarios": list[Rehearsal]},
