@@ -198,7 +198,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
 
 
 def test_a_search_of_the_history_loads_the_store_and_no_more() -> None:
-    modules_after("history", "list")
+    modules_after("history", "search", "x")
     modules = modules_after("history", "search", "x")
     assert heavy_of(modules) <= {"sqlalchemy", "asyncio"} | TYPER
     ours = {name.removeprefix("aiops_cli.") for name in modules if name.startswith("aiops_cli.domain.")}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import ThesaurusSource
     from aiops_cli.adapters.store.engine import Database
-    from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
+    from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
@@ -39,11 +39,11 @@ PROVIDERS = ("gemini",)
 # --- store -----------------------------------------------------------------------------------------------------------
 
 
-def open_history(home: Path) -> "History":
-    """The history for reading. Raises StoreError."""
-    from aiops_cli.adapters.store.history import History
+def open_history(home: Path) -> "Reading":
+    """The history and the runbooks for reading. Raises StoreError."""
+    from aiops_cli.adapters.store.reading import Reading
 
-    return History(_database(home), _thesaurus(home), embedder=make_embedder(home))
+    return Reading(_database(home), _thesaurus(home), embedder=make_embedder(home))
 
 
 def open_store(home: Path | None) -> "SqlStore":

@@ -19,8 +19,8 @@ from aiops_cli.adapters.models.embedding import MAX_TEXT_CHARS
 from aiops_cli.adapters.models.embedding_gemini import GeminiEmbedder
 from aiops_cli.adapters.models.embedding_openai import OpenAIEmbedder
 from aiops_cli.domain.vectors import unit
-from aiops_cli.ports import Embedder
 from aiops_cli.errors import ModelError
+from aiops_cli.ports import Embedder
 from tests.embedding_server import (
     FAKE_DIMENSIONS,
     EmbeddingServer,

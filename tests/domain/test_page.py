@@ -62,7 +62,8 @@ def test_a_page_of_headings_becomes_title_lead_sections_commands_and_metrics() -
         ),
     ]  # fmt: skip
     assert page.metrics == ("kube_pod_container_status_restarts_total", "container_memory_working_set_bytes")
-    assert "https" not in page.text and "**" not in page.text and "kubectl logs" not in page.text and "kubectl logs" in page.code
+    assert not any(mark in page.text for mark in ("https", "**", "kubectl logs"))
+    assert "kubectl logs" in page.code
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from aiops_cli.strict_yaml import read_yaml
 
 # The whole incident stands at the end of its page, for a program; the page before it is for people.
 _FENCE = "```json aiops-export"
-_BLOCK = re.compile(rf"^{re.escape(_FENCE)}\n(.*?)\n```\s*\Z", re.M | re.S)
+_BLOCK = re.compile(rf"^{re.escape(_FENCE)}\r?\n([^\n]*)\n```\s*\Z", re.M)
 _PROSE = (
     ("Summary", "summary"), ("Impact", "impact"), ("Root cause", "cause"), ("Resolution", "fix"), ("Lessons", "lesson"),
 )  # fmt: skip
@@ -30,12 +30,12 @@ def record_markdown(record: Record, *, form: bool = False, more: Mapping[str, An
     data = record.model_dump(mode="json")
     lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in (more or {}).items())]
     lines += [_front_line(name, data[name]) for name in (*_FRONT, *_TIMES) if form or data[name] not in (None, "")]
-    lines += [_front_line(name, data[name]) for name in ("labels",) if form or data[name]]
+    lines += [_front_line("labels", data["labels"])] if form or data["labels"] else []
     lines += [_front_line("people", [_person(person) for person in data["people"]])] if form or data["people"] else []
-    lines += ["---", "", *([_FORM_NOTE, ""] if form else []), f"# {record.title}"]
+    lines += ["---", "", *([_FORM_NOTE] if form else [f"# {record.title}"])]
     for heading, name in _PROSE:
         if form or data[name]:
-            lines += ["", f"## {heading}", "", *([data[name]] if data[name] else [])]
+            lines += ["", f"## {heading}", "", *([_escaped(data[name])] if data[name] else [])]
     if form or record.timeline:
         lines += ["", "## Timeline", "", *(_moment_line(moment.at, moment.text) for moment in record.timeline)]
     return "\n".join(lines).rstrip() + "\n"
@@ -53,53 +53,137 @@ def _moment_line(at: datetime | None, text: str) -> str:
     return f"- {at.isoformat()} {text}" if at else f"- {text}"
 
 
+def _escaped(prose: str) -> str:
+    """Prose whose own headings are not taken for the sections of the page."""
+    return re.sub(r"^(\\*## )", r"\\\1", prose, flags=re.M)
+
+
+def _unescaped(prose: str) -> str:
+    return re.sub(r"^\\(\\*## )", r"\1", prose, flags=re.M)
+
+
 def read_form(text: str, before: Record) -> Record:
-    """What a person made of a form. What the form does not show stays as it was. Raises BadInput with the field."""
-    parts = re.match(r"\A---\n(.*?)\n---\n(.*)\Z", text, re.S)
+    """What a person made of the form of `before`; what they left alone stays as it was, to the letter.
+
+    Raises BadInput with the field, and for text that belongs to none.
+    """
+    shown = _read_fields(record_markdown(before, form=True))
+    given = _read_fields(text)
+    changed = {name: value for name, value in given.items() if value != shown[name]}
+    try:
+        return Record.model_validate(before.model_dump() | changed)
+    except (ValidationError, OverflowError) as error:
+        raise BadInput(_said(error), hint="correct it and try again") from error
+
+
+def _said(error: ValidationError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"a time is out of range: {error}"
+    problem = first_problem(error)
+    return f"{'.'.join(map(str, problem.path))}: {problem.message}{problem.and_more}"
+
+
+def _read_fields(text: str) -> dict[str, Any]:
+    parts = re.match(r"\A\s*---\n(.*?)\n---\n(.*)\Z", text.replace("\r\n", "\n"), re.S)
     if parts is None:
         raise BadInput("the form has lost its front matter", hint="leave the lines with --- as they are")
+    fields = _read_front(parts[1])
+    sections = _sections(parts[2].replace(_FORM_NOTE, ""))
+    known = [heading for heading, _ in _PROSE] + ["Timeline"]
+    for heading, prose in sections.items():
+        if heading not in known and (heading or prose):
+            raise BadInput(
+                f"no field for {f'the section {heading!r}' if heading else 'what stands before the sections'}",
+                hint=f"write it below one of {', '.join(known)}; ### makes a heading within it",
+            )
+    fields |= {name: safe(_unescaped(sections.get(heading, ""))) for heading, name in _PROSE}
+    fields["timeline"] = [read_moment(line) for line in _items(sections.get("Timeline", ""))]
+    return fields
+
+
+def _read_front(text: str) -> dict[str, Any]:
+    """The fields of the front matter; one that was taken out is empty. Raises BadInput."""
     try:
-        front = read_yaml("\n" + parts[1], "the form").data or {}
+        front = read_yaml("\n" + text, "the form").data or {}
     except BadConfig as error:
-        raise BadInput(error.message, hint=error.hint) from error
+        raise BadInput(error.message, hint=error.hint or "correct it and try again") from error
     if not isinstance(front, dict):
         raise BadInput("the form's front matter is no list of fields", hint="leave the names of the fields as they are")
-    given = {name: front.get(name) for name in (*_FRONT, *_TIMES) if name in front}
-    given |= {name: value or "" for name, value in given.items() if name in ("alert", "environment", "title")}
-    given["labels"] = {str(k): str(v) for k, v in (front.get("labels") or {}).items()}
-    given["people"] = [_read_person(str(each)) for each in front.get("people") or ()]
-    sections = _sections(parts[2].replace(_FORM_NOTE, ""))
-    given |= {name: safe(sections.get(heading, "")) for heading, name in _PROSE}
-    given["timeline"] = list(_timeline(sections.get("Timeline", "")))
+    unknown = sorted(set(front) - {*_FRONT, *_TIMES, "labels", "people"})
+    if unknown:
+        raise BadInput(f"the form has no field {safe(str(unknown[0]), one_line=True)!r}", hint="leave the names alone")
+    labels, people = front.get("labels") or {}, front.get("people") or []
+    if not isinstance(labels, dict) or not isinstance(people, list):
+        wrong = "people" if isinstance(labels, dict) else "labels"
+        raise BadInput(f"{wrong}: is written in another way", hint='labels: {"name": "value"}, people: ["name: role"]')
+    fields = {name: _line(front.get(name)) for name in _FRONT}
+    fields |= {name: value or _EMPTY[name] for name, value in fields.items() if name in _EMPTY}
+    fields |= {name: _read_time(name, front.get(name)) for name in _TIMES}
+    fields["labels"] = {str(_line(key)): str(_line(value) or "") for key, value in labels.items()}
+    return fields | {"people": [read_person(str(_line(each) or "")) for each in people if each]}
+
+
+# What stands for nothing in a field that is never null.
+_EMPTY = {"title": "", "alert": "", "kind": "", "environment": "unknown", "severity": "unknown", "resolved": False}
+
+
+def _line(value: Any) -> Any:
+    """A value of the front matter on one line; the words for yes and no stay what they are."""
+    if value is None or isinstance(value, bool):
+        return value
+    return safe(str(value), one_line=True) or None
+
+
+def _read_time(name: str, value: Any) -> datetime | None:
+    if value is None or value == "":
+        return None
     try:
-        return Record.model_validate(before.model_dump() | given)
-    except ValidationError as error:
-        problem = first_problem(error)
-        where = ".".join(map(str, problem.path))
-        raise BadInput(f"{where}: {problem.message}{problem.and_more}", hint="correct it and try again") from error
+        at = datetime.fromisoformat(str(value).strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        shown = safe(str(value), one_line=True)[:60]
+        raise BadInput(f"{name}: {shown!r} is no time", hint="such as 2026-01-31T03:12Z; without a zone UTC") from None
 
 
-def _read_person(text: str) -> dict[str, str]:
+def read_person(text: str) -> dict[str, str]:
+    """`ana: commander` as name and role."""
     name, _, role = text.partition(":")
-    return {"name": safe(name.strip(), one_line=True), "role": safe(role.strip(), one_line=True)}
+    return {"name": safe(name, one_line=True), "role": safe(role, one_line=True)}
 
 
 def _sections(prose: str) -> dict[str, str]:
-    found = re.split(r"^## (.+)$", prose, flags=re.M)
-    return {found[i].strip(): found[i + 1].strip() for i in range(1, len(found) - 1, 2)}
+    """The text below each heading; what stands before the first has an empty one. Raises BadInput for one twice."""
+    found = re.split(r"^## (.*)$", prose, flags=re.M)
+    sections = {"": found[0].strip()}
+    for heading, text in zip(found[1::2], found[2::2], strict=True):
+        heading = safe(heading, one_line=True)
+        if sections.get(heading):
+            raise BadInput(f"the section {heading!r} is there twice", hint="keep one of them")
+        sections[heading] = text.strip("\n").rstrip()
+    return sections
 
 
-def _timeline(text: str) -> Iterator[dict[str, Any]]:
+def _items(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        said = line.strip().removeprefix("-").strip()
-        first, _, rest = said.partition(" ")
-        try:
-            at = datetime.fromisoformat(first)
-        except ValueError:
-            if said:
-                yield {"text": safe(said, one_line=True)}
-            continue
-        yield {"at": at, "text": safe(rest.strip() or first, one_line=True)}
+        if said := line.strip().removeprefix("- ").strip():
+            yield said
+
+
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:?\d\d\S*)?)(?:\s+|$)")
+
+
+def read_moment(text: str) -> dict[str, Any]:
+    """`2026-01-14T03:12Z scaled to six`, also with a space for the T, as time and text; without a time that is null."""
+    text = safe(text, one_line=True)
+    found = _DATE.match(text)
+    try:
+        at = datetime.fromisoformat(found[1]) if found else None
+        at = at.replace(tzinfo=UTC) if at and at.tzinfo is None else at and at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = None
+    if found is None or at is None:
+        return {"at": None, "text": text}
+    return {"at": at, "text": text[found.end() :] or found[1]}
 
 
 # --- whole incidents -------------------------------------------------------------------------------------------------
@@ -121,17 +205,18 @@ def _record_of(bundle: Mapping[str, Any]) -> Record:
     incident, document = bundle["incident"], bundle["document"]
     if document.get("record"):
         return Record.model_validate(document["record"])
+    # A run's alert may have longer names than a record takes.
     return Record(
-        title=incident["title"],
-        alert=incident["alert"],
-        service=incident["service"],
+        title=incident["title"][:500] or "untitled",
+        alert=incident["alert"][:200],
+        service=(incident["service"] or "")[:200] or None,
         severity=incident["severity"],
-        environment=incident["environment"],
+        environment=incident["environment"][:200],
         resolved=incident["closed_at"] is not None,
-        cause=incident["cause"],
+        cause=incident["cause"][:200_000],
         fault_class=incident["fault_class"],
-        fix=incident["fix"] or "",
-        lesson=incident["lesson"],
+        fix=(incident["fix"] or "")[:200_000],
+        lesson=incident["lesson"][:200_000],
         detected_at=incident["opened_at"],
         resolved_at=incident["closed_at"],
     )
@@ -145,12 +230,14 @@ def page_name(bundle: Mapping[str, Any]) -> str:
 
 def is_lines(beginning: str) -> bool:
     """Whether a file that begins so is an export in lines."""
-    return beginning.lstrip().startswith("{") and '"aiops_export"' in beginning.split("\n", 1)[0]
+    line = beginning.removeprefix("\ufeff").lstrip()
+    return line.startswith("{") and '"aiops_export"' in line.split("\n", 1)[0]
 
 
 def read_lines(lines: Iterable[str], name: str) -> Iterator[tuple[str, Any]]:
     """The bundles of an export in lines as (place, data); data is None where a line is no JSON."""
     for number, line in enumerate(lines, start=1):
+        line = line.removeprefix("\ufeff")
         if line.strip():
             yield _decoded(line, f"{name}:{number}")
 
@@ -163,6 +250,10 @@ def find_block(text: str, name: str) -> tuple[str, Any] | None:
 
 def _decoded(line: str, place: str) -> tuple[str, Any]:
     try:
-        return place, json.loads(line)
+        return place, json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return place, None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(name)

@@ -35,8 +35,8 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page as read. `lead` says what it is about; `sections` maps a heading to its prose without code, in order;
-    `text` is its prose, and `code` its code and the paths of its links, for search; `front` holds the scalars of the front matter; `alerts` are those that the page
-    says it is for.
+    `text` is its prose, and `code` its code and the paths of its links, for search; `front` holds the scalars of the
+    front matter; `alerts` are those that the page says it is for.
     """
 
     title: str

@@ -31,6 +31,8 @@ class Past(Protocol):
     @property
     def fault_class(self) -> str | None: ...
     @property
+    def simulated(self) -> bool: ...
+    @property
     def fix(self) -> str | None: ...
     @property
     def fix_verified(self) -> bool: ...
@@ -79,9 +81,13 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The figures of a history. `weeks` are (Monday, incidents) without gaps."""
+    """The figures of a history; `simulated` of the incidents were of simulated worlds.
+
+    `weeks` are (Monday, incidents) without gaps, the last 26 at most.
+    """
 
     incidents: int
+    simulated: int
     open: int
     mtta: Duration
     mttr: Duration
@@ -95,7 +101,8 @@ class Statistics:
 
 _TOP = 10
 _MOST_WEEKS = 26
-_OPEN = frozenset({"open", "running", "unfinished", "action_needed", "not_recovered", "inconclusive"})
+# A run that was interrupted, failed or was handed over has ended, and its incident has not.
+_OVER = frozenset({"recovered", "healthy", "resolved", "noted"})
 
 
 def count_history(incidents: Iterable[Past], top: int = _TOP) -> Statistics:
@@ -103,7 +110,8 @@ def count_history(incidents: Iterable[Past], top: int = _TOP) -> Statistics:
     every = list(incidents)
     return Statistics(
         incidents=len(every),
-        open=sum(one.status in _OPEN for one in every),
+        simulated=sum(one.simulated for one in every),
+        open=sum(one.status not in _OVER for one in every),
         mtta=_duration(one.acknowledged_at - one.opened_at for one in every if one.acknowledged_at),
         mttr=_duration(end - one.opened_at for one in every if (end := one.mitigated_at or _over(one))),
         recurring=tuple(_recurring(every)[:top]),
@@ -116,8 +124,8 @@ def count_history(incidents: Iterable[Past], top: int = _TOP) -> Statistics:
 
 
 def _over(one: Past) -> datetime | None:
-    """When it was over, where it is: a run that was handed over ended, and the incident did not."""
-    return None if one.status in _OPEN else one.closed_at
+    """When it was over, where it is."""
+    return one.closed_at if one.status in _OVER else None
 
 
 def _duration(spans: Iterable[timedelta]) -> Duration:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _INDEX_TABLES = (tables.index_state, tables.term, tables.item, tables.post)
 _BATCH = 500
+_MADE_ANEW = "the search index was damaged and has been made anew from the records"
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
@@ -49,12 +50,15 @@ class Opened:
             made = _made_with(connection) if current == migrations.LATEST else None
             if current == migrations.LATEST:
                 self.database.check_rights(connection, tables.incident.name)
+        is_lost = current == migrations.LATEST and made is None
         if current != migrations.LATEST:
             made = self._upgrade()
         if made is None or made.made_with != self.source.digest:
             self.thesaurus = self._renew(made)
         else:
             self.thesaurus = Thesaurus.loads(made.thesaurus)
+        if is_lost:
+            self.notices.append(_MADE_ANEW)
 
     def _upgrade(self) -> Any | None:
         # A migration makes tables anew that others refer to.
@@ -76,16 +80,25 @@ class Opened:
     def reindex(self, progress: Progress | None = None) -> Thesaurus:
         """Make the search index anew from the documents, also where its tables are damaged. Raises StoreError."""
         thesaurus = self.source.load()
+        try:
+            self._make_index(thesaurus, progress)
+        except StoreDamaged:
+            if self.database.shared:
+                raise
+            self.database.forget([table.name for table in _INDEX_TABLES])
+            self._make_index(thesaurus, progress)
+            self.database.compact()
+        self.thesaurus = thesaurus
+        return thesaurus
+
+    def _make_index(self, thesaurus: Thesaurus, progress: Progress | None) -> None:
         with self.database.write(foreign_keys=False) as connection:
             if not self.database.shared:
-                # Dropping is the one thing that also works on pages that cannot be read. Where others search
-                # meanwhile, it would take the tables from under them.
+                # Quicker than emptying them; where others search meanwhile, it would take the tables from under them.
                 tables.metadata.drop_all(connection, tables=_INDEX_TABLES)
             tables.metadata.create_all(connection, tables=_INDEX_TABLES)
             index.clear(connection, self.source.digest, thesaurus.dumps())
             _index_all(connection, thesaurus, progress or (lambda done, total: None))
-        self.thesaurus = thesaurus
-        return thesaurus
 
     def repaired(self, work: Callable[[], T]) -> T:
         """Do something that reads the index; where that is damaged, make it anew, say so, and do it again."""
@@ -95,7 +108,7 @@ class Opened:
             if self.database.read_only:
                 raise
             self.reindex()
-            self.notices.append("the search index was damaged and has been made anew from the records")
+            self.notices.append(_MADE_ANEW)
             return work()
 
     @property

@@ -10,14 +10,14 @@ import platform
 import sqlite3
 import stat
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from sqlalchemy import URL, Column, Connection, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Column, Connection, bindparam, create_engine, event, func, make_url, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import (
     ArgumentError,
@@ -124,6 +124,20 @@ class Database:
         if not self.shared:
             with translated(self.place, self._secret), self._engine.connect() as connection:
                 connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Take tables out of the schema of a file without reading them. Raises StoreError.
+
+        To drop a table is to go through its pages, and fails where one of them cannot be read. `compact` gives their
+        room back.
+        """
+        wanted = text("DELETE FROM sqlite_master WHERE tbl_name IN :names").bindparams(
+            bindparam("names", expanding=True)
+        )
+        with self.write(foreign_keys=False) as connection:
+            connection.exec_driver_sql("PRAGMA writable_schema = ON")
+            connection.execute(wanted, {"names": list(names)})
+            connection.exec_driver_sql("PRAGMA writable_schema = RESET")
 
     def close(self) -> None:
         """Let go of the file."""

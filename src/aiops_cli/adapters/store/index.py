@@ -24,8 +24,9 @@ _SCORED_IN_FULL = 300
 _TERMS_SCORED = 32
 # Of those, what the priors may still move to the top.
 MOST_RANKED = 60
-# A filter that leaves so few is read first; of a wider one each posting is asked instead.
+# A filter that leaves so few is read first; of a wider one each posting is asked instead, the newest so many.
 _FEW = 5_000
+_POSTINGS_ASKED = 20_000
 # SQLite before 3.32 takes 999 parameters.
 _PARAMETERS = 900
 _LONGEST_KEY = 200
@@ -253,7 +254,7 @@ def search(
     `postings` bounds how many postings are read before the best documents are scored in full.
     """
     found = find_terms(connection, [*query.wanted, *keys])
-    allowed = conditions(connection, only or Filter(), post.c.item)
+    allowed = read_filter(connection, only or Filter())
     if not found or allowed is None:
         return []
     total = connection.scalar(select(index_state.c.documents)) or 0
@@ -268,25 +269,42 @@ def _telling(found: Mapping[str, tuple[int, int]], keys: AbstractSet[str]) -> di
     return {text: found[text] for text in rarest[: len(keys & found.keys()) + _TERMS_SCORED]}
 
 
-def conditions(connection: Connection, only: Filter, column: ColumnElement[int]) -> list[ColumnElement[bool]] | None:
-    """Conditions on a column that holds item numbers; None when nothing can meet them."""
-    found: list[ColumnElement[bool]] = []
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Which documents a filter leaves, as conditions on a column of item numbers. `keys` are the ids of the terms of
+    which one has to be there, with how many documents have them.
+    """
+
+    keys: tuple[tuple[tuple[int, ...], int], ...]
+    only: Filter
+
+    def on(self, column: ColumnElement[int], *, listed: bool) -> list[ColumnElement[bool]]:
+        """The conditions. `listed` begins with what a filter leaves, where that is little, instead of asking each."""
+        found: list[ColumnElement[bool]] = []
+        for numbers, count in self.keys:
+            other = post.alias()
+            has_one = other.c.term.in_(numbers)
+            if listed and count <= _FEW:
+                found.append(column.in_(select(other.c.item).where(has_one)))
+            else:
+                found.append(select(other.c.item).where(has_one, other.c.item == column).exists())
+        on_item = [item.c.simulated == self.only.simulated] if self.only.simulated is not None else []
+        on_item += [item.c.at >= self.only.since] if self.only.since else []
+        on_item += [item.c.at < self.only.until] if self.only.until else []
+        if on_item:
+            found.append(select(item.c.number).where(item.c.number == column, *on_item).exists())
+        return found
+
+
+def read_filter(connection: Connection, only: Filter) -> Allowed | None:
+    """A filter with the terms that it names; None when nothing can pass it."""
+    keys = []
     for name, values in only.keys:
         known = find_terms(connection, [key_term(name, value) for value in values])
         if not known:
             return None
-        other = post.alias()
-        has_one = other.c.term.in_([number for number, _ in known.values()])
-        if sum(count for _, count in known.values()) <= _FEW:
-            found.append(column.in_(select(other.c.item).where(has_one)))
-        else:
-            found.append(select(other.c.item).where(has_one, other.c.item == column).exists())
-    on_item = [item.c.simulated == only.simulated] if only.simulated is not None else []
-    on_item += [item.c.at >= only.since] if only.since else []
-    on_item += [item.c.at < only.until] if only.until else []
-    if on_item:
-        found.append(select(item.c.number).where(item.c.number == column, *on_item).exists())
-    return found
+        keys.append((tuple(number for number, _ in known.values()), sum(count for _, count in known.values())))
+    return Allowed(tuple(keys), only)
 
 
 class _Reading:
@@ -298,7 +316,7 @@ class _Reading:
         found: Mapping[str, tuple[int, int]],
         keys: AbstractSet[str],
         total: int,
-        allowed: Sequence[ColumnElement[bool]],
+        allowed: Allowed,
     ) -> None:
         self._connection = connection
         self._allowed = allowed
@@ -336,17 +354,24 @@ class _Reading:
         return fitting
 
     def _read_whole(self, numbers: Sequence[int]) -> int:
-        rows = self._read(post.c.term.in_(numbers), *self._allowed)
+        # Rare terms: asking for each of their few documents is less than going through what the filter leaves.
+        rows = self._read(post.c.term.in_(numbers), *self._allowed.on(post.c.item, listed=False))
         for number in numbers:
             del self._unread[number]
         return rows
 
     def _read_newest(self, number: int, most: int) -> int:
         """The newest documents of one term; it stays unread for the others where there may be more of them."""
-        newest = select(post).where(post.c.term == number, *self._allowed).order_by(post.c.item.desc()).limit(most)
-        rows = self._connection.execute(newest).all()
+        newest = select(post).where(post.c.term == number).order_by(post.c.item.desc())
+        if wide := any(count > _FEW for _, count in self._allowed.keys):
+            # A filter that many pass, and few of this term: the whole list would be gone through for a handful.
+            some = newest.limit(_POSTINGS_ASKED).subquery()
+            newest = select(some).where(*self._allowed.on(some.c.item, listed=False)).order_by(some.c.item.desc())
+        else:
+            newest = newest.where(*self._allowed.on(post.c.item, listed=True))
+        rows = self._connection.execute(newest.limit(most)).all()
         self._postings += rows
-        if len(rows) < most:
+        if len(rows) < most and not (wide and self._unread[number] > _POSTINGS_ASKED):
             del self._unread[number]
         return len(rows)
 

@@ -70,14 +70,19 @@ class Records(SqlStore):
     def _import_some(self, records: Sequence[Record]) -> list[Kept]:
         with self.database.read() as connection:
             known = known_origins(connection, [record.origin for record in records if record.origin])
-        added = iter(self.keep([record for record in records if record.origin not in known]))
+        fresh = [record for record in records if record.origin not in known]
+        named = self.keep(fresh)
+        with self.database.read() as connection:
+            alike = {name: self._find_alike(connection, name, record)
+                     for (name, is_new), record in zip(named, fresh, strict=True) if is_new}  # fmt: skip
+        added = iter(named)
         kept: list[Kept] = []
         for record in records:
             if record.origin in known:
                 kept.append(self._renew_record(known[record.origin], record))
             else:
                 name, is_new = next(added)
-                kept.append(Kept(name, "new" if is_new else "same", self._find_alike(name, record) if is_new else None))
+                kept.append(Kept(name, "new" if is_new else "same", alike.get(name) if is_new else None))
         return kept
 
     def _renew_record(self, number: int, record: Record) -> Kept:
@@ -97,13 +102,12 @@ class Records(SqlStore):
             _add_links(connection, number, record)
             return Kept(name_of(number), "changed")
 
-    def _find_alike(self, name: str, record: Record) -> tuple[str, str] | None:
+    def _find_alike(self, connection: Connection, name: str, record: Record) -> tuple[str, str] | None:
         """An earlier incident that is probably this one: told of the same time, or in nearly the same words."""
         from rapidfuzz import fuzz, utils
 
         began = record.detected_at or record.started_at
-        with self.database.read() as connection:
-            candidates = _at_that_time(connection, began) if began else _of_those_words(self, connection, record)
+        candidates = _at_that_time(connection, began) if began else _of_those_words(self, connection, record)
         for row in candidates:
             if row.number >= number_of(name) or not (record.service is None or row.service in (None, record.service)):
                 continue

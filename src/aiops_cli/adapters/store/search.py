@@ -284,7 +284,8 @@ def _incident(row: Row[Any], each: _Ranked, why: tuple[str, ...], query: Query) 
         kind=row.kind,
         title=row.title,
         service=row.service,
-        at=parse_time(row.opened_at),
+        # Of what was told without a date only the day of its recording is known.
+        at=parse_time(row.opened_at) if row.opened_at != row.recorded_at else None,
         status=row.status,
         cause=row.cause,
         fault_class=row.fault_class,

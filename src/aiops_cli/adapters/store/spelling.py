@@ -12,7 +12,8 @@ from aiops_cli.domain.thesaurus import Thesaurus
 from aiops_cli.domain.words import read_words
 
 # Shorter words are near to too many others, and no word that a person types is longer.
-_MIN_LETTERS, _MAX_LETTERS = 5, 40
+_MIN_LETTERS, _MAX_LETTERS = 4, 40
+_SHORT = 4
 _MOST_WORDS = 12
 # One edit away is looked up; for more, the words of that length are gone through, which a person's few words are worth.
 _MOST_SCANNED = 2
@@ -56,9 +57,13 @@ def _nearest(connection: Connection, word: str, thesaurus: Thesaurus, *, thoroug
     variants = one_edit_away(word)
     known = {text: count for text, (_, count) in find_terms(connection, variants).items()}
     known |= dict.fromkeys((thesaurus.vocabulary & variants) - known.keys(), 1)
+    if len(known) > 1 and len(word) <= _SHORT:
+        return None
     if known:
         return min(known, key=lambda text: (-known[text], text))
-    return _alike(connection, word, thesaurus) or _completion(connection, word) if thorough else None
+    if not thorough or len(word) <= _SHORT:
+        return None
+    return _alike(connection, word, thesaurus) or _completion(connection, word)
 
 
 def one_edit_away(word: str) -> set[str]:
@@ -68,7 +73,8 @@ def one_edit_away(word: str) -> set[str]:
     swapped = {left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1}
     other = {left + letter + right[1:] for left, right in splits if right for letter in ascii_lowercase}
     more = {left + letter + right for left, right in splits for letter in ascii_lowercase}
-    return (less | swapped | other | more) - {word}
+    # Short words are near to too many others; that a letter was left out of a longer one is still likely.
+    return more if len(word) <= _SHORT else (less | swapped | other | more) - {word}
 
 
 def _alike(connection: Connection, word: str, thesaurus: Thesaurus) -> str | None:

@@ -107,11 +107,13 @@ def find_near(
     connection: Connection, model: str, query: Sequence[float], only: index.Filter, limit: int = DEPTH
 ) -> dict[int, float]:
     """The items nearest in meaning, with their cosines. Raises ModelError where numpy is needed and not there."""
-    allowed = index.conditions(connection, only, vector.c.item)
+    allowed = index.read_filter(connection, only)
     if allowed is None:
         return {}
     there = select(item.c.number).where(item.c.number == vector.c.item).exists()
-    rows = select(vector.c.item, vector.c.data).where(vector.c.model == model, there, *allowed)
+    rows = select(vector.c.item, vector.c.data).where(
+        vector.c.model == model, there, *allowed.on(vector.c.item, listed=True)
+    )
     found = connection.execution_options(stream_results=True).execute(rows.order_by(vector.c.item))
     return nearest(query, _blocks(found.partitions(_BLOCK), len(query)), len(query), limit)
 

@@ -159,7 +159,7 @@ def _past(past: SimilarIncident, diagnosis: Diagnosis) -> str:
     voted = "; voted down" if past.votes < 0 else ""
     told = f"{past.id}{when}, {', '.join((*past.why[:2], *past.differs[:1]))}: {past.title}{fix}{voted}"
     changed = next((h for h in diagnosis.hypotheses if h.recalled == past.id), None)
-    return f"{told} — makes {changed.phrase} likelier by {changed.prior:.1f} nats" if changed else told
+    return f'{told} — adds {changed.prior:.1f} nats to "{changed.phrase}"' if changed else told
 
 
 def _runbook(book: MatchedRunbook) -> str:

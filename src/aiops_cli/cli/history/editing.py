@@ -15,9 +15,17 @@ _EDITORS = ("VISUAL", "EDITOR")
 
 def write_in_editor(given: dict[str, Any]) -> "Record":
     """A new record from a form. Raises BadInput when it was left empty."""
-    from aiops_cli.domain.record import Record
+    from pydantic import ValidationError
 
-    form = Record.model_validate({"title": "what happened", **given})
+    from aiops_cli.domain.record import Record
+    from aiops_cli.domain.validation import first_problem
+    from aiops_cli.errors import BadInput
+
+    try:
+        form = Record.model_validate({"title": "what happened", **given})
+    except ValidationError as error:
+        problem = first_problem(error)
+        raise BadInput(f"{problem.field}: {problem.message}", hint="see `aiops history add --help`") from error
     return _read(_edited(form), form)
 
 
@@ -25,7 +33,7 @@ def change_in_editor(before: "Record") -> dict[str, Any]:
     """What the person changed, as fields."""
     after = _read(_edited(before), before)
     names = [name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)]
-    return {name: getattr(after, name) for name in names if name not in ("origin", "body")}
+    return {name: getattr(after, name) for name in names}
 
 
 def _edited(record: "Record") -> str:
@@ -41,9 +49,13 @@ def _edited(record: "Record") -> str:
             done = subprocess.run([*shlex.split(command), str(path)], check=False)
         except (OSError, ValueError) as error:
             raise UsageError(f"cannot start the editor {command!r}", hint="set EDITOR, or give options") from error
-        after = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            after = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError("the editor left no file; nothing was changed", hint="try again") from error
     if done.returncode != 0:
-        raise UsageError(f"the editor ended with {done.returncode}; nothing was changed", hint="try again")
+        kept = f"; what you wrote is in {_keep(after)}" if after != text else ""
+        raise UsageError(f"the editor ended with {done.returncode}; nothing was changed{kept}", hint="try again")
     if after == text:
         raise UsageError("nothing was changed in the editor", hint="save the file before you leave")
     return after
@@ -57,6 +69,10 @@ def _read(text: str, before: "Record") -> "Record":
         return read_form(text, before)
     except BadInput as error:
         # What somebody wrote for half an hour is not thrown away for a mistake in it.
-        kept = Path(tempfile.mkdtemp(prefix="aiops-")) / "incident.md"
-        kept.write_text(text, encoding="utf-8")
-        raise BadInput(f"{error.message}; what you wrote is in {kept}", hint=error.hint) from error
+        raise BadInput(f"{error.message}; what you wrote is in {_keep(text)}", hint=error.hint) from error
+
+
+def _keep(text: str) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="aiops-")) / "incident.md"
+    kept.write_text(text, encoding="utf-8")
+    return kept

@@ -1,6 +1,7 @@
 """`aiops history export`."""
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,20 +50,26 @@ def export(
     """Export incidents, whole: `aiops history import` reads both formats back without loss."""
     from aiops_cli.adapters.store.engine import number_of
     from aiops_cli.bootstrap import open_records
-    from aiops_cli.cli.history.filters import read_wanted
+    from aiops_cli.cli.history.filters import check_service, read_wanted
+    from aiops_cli.cli.history.opening import tell
     from aiops_cli.config import find_home
 
     store = open_records(find_home())
+    tell(store)
     numbers = None
     if incidents:
         numbers = [number_of(store.find(each).id) for each in incidents]
     elif any((status, service, severity, kind, label, since, until, simulated is not None)):
         wanted = read_wanted(
-            store, kinds=kind, status=status, service=service, severity=severity, labels=label, since=since,
+            kinds=kind, status=status, service=service, severity=severity, labels=label, since=since,
             until=until, simulated=simulated,
         )  # fmt: skip
+        check_service(store, service)
         numbers = [number_of(row.id) for row in store.each(wanted)]
     count = _write(store, numbers, form, to)
+    left = len(set(numbers)) - count if numbers is not None else 0
+    if left:
+        print(f"note: {left} left out: still running", file=sys.stderr)
     if to is not None:
         print(f"{count} incidents in {to}", file=sys.stderr)
 
@@ -72,33 +79,41 @@ def _write(store: "Transfer", numbers: list[int] | None, form: Format, to: Path 
 
     try:
         return _write_pages(store, numbers, to) if form is Format.MARKDOWN else _write_lines(store, numbers, to)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        # A half-written export could pass for a whole one; both writers make the file appear at its end.
         raise AiopsError(f"cannot write the export: {error.strerror}", hint="give another place with --to") from error
 
 
 def _write_lines(store: "Transfer", numbers: list[int] | None, to: Path | None) -> int:
     from aiops_cli.adapters.exporters import bundle_line
 
+    lines = (bundle_line(bundle) + "\n" for bundle in store.bundles(numbers))
     if to is None:
-        return sum(_say(bundle_line(bundle)) for bundle in store.bundles(numbers))
-    part = to.with_name(to.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        count = sum(bool(file.write(bundle_line(bundle) + "\n")) for bundle in store.bundles(numbers))
-    part.replace(to)
+        return sum(bool(sys.stdout.write(line)) for line in lines)
+    if to.exists() and not to.is_file():
+        # A pipe or a device takes what comes; a folder is an error.
+        with to.open("w", encoding="utf-8") as file:
+            return sum(bool(file.write(line)) for line in lines)
+    return _write_whole(to, lines)
+
+
+def _write_whole(to: Path, parts: Iterable[str]) -> int:
+    """A half-written file could pass for a whole one: it appears at its end."""
+    part = to.with_name(f".{to.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            count = sum(bool(file.write(each)) for each in parts)
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
     return count
-
-
-def _say(text: str) -> int:
-    print(text)
-    return 1
 
 
 def _write_pages(store: "Transfer", numbers: list[int] | None, to: Path | None) -> int:
     from aiops_cli.adapters.exporters import bundle_markdown, page_name
 
     if to is None:
-        return sum(_say(bundle_markdown(bundle)) for bundle in store.bundles(numbers))
+        return sum(bool(sys.stdout.write(bundle_markdown(bundle) + "\n")) for bundle in store.bundles(numbers))
     to.mkdir(parents=True, exist_ok=True)
-    pages = ((to / page_name(bundle), bundle_markdown(bundle)) for bundle in store.bundles(numbers))
-    return sum(bool(path.write_text(text, encoding="utf-8")) for path, text in pages)
+    return sum(_write_whole(to / page_name(bundle), [bundle_markdown(bundle)]) for bundle in store.bundles(numbers))

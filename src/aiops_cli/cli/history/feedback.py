@@ -22,9 +22,14 @@ def feedback(
 
     The fix of an incident that is voted down no longer makes its cause more likely.
     """
-    from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.bootstrap import is_runbook, refresh_runbooks
+    from aiops_cli.cli.history.opening import open_writing, tell, who
     from aiops_cli.domain.redact import safe
 
     store = open_writing()
+    if is_runbook(subject):
+        # One that ships can be judged before any run has looked for it.
+        refresh_runbooks(store)
+        tell(store)
     name, balance = store.judge(subject, 1 if vote is Vote.UP else -1, safe(why, one_line=True, limit=2_000), who())
     print(f"{name}: noted; {balance:+d} in all" if balance else f"{name}: noted; ups and downs are even")

@@ -50,7 +50,7 @@ _TIMES = ("started", "detected", "acknowledged", "mitigated", "resolved")
 
 
 def read_changes(before: "Record | None" = None, **given: Any) -> dict[str, Any]:
-    """What the options say, as fields of a record; None is not said. Raises UsageError for a time or a label."""
+    """What the options say, as fields of a record; None is not said. Raises UsageError for a value that cannot be."""
     from aiops_cli.cli.history.filters import read_when
 
     changes: dict[str, Any] = {}
@@ -58,20 +58,21 @@ def read_changes(before: "Record | None" = None, **given: Any) -> dict[str, Any]
         if value is None or name in ("person", "label", "event"):
             continue
         if name in _TIMES:
-            changes[f"{name}_at"] = read_when(value, f"--{name}") if value else None
+            changes[f"{name}_at"] = read_when(value, f"--{name}") if value.strip() else None
         else:
             changes[_FIELD.get(name, name)] = _plain(name, value)
-    changes |= {"people": people} if (people := _people(given.get("person"))) else {}
+    changes |= {"people": people} if (people := _people(before, given.get("person"))) is not None else {}
     changes |= {"labels": labels} if (labels := _labels(before, given.get("label"))) is not None else {}
     if given.get("event"):
-        earlier = [moment.model_dump() for moment in before.timeline] if before else []
-        changes["timeline"] = [*earlier, *(_moment(text) for text in given["event"])]
+        changes["timeline"] = _timeline(before, given["event"])
     if changes.get("resolved_at") is not None:
         changes["resolved"] = True
     return changes
 
 
 _FIELD = {"worked": "fix_worked"}
+_ONE_LINE = ("title", "service", "alert", "environment", "severity", "fault_class", "kind")
+_NOTHING = {"service": None, "fault_class": None, "severity": "unknown", "environment": "unknown", "kind": "incident"}
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -79,16 +80,53 @@ def _plain(name: str, value: Any) -> Any:
 
     if not isinstance(value, str):
         return value
-    if name in ("service", "fault_class") and not value:
+    text = safe(value, one_line=name in _ONE_LINE)
+    if not text.strip():
+        return _NOTHING.get(name, "")
+    _check_word(name, text)
+    return text
+
+
+def _check_word(name: str, text: str) -> None:
+    """A word of a closed list is told with the nearest ones. Raises UnknownName."""
+    from aiops_cli.domain.alert import Severity
+    from aiops_cli.domain.vocabulary import FaultClass
+    from aiops_cli.errors import UnknownName
+
+    lists: dict[str, list[str]] = {
+        "fault_class": [str(each) for each in FaultClass],
+        "severity": [str(each) for each in Severity],
+        "kind": ["incident", "postmortem", "note"],
+    }
+    known = lists.get(name)
+    if known is not None and text not in known:
+        from rapidfuzz import fuzz, process
+
+        near = process.extract(text[:200], known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
+        raise UnknownName(name.replace("_", " "), text[:60], known, [row[0] for row in near])
+
+
+def _people(before: "Record | None", given: Sequence[str] | None) -> list[dict[str, str]] | None:
+    """People are added to those before; an empty text takes all of them out."""
+    from aiops_cli.adapters.exporters import read_person
+
+    if not given:
         return None
-    return safe(value, one_line=name in ("title", "service", "alert", "environment"))
+    kept = {} if "" in given else {person.name: person.model_dump() for person in (before.people if before else ())}
+    for person in map(read_person, given):
+        if person["name"]:
+            kept[person["name"]] = person
+    return list(kept.values())
 
 
-def _people(given: Sequence[str] | None) -> list[dict[str, str]]:
-    from aiops_cli.domain.redact import safe
+def _timeline(before: "Record | None", given: Sequence[str]) -> list[dict[str, Any]]:
+    from aiops_cli.adapters.exporters import read_moment
+    from aiops_cli.errors import UsageError
 
-    parts = [text.partition(":") for text in given or ()]
-    return [{"name": safe(n.strip(), one_line=True), "role": safe(r.strip(), one_line=True)} for n, _, r in parts]
+    if not all(text.strip() for text in given):
+        raise UsageError("--event: is empty", hint='such as --event "2026-01-14T03:12Z scaled to six"')
+    earlier = [moment.model_dump() for moment in before.timeline] if before else []
+    return [*earlier, *map(read_moment, given)]
 
 
 def _labels(before: "Record | None", given: Sequence[str] | None) -> dict[str, str] | None:
@@ -102,19 +140,5 @@ def _labels(before: "Record | None", given: Sequence[str] | None) -> dict[str, s
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--label: {text[:60]!r} is no label", hint="NAME=VALUE is expected")
-        labels[safe(name.strip(), one_line=True)] = safe(value.strip(), one_line=True)
+        labels[safe(name, one_line=True)] = safe(value, one_line=True)
     return {name: value for name, value in labels.items() if value}
-
-
-def _moment(text: str) -> dict[str, Any]:
-    """`2026-01-14T03:12Z scaled to six` with its time, or a line without one."""
-    from datetime import UTC, datetime
-
-    from aiops_cli.domain.redact import safe
-
-    first, _, rest = text.strip().partition(" ")
-    try:
-        at = datetime.fromisoformat(first)
-    except ValueError:
-        return {"text": safe(text.strip(), one_line=True)}
-    return {"at": at if at.tzinfo else at.replace(tzinfo=UTC), "text": safe(rest.strip() or first, one_line=True)}

@@ -42,14 +42,13 @@ def read_when(text: str, option: str) -> datetime:
         if age:
             return datetime.now(UTC) - timedelta(hours=int(age[1]) * _HOURS[age[2]])
         at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         hint = "a date such as 2026-01-31, a time such as 2026-01-31T03:12Z, or an age such as 24h, 30d"
         raise UsageError(f"{option}: {text[:60]!r} is no time", hint=hint) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def read_wanted(
-    store: "History",
     *,
     kinds: Sequence[str] | None = None,
     status: str | None = None,
@@ -60,7 +59,10 @@ def read_wanted(
     until: str | None = None,
     simulated: bool | None = None,
 ) -> "Wanted":
-    """The filters as a search takes them. Raises UnknownName or UsageError for a value that cannot match."""
+    """The filters as a search takes them. Raises UnknownName or UsageError for a value that is none.
+
+    No store is needed for it: a mistake in the command line makes none. `check_service` follows.
+    """
     from aiops_cli.adapters.store.search import KINDS, Wanted
     from aiops_cli.domain.status import UNFINISHED, Status
     from aiops_cli.errors import UnknownName, UsageError
@@ -72,8 +74,6 @@ def read_wanted(
         raise UnknownName("status", status, known)
     if severity is not None and severity not in _SEVERITIES:
         raise UnknownName("severity", severity, _SEVERITIES)
-    if service is not None:
-        _check_service(store, service)
     wrong = next((label for label in labels or () if "=" not in label), None)
     if wrong is not None:
         raise UsageError(f"--label: {wrong[:60]!r} has no value", hint="NAME=VALUE is expected, such as team=payments")
@@ -92,12 +92,12 @@ def read_wanted(
 _SEVERITIES = ("critical", "high", "warning", "info", "unknown")
 
 
-def _check_service(store: "History", service: str) -> None:
-    """A service that no incident was about is probably misspelt, and an empty list would hide it."""
+def check_service(store: "History", service: str | None) -> None:
+    """A service that no incident was about is probably misspelt, and an empty list hides it. Raises UnknownName."""
     from aiops_cli.errors import UnknownName
 
-    known = store.services()
-    if known and service not in known:
+    known = store.services() if service is not None else []
+    if service is not None and known and service not in known:
         from rapidfuzz import fuzz, process
 
         near = process.extract(service, known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)

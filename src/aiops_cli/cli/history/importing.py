@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,11 @@ from aiops_cli.cli.options import NoColorOption, Output, OutputOption, QuietOpti
 from aiops_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.transfer import Transfer
+    from aiops_cli.adapters.store.bundle import Bundle
+    from aiops_cli.adapters.store.transfer import Head, Transfer
+    from aiops_cli.cli.history.import_files import File
     from aiops_cli.domain.record import Record
 
-_SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"})
-_MOST_FILES = 50_000
 _BATCH = 200
 _SHOWN = 20
 
@@ -54,16 +54,20 @@ def import_files(
 
     Nothing is added twice: what is known is left, or brought up to date where nobody changed it here.
     """
-    from aiops_cli.cli.history.opening import open_reading, open_writing, tell
+    from aiops_cli.cli.history.import_files import find_files
+    from aiops_cli.cli.history.opening import open_writing, tell
     from aiops_cli.cli.progress import show_progress
     from aiops_cli.cli.render import print_json
+    from aiops_cli.domain.redact import safe
 
     tally = Tally()
     store = None if dry_run else open_writing()
-    files = list(_files(paths, tally))
-    with show_progress("import", quiet=quiet, no_color=no_color) as progress:
-        _import(files, store, service, tally, progress)
-    tell(store if store is not None else open_reading())
+    own = safe(service, one_line=True, limit=200) if service else None
+    with ExitStack() as stack, show_progress("import", quiet=quiet, no_color=no_color) as progress:
+        files = list(find_files(paths, stack, tally.problem))
+        _import(files, store, own or None, tally, progress)
+    if store is not None:
+        tell(store)
     if output is Output.JSON:
         print_json({"schema_version": 1, "dry_run": dry_run, "files": tally.files, "outcomes": tally.outcomes,
                     "alike": tally.alike, "problems": tally.problems})  # fmt: skip
@@ -72,119 +76,88 @@ def import_files(
     return ExitCode.FAILED if tally.problems or not tally.files else ExitCode.DONE
 
 
-def _files(paths: list[Path], tally: Tally) -> Iterator[tuple[str, Path | None]]:
-    """Each file with the name by which its records are known again: its path below what was given."""
-    for path in paths:
-        if str(path) == "-":
-            yield "stdin", None
-        elif path.is_file():
-            yield path.name, path
-        elif path.is_dir():
-            yield from _below(path, tally)
-        else:
-            tally.problem(str(path), "there is no such file or folder")
-
-
-def _below(root: Path, tally: Tally) -> Iterator[tuple[str, Path]]:
-    import os
-
-    count = 0
-    for folder, names, files in os.walk(root, followlinks=False):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(folder) / name
-            if path.suffix.lower() not in _SUFFIXES or path.is_symlink():
-                continue
-            count += 1
-            if count > _MOST_FILES:
-                tally.problem(str(root), f"has more than {_MOST_FILES} files; the rest was not read")
-                return
-            yield path.relative_to(root).as_posix(), path
-
-
 def _import(
-    files: list[tuple[str, Path | None]],
+    files: "list[File]",
     store: "Transfer | None",
     service: str | None,
     tally: Tally,
     progress: Callable[[int, int], None],
 ) -> None:
+    # Incidents name each other across the files of an export: which number each gets is known before the first goes in.
+    numbers = store.plan([head for file in files for head in _heads(file)]) if store is not None else {}
     records: list[Record] = []
-    for number, (name, path) in enumerate(files, start=1):
-        found = _read(name, path, store, tally)
+    for done, file in enumerate(files, start=1):
+        found = _read(file, store, numbers, tally)
         records += [_with_service(record, service) for record in found]
-        if len(records) >= _BATCH or number == len(files):
+        if len(records) >= _BATCH or done == len(files):
             _keep(records, store, tally)
             records = []
-        progress(number, len(files))
+        progress(done, len(files))
 
 
-def _read(name: str, path: Path | None, store: "Transfer | None", tally: Tally) -> "list[Record]":
+def _heads(file: "File") -> "Iterator[Head]":
+    """The incidents of an export; of any other file none."""
+    from aiops_cli.adapters.store.bundle import check_bundle
+    from aiops_cli.adapters.store.transfer import head_of
+    from aiops_cli.cli.history.import_files import open_file, read_export
+    from aiops_cli.errors import BadInput
+
+    with suppress(OSError), open_file(file) as opened:
+        for place, data in read_export(opened, file.shown) or ():
+            with suppress(BadInput):
+                yield head_of(check_bundle(data, place))
+
+
+def _read(file: "File", store: "Transfer | None", numbers: dict[str, int], tally: Tally) -> "list[Record]":
     """The records of a file of somebody else's; one of ours is put in at once."""
-    from aiops_cli.domain.redact import safe
+    from aiops_cli.adapters.importers import read_file
+    from aiops_cli.cli.history.import_files import open_file, read_export, read_whole
 
-    shown = safe(name, one_line=True, limit=200)
     try:
-        with sys.stdin.buffer if path is None else path.open("rb") as file:
+        with open_file(file) as opened:
             tally.files += 1
-            return _read_open(file, shown, store, tally)
+            export = read_export(opened, file.shown)
+            if export is not None:
+                _take(export, store, numbers, tally)
+                return []
+            raw = read_whole(opened)
     except OSError as error:
-        tally.problem(shown, f"cannot be read: {error.strerror}")
+        tally.problem(file.shown, f"cannot be read: {error.strerror}")
         return []
-
-
-def _read_open(file: BinaryIO, name: str, store: "Transfer | None", tally: Tally) -> "list[Record]":
-    from aiops_cli.adapters import exporters
-    from aiops_cli.adapters.importers import MAX_BYTES, read_file
-
-    first = file.readline(MAX_BYTES + 1)
-    if exporters.is_lines(first.decode("utf-8", errors="replace")):
-        # A whole history may be larger than the memory: it is read a line at a time.
-        lines = (line.decode("utf-8", errors="replace") for line in chain([first], file))
-        _take(exporters.read_lines(lines, name), store, tally, name)
-        return []
-    raw = first + file.read(MAX_BYTES + 1 - len(first))
-    block = exporters.find_block(raw.decode("utf-8", errors="replace"), name)
-    if block is not None:
-        _take(iter([block]), store, tally, name)
-        return []
-    records, problems, _ = read_file(raw, name)
+    records, problems, _ = read_file(raw, file.name)
     for problem in problems:
         tally.problem(problem.place, problem.reason)
     return records
 
 
-def _take(found: Iterator[tuple[str, Any]], store: "Transfer | None", tally: Tally, name: str) -> None:
+def _take(found: Iterator[tuple[str, Any]], store: "Transfer | None", numbers: dict[str, int], tally: Tally) -> None:
     """Put the incidents of an export in, whole."""
-    from aiops_cli.adapters.store.transfer import check_bundle
+    from aiops_cli.adapters.store.bundle import check_bundle
     from aiops_cli.errors import BadInput
 
-    bundles: list[dict[str, Any]] = []
+    bundles: list[tuple[str, Bundle]] = []
     for place, data in found:
         try:
-            bundles.append(check_bundle(data, place))
+            bundles.append((place, check_bundle(data, place)))
         except BadInput as error:
             tally.problem(place, error.message.removeprefix(f"{place}: "))
         if len(bundles) >= _BATCH:
-            _put(bundles, store, tally, name)
+            _put(bundles, store, numbers, tally)
             bundles = []
-    _put(bundles, store, tally, name)
+    _put(bundles, store, numbers, tally)
 
 
-def _put(bundles: list[dict[str, Any]], store: "Transfer | None", tally: Tally, name: str) -> None:
-    from aiops_cli.errors import BadInput
-
+def _put(bundles: "list[tuple[str, Bundle]]", store: "Transfer | None", numbers: dict[str, int], tally: Tally) -> None:
     if store is None:
-        for bundle in bundles:
+        for _, bundle in bundles:
             tally.count("read", bundle["id"])
         return
-    try:
-        taken = store.take(bundles) if bundles else []
-    except BadInput as error:
-        tally.problem(name, error.message)
-        return
-    for one in taken:
-        tally.count(one.outcome, one.id if one.id == one.was else f"{one.id} (was {one.was})")
+    taken = store.take([bundle for _, bundle in bundles], numbers) if bundles else []
+    for (place, _), one in zip(bundles, taken, strict=True):
+        if one.outcome == "refused":
+            tally.problem(place, f"{one.was} cannot be put in: {one.why}")
+        else:
+            tally.count(one.outcome, one.id if one.id == one.was else f"{one.id} (was {one.was})")
 
 
 def _with_service(record: "Record", service: str | None) -> "Record":
@@ -214,7 +187,8 @@ _WORDS = {
 
 def _print(tally: Tally, *, dry_run: bool) -> None:
     counts = [f"{len(ids)} {_WORDS[outcome]}" for outcome, ids in tally.outcomes.items()]
-    print(f"{tally.files} files: {', '.join(counts) or 'no incidents'}" + (" (dry run)" if dry_run else ""))
+    what = f"{tally.files} file{'s' * (tally.files != 1)}"
+    print(f"{what}: {', '.join(counts) or 'no incidents'}" + (" (dry run)" if dry_run else ""))
     for outcome in ("conflict",):
         for id_ in tally.outcomes.get(outcome, [])[:_SHOWN]:
             print(f"  {id_} {_WORDS[outcome]}")

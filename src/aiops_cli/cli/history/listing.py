@@ -35,15 +35,16 @@ def list_incidents(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List incidents, those recorded last first."""
-    from aiops_cli.cli.history.filters import read_wanted
+    from aiops_cli.cli.history.filters import check_service, read_wanted
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_rows
 
-    store = open_reading()
     wanted = read_wanted(
-        store, kinds=kind, status=status, service=service, severity=severity, labels=label, since=since, until=until,
+        kinds=kind, status=status, service=service, severity=severity, labels=label, since=since, until=until,
         simulated=simulated,
     )  # fmt: skip
+    store = open_reading()
+    check_service(store, service)
     rows = store.incidents(limit, wanted)
     if output is Output.JSON:
         print_json({"schema_version": 1, "incidents": [row_data(row) for row in rows]})

@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened
-    from aiops_cli.adapters.store.history import History
+    from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.transfer import Transfer
 
 
-def open_reading() -> "History":
-    """The history for reading, telling what had to be done to it."""
-    from aiops_cli.bootstrap import open_history
+def open_reading(*, with_runbooks: bool = False) -> "Reading":
+    """The history for reading, telling what had to be done to it; with the runbooks as their files are now."""
+    from aiops_cli.bootstrap import open_history, refresh_runbooks
     from aiops_cli.config import find_home
 
     store = open_history(find_home())
+    if with_runbooks:
+        refresh_runbooks(store)
     tell(store)
     return store
 

@@ -1,5 +1,6 @@
 """`aiops history prune`."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def prune(
 ) -> ExitCode:
     """Take the bulky part of old evidence and the spans of old runs out.
 
-    Incidents, their diagnosis, decisions, actions and the digests of all evidence stay. What is pinned keeps everything.
+    Incidents, their diagnosis, decisions, actions and the digests of all evidence stay. Pinned ones keep all of it.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -33,7 +34,7 @@ def prune(
     found = store.prune(before, dry_run=True)
     nothing = not (found.texts or found.spans)
     if not dry_run and not nothing and not (yes or _is_wanted(found.incidents, days)):
-        print("nothing was taken out")
+        print("nothing was taken out", file=sys.stderr)
         return ExitCode.ACTION_NEEDED
     if not dry_run and not nothing:
         store.prune(before, dry_run=False)
@@ -51,8 +52,6 @@ def prune(
 
 def _is_wanted(incidents: int, days: int) -> bool:
     """A person's yes at the terminal; without one it is No."""
-    import sys
-
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("nobody to ask: give --yes, or --dry-run to see what would go", file=sys.stderr)
         return False

@@ -40,15 +40,16 @@ def search(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Search incidents, postmortems, notes and runbooks in your own words; each result says why it matched."""
-    from aiops_cli.cli.history.filters import read_wanted
+    from aiops_cli.cli.history.filters import check_service, read_wanted
     from aiops_cli.cli.history.opening import open_reading, tell
     from aiops_cli.cli.render import print_json
 
-    store = open_reading()
     wanted = read_wanted(
-        store, kinds=kind, status=status, service=service, severity=severity, labels=label, since=since, until=until,
+        kinds=kind, status=status, service=service, severity=severity, labels=label, since=since, until=until,
         simulated=simulated,
     )  # fmt: skip
+    store = open_reading(with_runbooks=not kind or "runbook" in kind)
+    check_service(store, service)
     answer = store.search(_text(query), limit, wanted)
     tell(store)
     if output is Output.JSON:
@@ -56,6 +57,14 @@ def search(
         print_json({"schema_version": 1, "results": results, "corrected": dict(answer.corrected)})
         return
     print_answer(answer)
+    if not answer.results:
+        print(_next_step(store.count()), file=sys.stderr)
+
+
+def _next_step(incidents: int) -> str:
+    if not incidents:
+        return "no incidents yet: `aiops history import` brings some in; `aiops runbooks list` has what ships"
+    return "fewer or other words may help; `aiops history list` has all there are"
 
 
 def _text(query: list[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _CHART_WIDTH = 64
 _NARROW = 20
 _CITED = 8
+_BEFORE = 60
 Data = Mapping[str, Any]
 
 
@@ -61,7 +62,9 @@ def _head(row: "IncidentRow", data: Data) -> list[str]:
     if row.simulated:
         lines.append("  simulated: this was not your system")
     source = (data.get("alert") or {}).get("source")
-    if source == "record":
+    if source == "record" and row.simulated:
+        lines.append(f"  a past that {row.origin or 'a scenario'} tells of")
+    elif source == "record":
         lines.append(
             f"  kept by hand{f', from {row.origin}' if row.origin else ''}: nothing here was measured by aiops"
         )
@@ -92,7 +95,7 @@ def _chart(data: Data) -> list[str]:
     from aiops_cli.adapters.ui.chart import draw_chart
 
     width = max(_NARROW, min(_CHART_WIDTH, shutil.get_terminal_size().columns - _NARROW))
-    marks = [_time(action["at"]).timestamp() for action in data.get("actions") or () if action["at"]]
+    marks = [_time(action["at"]).timestamp() for action in data.get("actions") or () if action.get("at")]
     below = signal["comparison"].startswith("<")
     drawn = draw_chart(signal["points"], signal["threshold"], signal["unit"], marks, width, below=below)
     return [f"SIGNAL  {signal['entity']} {signal['metric']}", *(line.rstrip() for line in drawn)] if drawn else []
@@ -167,7 +170,7 @@ def _moments(data: Data) -> Iterator[tuple[datetime, str]]:
     for decision in () if (data.get("incident") or {}).get("simulated") else data.get("decisions") or ():
         yield _time(decision["at"]), f"{decision['answer']} by {decision['by']}"
     for action in data.get("actions") or ():
-        if action["at"]:
+        if action.get("at"):
             yield _time(action["at"]), f"{action['action']} {action['target']}: {action['state']}"
     for moment in (data.get("record") or {}).get("timeline") or ():
         if moment["at"]:
@@ -232,8 +235,19 @@ def _people(row: "IncidentRow", data: Data) -> list[str]:
     lines = [f"  {p['name']}{', ' + p['role'] if p['role'] else ''}" for p in record.get("people") or ()]
     lines += [f"  {_vote(each['vote'])} {each['by']}: {each['why'] or 'no reason given'}" for each in kept["feedback"]]
     lines += [f"  {link['target']}{' · ' + link['note'] if link['note'] else ''}" for link in kept["links"]]
-    lines += [f"  changed {each['field']} · {each['by']} {each['at'][:16].replace('T', ' ')}" for each in kept["edits"]]
+    lines += [
+        f"  changed {each['field']}{_before(each['before'])} · {each['by']} {each['at'][:16].replace('T', ' ')}"
+        for each in kept["edits"]
+    ]
     return ["PEOPLE AND LINKS", *lines] if lines else []
+
+
+def _before(text: str) -> str:
+    """What stood there, as far as a line can say it; all of it is in the JSON."""
+    said = " ".join(text.split())
+    if said in ("", "null", "[]", "{}"):
+        return ""
+    return f", before: {said if len(said) <= _BEFORE else said[: _BEFORE - 1] + '…'}"
 
 
 def _vote(vote: int) -> str:

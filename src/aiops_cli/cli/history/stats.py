@@ -34,26 +34,31 @@ def stats(
     """How long incidents take, what comes again, what causes them, and which fixes work."""
     from dataclasses import asdict
 
-    from aiops_cli.cli.history.filters import read_wanted
+    from aiops_cli.cli.history.filters import check_service, read_wanted
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.domain.statistics import count_history
 
-    store = open_reading()
     wanted = read_wanted(
-        store, kinds=("incident", "postmortem"), service=service, severity=severity, labels=label, since=since,
+        kinds=("incident", "postmortem"), service=service, severity=severity, labels=label, since=since,
         until=until, simulated=simulated,
     )  # fmt: skip
+    store = open_reading()
+    check_service(store, service)
     found = count_history(store.each(wanted), top)
     if output is Output.JSON:
         print_json({"schema_version": 1, **asdict(found)})
         return
-    print_lines(_page(found) if found.incidents else ["no such incidents"])
+    if not found.incidents:
+        nothing = "no such incidents" if store.count() else "no incidents yet; `aiops history import` brings some in"
+        print_lines([nothing])
+        return
+    print_lines(_page(found))
 
 
 def _page(found: "Statistics") -> list[str]:
     lines = [
-        f"{found.incidents} incidents, {found.open} not over",
+        _counted(found),
         f"MTTA  {_took(found.mtta)}",
         f"MTTR  {_took(found.mttr)}",
     ]
@@ -80,6 +85,14 @@ def _page(found: "Statistics") -> list[str]:
             said += [f"{fix.failed} did not, people say"] if fix.failed else []
             lines.append(f"  {fix.tried:>3}x  {fix.fix}: {', '.join(said) or 'none verified'}")
     return lines
+
+
+def _counted(found: "Statistics") -> str:
+    said = f"{found.incidents} incident{'s' * (found.incidents != 1)}, {found.open} not over"
+    if 0 < found.simulated < found.incidents:
+        # Practice is quicker than what really happens.
+        return f"{said}; {found.simulated} of them simulated: --real leaves those out"
+    return f"{said} (simulated)" if found.simulated else said
 
 
 def _took(duration: "Duration") -> str:

@@ -22,8 +22,8 @@ from aiops_cli.domain.evidence import (
     Series,
 )
 from aiops_cli.domain.findings.baseline import describe
-from aiops_cli.domain.words import terms
 from aiops_cli.domain.vocabulary import METRICS, SYMPTOM_WORDS, Metric
+from aiops_cli.domain.words import terms
 from aiops_cli.errors import BackendError
 from aiops_cli.ports import Gathered
 
