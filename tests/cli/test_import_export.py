@@ -476,3 +476,11 @@ def test_pages_and_postmortems_of_others_in_one_folder(
     page(tmp_path / "mixed", "theirs.md", "Tape library jammed", "2026-05-05", "tapes")
     shutil.rmtree(elsewhere(monkeypatch, tmp_path, "other"), ignore_errors=True)
     assert counts(imported(aiops, tmp_path / "mixed")) == {"new": len(history.splitlines()) + 1}
+
+
+def test_the_page_of_a_run_is_the_beginning_of_a_postmortem(aiops: Aiops) -> None:
+    aiops("replay", "payments-evening", "--approve-simulated")
+    page = aiops("history", "export", "INC-0003", "--format", "markdown").out
+    told = page[page.index("## Timeline") : page.index("```json")]
+    assert told.index("it began") < told.index("scale_service payments-api: done") < told.index("closed")
+    assert "## Root cause" in page and "## Resolution" in page

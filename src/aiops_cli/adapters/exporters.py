@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aiops_cli.domain.record import Record
+from aiops_cli.domain.record import Moment, Record
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.timeline import moments_of
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadConfig, BadInput
 from aiops_cli.strict_yaml import read_yaml
@@ -219,6 +220,8 @@ def _record_of(bundle: Mapping[str, Any]) -> Record:
         lesson=incident["lesson"][:200_000],
         detected_at=incident["opened_at"],
         resolved_at=incident["closed_at"],
+        # What a postmortem begins with; of a record by hand it is there already.
+        timeline=tuple(Moment(at=at, text=text[:2_000]) for at, text in moments_of(document)),
     )
 
 

@@ -30,8 +30,9 @@ def open_writing() -> "Transfer":
     store = open_records(find_home())
     tell(store)
     if store.database.read_only:
+        own, team = "set AIOPS_HOME to a folder that you own", "ask for the rights that docs/guides/history.md names"
         raise StoreError(
-            f"the incident store {store.place} can only be read", hint="set AIOPS_HOME to a folder that you own"
+            f"the incident store {store.place} can only be read", hint=team if store.database.shared else own
         )
     return store
 

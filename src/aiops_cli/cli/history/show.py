@@ -1,6 +1,6 @@
 """`aiops history show`: an incident as a page that a person wants to read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,7 +139,9 @@ def _result(data: Data) -> list[str]:
 
 def _timeline(row: "IncidentRow", data: Data) -> list[str]:
     """Everything that has a time, in order: of the run, of people, and of what was written down by hand."""
-    moments = sorted(_moments(data), key=lambda moment: moment[0])
+    from aiops_cli.domain.timeline import moments_of
+
+    moments = moments_of(data)
     unknown = [m["text"] for m in (data.get("record") or {}).get("timeline") or () if not m["at"]]
     days = {at.date() for at, _ in moments}
     lines = []
@@ -152,29 +154,6 @@ def _timeline(row: "IncidentRow", data: Data) -> list[str]:
     if row.acknowledged_at or row.mitigated_at:
         lines.append(f"  {_spans(row)}")
     return ["TIMELINE", *lines] if lines else []
-
-
-def _moments(data: Data) -> Iterator[tuple[datetime, str]]:
-    times = (data.get("incident") or {}).get("times") or {}
-    names = {"started": "it began", "detected": "detected", "acknowledged": "acknowledged by a person",
-             "mitigated": "the signal was back", "closed": "closed"}  # fmt: skip
-    if (data.get("alert") or {}).get("source") == "record":
-        names["mitigated"] = "mitigated"
-    for name, text in names.items():
-        if times.get(name):
-            yield _time(times[name]), text
-    for change in (data.get("diagnosis") or {}).get("evidence") or ():
-        if change["source"] == "changes" and change["at"]:
-            yield _time(change["at"]), f"{change['entity']} {change['text']}"
-    # A decision has the person's time, and a simulated world has its own.
-    for decision in () if (data.get("incident") or {}).get("simulated") else data.get("decisions") or ():
-        yield _time(decision["at"]), f"{decision['answer']} by {decision['by']}"
-    for action in data.get("actions") or ():
-        if action.get("at"):
-            yield _time(action["at"]), f"{action['action']} {action['target']}: {action['state']}"
-    for moment in (data.get("record") or {}).get("timeline") or ():
-        if moment["at"]:
-            yield _time(moment["at"]), moment["text"]
 
 
 def _spans(row: "IncidentRow") -> str:
