@@ -47,10 +47,29 @@ def open_history(home: Path) -> "Reading":
 
 
 def open_store(home: Path | None) -> "SqlStore":
-    """The history for a run; None keeps it in memory. Raises StoreError."""
+    """The history for a run; None keeps it in memory, with the runbooks that ship. Raises StoreError."""
     from aiops_cli.adapters.store.sql import SqlStore
 
-    return SqlStore(_database(home), _thesaurus(home), embedder=make_embedder(home) if home else None)
+    if home is None:
+        return _open_in_memory()
+    return SqlStore(_database(home), _thesaurus(home), embedder=make_embedder(home))
+
+
+# Stores in memory by the thesaurus of their index: an evaluation opens hundreds, and each would index the same books.
+_IMAGES: dict[str, bytes] = {}
+
+
+def _open_in_memory() -> "SqlStore":
+    from aiops_cli.adapters.store.engine import open_memory
+    from aiops_cli.adapters.store.sql import SqlStore
+
+    source = _thesaurus(None)
+    store = SqlStore(open_memory(_IMAGES.get(source.digest)), source)
+    if source.digest not in _IMAGES:
+        refresh_runbooks(store)
+        if image := store.database.image():
+            _IMAGES[source.digest] = image
+    return store
 
 
 def open_records(home: Path) -> "Transfer":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,8 +25,13 @@ def thesaurus_digest(own: Path | None) -> str:
 
 def read_thesaurus(own: Path | None) -> Thesaurus:
     """The thesaurus that ships, with a team's concepts and forms added. Raises BadConfig with the line."""
+    return _read_texts(tuple(_texts(own).items()))
+
+
+@lru_cache(maxsize=4)
+def _read_texts(texts: tuple[tuple[str, str], ...]) -> Thesaurus:
     groups: dict[str, list[str]] = {}
-    for name, text in _texts(own).items():
+    for name, text in texts:
         for concept, forms in _read(text, name).items():
             groups.setdefault(concept, []).extend(forms)
     return Thesaurus.of(groups)

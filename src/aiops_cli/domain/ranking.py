@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from aiops_cli.domain.thesaurus import Thesaurus
 from aiops_cli.domain.words import Words, read_words
@@ -54,6 +55,7 @@ class Weighed:
     written: Mapping[str, str]
 
 
+@lru_cache(maxsize=256)
 def weigh(text: Text, thesaurus: Thesaurus) -> Weighed:
     """The impact of each term and concept of a document, without its inverse document frequency."""
     title, lead, body, code = (read_words(part) for part in (text.title, text.lead, text.body, text.code))

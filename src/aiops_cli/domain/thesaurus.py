@@ -12,7 +12,7 @@ _LONGEST_PHRASE = 3
 Concepts = dict[str, Counter[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Thesaurus:
     """Surface forms of one to three words, as stripped words with a space between, and the concepts that each names.
 

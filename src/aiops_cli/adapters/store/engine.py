@@ -125,6 +125,12 @@ class Database:
             with translated(self.place, self._secret), self._engine.connect() as connection:
                 connection.connection.driver_connection.execute("VACUUM")  # type: ignore[union-attr]
 
+    def image(self) -> bytes | None:
+        """A store in memory as bytes, for others to begin with; None where this SQLite cannot."""
+        with self._engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            return driver.serialize() if driver is not None and hasattr(driver, "serialize") else None
+
     def forget(self, names: Sequence[str]) -> None:
         """Take tables out of the schema of a file without reading them. Raises StoreError.
 
@@ -152,9 +158,11 @@ _MAY_WRITE = (
 )
 
 
-def open_memory() -> Database:
-    """A store that is gone with the process."""
+def open_memory(image: bytes | None = None) -> Database:
+    """A store that is gone with the process; with the `image` of another one it begins as that was."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
+    if image is not None:
+        event.listen(engine, "connect", lambda connection, _: connection.deserialize(image))
     _listen(engine)
     return Database(engine, "memory", keeps=False)
 
