@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.transfer import Transfer
 from aiops_cli.bootstrap import open_records, refresh_runbooks
 from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.record import Link, Record
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput, UnknownName, UsageError
@@ -171,6 +174,19 @@ def test_another_fix_than_the_one_that_ran_was_not_measured(store: Transfer) -> 
     assert not store.find(name).fix_verified and store.find(name).fix == "a cup of tea"
     store.edit(name, {"fix": ""}, "ana")
     assert store.find(name).fix_verified and store.find(name).fix == "scale_service payments-api replicas=6"
+
+
+def test_a_fix_that_was_written_over_one_that_failed_was_not_measured(store: Transfer) -> None:
+    name = replayed(store)
+    with store.database.write() as connection:
+        # As a run leaves it whose last action did not help.
+        connection.execute(update(tables.attempt).values(outcome="not_recovered"))
+        connection.execute(update(tables.incident).values(status="not_recovered", fix_verified=False))
+    [found] = [each for each in store.search(name, 20).results if each.id == name]
+    assert isinstance(found, SimilarIncident) and found.failed and found.proof == "measured not to work"
+    store.edit(name, {"fix": "a cup of tea"}, "ana")
+    [found] = [each for each in store.search(name, 20).results if each.id == name]
+    assert isinstance(found, SimilarIncident) and not found.failed and found.proof == "not verified"
 
 
 @pytest.mark.parametrize("field", ["started_at", "detected_at", "acknowledged_at", "mitigated_at"])

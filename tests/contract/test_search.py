@@ -96,6 +96,24 @@ def test_what_is_in_a_store_that_can_only_be_read_is_found(home: Path, monkeypat
     database.close()
 
 
+WORDY = "payments checkout timeout refused gateway handshake reset upstream latency"
+
+
+def test_what_is_named_stands_first_however_well_the_words_fit_others(home: Path) -> None:
+    store = open_records(home)
+    store.import_records(
+        [
+            Record(title=f"nightly report {number}" if number % 8 else WORDY,
+                   summary=f"text of {number}", origin=str(number), service=f"svc-{number % 7}",
+                   detected_at=NIGHT + timedelta(minutes=number))
+            for number in range(1, 3_401)
+        ]
+    )  # fmt: skip
+    found = [each.id for each in store.search(f"INC-0001 {WORDY}", 3).results]
+    store.close()
+    assert found[0] == "INC-0001" and len(found) == 3
+
+
 FILTERS: list[tuple[Wanted, Callable[[int], bool]]] = [
     (Wanted(), lambda n: True),
     (Wanted(service="svc-3"), lambda n: n % 5 == 3),

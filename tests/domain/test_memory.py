@@ -117,3 +117,18 @@ def test_the_prompt_has_the_nearest_in_full_and_counts_what_it_leaves_out() -> N
     assert prompt_lines([past(lesson="never again")])[0].endswith("lesson: never again")
     assert "people say that it does not apply" in prompt_lines([past(votes=-1)])[0]
     assert prompt_lines([]) == []
+
+
+@pytest.mark.parametrize(
+    ("incident", "proof"),
+    [
+        (past(), "verified"),
+        (past(fix_verified=False), "not verified"),
+        (past(fix_verified=False, status="not_recovered"), "not verified"),
+        (past(fix_verified=False, fix_failed=True), "measured not to work"),
+        (past(fix_verified=False, fix_worked=True), "worked, a person says"),
+        (past(fix_verified=False, fix_worked=False, fix_failed=True), "did not work, a person says"),
+    ],
+)
+def test_what_is_known_of_a_fix_is_what_was_measured_of_it_or_said(incident: SimilarIncident, proof: str) -> None:
+    assert incident.proof == proof

@@ -5,8 +5,8 @@ import pytest
 from aiops_cli.adapters.library import read_runbooks
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.diagnosis import diagnose
-from aiops_cli.domain.memory import Recall
-from aiops_cli.domain.plan import Plan, draft
+from aiops_cli.domain.memory import Recall, SimilarIncident
+from aiops_cli.domain.plan import Plan, draft, remember
 from aiops_cli.domain.runbook import for_fault
 from aiops_cli.domain.vocabulary import FaultClass
 from tests.scenes import Stage, stage
@@ -57,3 +57,19 @@ def test_the_shipped_runbooks_cover_what_the_worlds_need(fault: str) -> None:
     book = for_fault(FaultClass(fault), read_runbooks())
     assert book is not None
     assert {"Meaning", "Impact", "Diagnosis", "Mitigation"} <= set(book.sections)
+
+
+def test_a_step_tells_where_it_helped_and_where_it_did_not_and_nothing_that_was_voted_down() -> None:
+    def past(number: int, **known: object) -> SimilarIncident:
+        fields = {
+            "id": f"INC-{number:04d}", "title": "t", "service": "payments-api", "at": None, "status": "recovered",
+            "cause": "", "fault_class": None, "fix": "scale_service payments-api replicas=9", "fix_verified": False,
+            "score": 1.0, "why": (),
+        }  # fmt: skip
+        return SimilarIncident(**{**fields, **known})  # type: ignore[arg-type]
+
+    pasts = (past(1, fix_verified=True, votes=-1), past(2), past(3, fix_worked=False), past(4, fix_verified=True))
+    (step,) = remember(plan(stage("payments-evening")), Recall(pasts)).steps
+    assert step.because.endswith(
+        "; helped in INC-0004 (verified); did not help in INC-0003 (did not work, a person says)"
+    )

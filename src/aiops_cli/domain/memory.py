@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_cli.domain.status import Status
-
-# Exact matches stand above every likeness of words; the highest that holds decides (memory.md section 6).
+# Exact matches stand above every likeness of words; the highest that holds decides (ADR 0011).
 PINS: Mapping[str, tuple[int, str]] = {
     "id": (7, "its id"),
     "fingerprint": (6, "same alert and labels"),
@@ -42,7 +40,8 @@ class SimilarIncident:
     """A past incident, postmortem or note that matched, why it did, and what differs.
 
     `score` orders and is no probability; `rank` is that of `pinned`. `fix_verified` was measured, `fix_worked` is what
-    a person says, None when nobody did. `votes` is the balance of feedback. `words` counts what matched beside keys.
+    a person says, None when nobody did; `fix_failed` is that the fix was carried out and measured not to work. `votes`
+    is the balance of feedback. `words` counts what matched beside keys.
     """
 
     id: str
@@ -58,6 +57,7 @@ class SimilarIncident:
     why: tuple[str, ...]
     kind: str = "incident"
     fix_worked: bool | None = None
+    fix_failed: bool = False
     lesson: str = ""
     votes: int = 0
     words: int = 0
@@ -78,7 +78,7 @@ class SimilarIncident:
     @property
     def failed(self) -> bool:
         """Whether the fix is known not to have worked, measured or as a person says."""
-        return not self.helped and (self.fix_worked is False or self.status == Status.NOT_RECOVERED)
+        return not self.helped and (self.fix_worked is False or self.fix_failed)
 
     @property
     def proof(self) -> str:
@@ -142,8 +142,12 @@ class Recall:
 
     def tried_before(self, call: str) -> list[SimilarIncident]:
         """Recalled incidents whose fix was this call, as `describe_call` writes it, whatever its arguments."""
-        wanted = call.split()[:2]
-        return [incident for incident in self.incidents if incident.fix and incident.fix.split()[:2] == wanted]
+        return [incident for incident in self.incidents if incident.fix and is_same_action(incident.fix, call)]
+
+
+def is_same_action(fix: str, call: str) -> bool:
+    """Whether both are the same action on the same target, as `describe_call` writes them, whatever their arguments."""
+    return fix.split()[:2] == call.split()[:2]
 
 
 def trust(incident: SimilarIncident, *, needs_fix: bool = True) -> float:

@@ -81,12 +81,14 @@ def remember(plan: Plan, recall: Recall) -> Plan:
 
 
 def _remembered(step: Proposal, recall: Recall) -> Proposal:
-    said = [
-        f"{'did not help' if past.failed else 'helped'} in {past.id} ({past.proof})"
-        for past in recall.tried_before(describe_call(step.action, step.target, step.arguments))
-        if past.failed or past.helped
-    ]
-    return replace(step, because=f"{step.because}; {said[0]}") if said else step
+    """With the nearest past where it helped and the nearest where it did not; what was voted down tells nothing."""
+    pasts = recall.tried_before(describe_call(step.action, step.target, step.arguments))
+    counted = [past for past in pasts if past.votes >= 0]
+    helped = next((past for past in counted if past.helped), None)
+    failed = next((past for past in counted if past.failed), None)
+    said = [f"helped in {helped.id} ({helped.proof})"] if helped else []
+    said += [f"did not help in {failed.id} ({failed.proof})"] if failed else []
+    return replace(step, because="; ".join((step.because, *said))) if said else step
 
 
 def _besides(diagnosis: Diagnosis, roots: Sequence[Hypothesis]) -> Iterable[Hypothesis]:

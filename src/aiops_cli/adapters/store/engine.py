@@ -299,7 +299,7 @@ def _configure(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     connection.exec_driver_sql(f"PRAGMA foreign_keys={'ON' if options.get('foreign_keys', True) else 'OFF'}")
-    # A deferred BEGIN that writes later fails at once under contention, whatever the timeout (safety.md section 6).
+    # A deferred BEGIN that writes later fails at once under contention, whatever the timeout (ADR 0003).
     connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")
 
 

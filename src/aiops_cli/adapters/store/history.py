@@ -94,12 +94,6 @@ class History(Searching):
         with self.database.read() as connection:
             return sorted(connection.scalars(select(column).where(column.is_not(None)).distinct()))
 
-    def alerts(self) -> list[str]:
-        """The name of every alert that was ever seen."""
-        column = tables.incident.c.alert
-        with self.database.read() as connection:
-            return sorted(connection.scalars(select(column).where(column != "").distinct()))
-
     def find(self, incident_id: str) -> IncidentRow:
         """One incident's line. Raises UnknownName with the nearest ids."""
         with self.database.read() as connection:

@@ -17,13 +17,13 @@ from aiops_cli.adapters.store.tables import index_state, item, post, term, vecto
 from aiops_cli.domain.ranking import IMPACT_UNIT, KEY, Query, Text, Weighed, inverse_document_frequency, weigh
 from aiops_cli.domain.thesaurus import Thesaurus
 
-# Postings read before the best are scored in full: more could only reorder the tail (memory.md section 2).
+# Postings read before the best are scored in full: more could only reorder the tail (ADR 0011).
 POSTINGS_READ = 4_000
 _SCORED_IN_FULL = 300
-# Of an alert's whole text so many words and concepts are looked up, the rarest.
-_TERMS_SCORED = 32
-# Of those, what the priors may still move to the top.
+# Of the documents that are scored in full, those that the priors may still move to the top.
 MOST_RANKED = 60
+# Of the words and concepts of an alert's whole text so many are scored, the rarest.
+_TERMS_SCORED = 32
 # A filter that leaves so few is read first; of a wider one each posting is asked instead, the newest so many.
 _FEW = 5_000
 _POSTINGS_ASKED = 20_000
@@ -157,7 +157,7 @@ def _ids(connection: Connection, texts: Sequence[str], written: Mapping[str, str
 
 
 def _known(connection: Connection, texts: Sequence[str]) -> Iterable[tuple[str, int]]:
-    for some in _chunks(texts):
+    for some in chunks(texts):
         for row in connection.execute(select(term.c.text, term.c.id).where(term.c.text.in_(some))):
             yield row.text, row.id
 
@@ -182,7 +182,7 @@ def remove(connection: Connection, which: ColumnElement[bool]) -> None:
     """Take documents out of the index; `which` is a condition on the item table."""
     for row in connection.execute(select(item.c.number, item.c.terms).where(which)).all():
         ids = _unpack(row.terms)
-        for some in _chunks(ids):
+        for some in chunks(ids):
             connection.execute(delete(post).where(post.c.item == row.number, post.c.term.in_(some)))
         _count(connection, dict.fromkeys(ids, -1))
         connection.execute(delete(item).where(item.c.number == row.number))
@@ -199,7 +199,8 @@ def clear(connection: Connection, made_with: str, thesaurus: str) -> None:
     connection.execute(insert(index_state).values(id=1, **state))
 
 
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """The values in parts that fit into one statement."""
     return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
 
 
@@ -234,7 +235,7 @@ def _unpack(packed: bytes) -> list[int]:
 def find_terms(connection: Connection, texts: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Those terms that some document has: text -> (id, how many documents)."""
     found: dict[str, tuple[int, int]] = {}
-    for some in _chunks(list(dict.fromkeys(texts))):
+    for some in chunks(list(dict.fromkeys(texts))):
         rows = connection.execute(select(term).where(term.c.text.in_(some), term.c.documents > 0))
         found |= {row.text: (row.id, row.documents) for row in rows}
     return found
@@ -322,10 +323,9 @@ class _Reading:
         self._allowed = allowed
         self._texts = {number: text for text, (number, _) in found.items()}
         self._exact = {number for text, (number, _) in found.items() if text in keys}
-        # What shares an exact key is among the best whatever its words. Whole numbers, so that a sum is the same in
-        # whatever order a database gives its rows.
+        # Whole numbers, so that a sum is the same in whatever order a database gives its rows.
         self._weights = {
-            number: _PINNED if text in keys else round(inverse_document_frequency(total, count) * _WEIGHT_UNIT)
+            number: _pinned(text) if text in keys else round(inverse_document_frequency(total, count) * _WEIGHT_UNIT)
             for text, (number, count) in found.items()
         }
         # Rarest first; terms of one frequency in the order of their text, as their numbers are others in each store.
@@ -386,7 +386,7 @@ class _Reading:
         if self._unread:
             unread = list(self._unread)
             self._postings = [row for row in self._postings if row[0] not in self._unread and row[1] in best]
-            for some in _chunks(list(best)):
+            for some in chunks(list(best)):
                 self._read(post.c.term.in_(unread), post.c.item.in_(some))
             best = self._best(most)
         else:
@@ -415,8 +415,15 @@ class _Reading:
 
 
 _WEIGHT_UNIT = 10_000
-# More than all words of a query together can give: an exact key has the impact 1.
-_PINNED = 100_000 * IMPACT_UNIT
+_COMMON_KEY = key_term("service", "")
+
+
+def _pinned(key: str) -> int:
+    """The weight of an exact key, whose impact is 1: more than all words of a query can give together.
+
+    A service has many documents, which must not take every place; it weighs as much as two rare words.
+    """
+    return (20 if key.startswith(_COMMON_KEY) else 10_000) * _WEIGHT_UNIT * IMPACT_UNIT // 2
 
 
 def load(
@@ -429,7 +436,7 @@ def load(
     columns = [column for column in item.c if column is not item.c.terms]
     rows = (
         row
-        for some in _chunks(items)
+        for some in chunks(items)
         for row in connection.execute(select(*columns).where(item.c.number.in_(some))).all()
     )
     parts, keys = parts or {}, keys or {}

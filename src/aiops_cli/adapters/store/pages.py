@@ -1,7 +1,7 @@
 """The runbooks that are known: where they come from, what changed, how often each was used, and finding them."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -136,8 +136,6 @@ class Refreshed:
 
 # Written at once, so that nobody waits for the lock until a large place is read.
 _BATCH = 100
-# SQLite before 3.32 takes 999 parameters.
-_PARAMETERS = 900
 # As many as a search scores in full.
 _MOST_FOUND = 300
 
@@ -301,7 +299,7 @@ class Library(Searching):
             tables.source, tables.source.c.id == tables.page.c.source
         )
         with self.database.read() as connection:
-            for some in _chunks(paths):
+            for some in index.chunks(paths):
                 found |= {row.path: row.place for row in connection.execute(query.where(tables.page.c.path.in_(some)))}
         return found
 
@@ -385,7 +383,7 @@ class Library(Searching):
         at = tables.page.c
         named: dict[str, Collection[str]] = {}
         with self.database.read() as connection:
-            for some in _chunks([book.path for book in books]):
+            for some in index.chunks([book.path for book in books]):
                 found = connection.execute(select(at.path, at.matches).where(at.path.in_(some)))
                 named |= {row.path: json.loads(row.matches).get("services") or () for row in found}
         rank, because = PINS["service"]
@@ -458,13 +456,9 @@ def _put(connection: Connection, source: int | None, file: File, book: Read) -> 
 
 
 def _remove(connection: Connection, numbers: Sequence[int]) -> None:
-    for some in _chunks(numbers):
+    for some in index.chunks(numbers):
         index.remove(connection, tables.item.c.page.in_(some))
         connection.execute(delete(tables.page).where(tables.page.c.number.in_(some)))
-
-
-def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
 
 
 def _pages() -> Any:

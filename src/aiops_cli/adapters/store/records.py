@@ -340,7 +340,7 @@ def _add_links(connection: Connection, number: int, record: Record) -> None:
             "by": record.origin,
             "at": now(),
         }
-        for link in record.links
+        for link in {each.target: each for each in record.links}.values()
         if link.target not in known
     ]
     if values:

@@ -20,9 +20,12 @@ from aiops_cli.domain.memory import (
     SimilarIncident,
     distinct,
     is_alike,
+    is_same_action,
     pinned,
 )
 from aiops_cli.domain.ranking import Query, prior, read_query, reasons
+from aiops_cli.domain.status import Status
+from aiops_cli.domain.verification import Outcome
 from aiops_cli.domain.words import words
 from aiops_cli.errors import ModelError
 
@@ -34,8 +37,6 @@ KINDS = ("incident", "postmortem", "note", RUNBOOK)
 # Of a very long text the beginning is looked for: an alert's texts, or a pasted error, are within this.
 _MOST_TEXT = 20_000
 _MOST_KEYS = 40
-# Incidents and runbooks that are read for one answer, so that filters of what is in a row leave enough.
-_ROWS = 60
 _RECALLED = 50
 # An answer by words is there in milliseconds; one by meaning may keep it waiting so long, and no longer.
 _EMBEDDING_DEADLINE_S = 3.0
@@ -97,6 +98,7 @@ class Searching(Opened):
         return self.repaired(lambda: self._search(asked, limit, only or Wanted(), postings))
 
     def _search(self, text: str, limit: int, only: Wanted, postings: int) -> Answer:
+        target = self._target(text)
         with self.database.read() as connection:
             corrections = correct(connection, text, self.thesaurus)
             query = read_query(text, self.thesaurus, corrections.instead, corrections.written)
@@ -108,23 +110,32 @@ class Searching(Opened):
                 postings=postings,
                 most=max(limit, index.MOST_RANKED),
             )
-            hits = self._with_meaning(connection, text, hits, only.filter())
-            ranked = [_rank_found(hit, query, only.service) for hit in hits]
+            hits = self._with_meaning(connection, target, hits, only.filter())
+            ranked = [_rank_found(hit, query) for hit in hits]
             best = sorted(ranked, key=lambda r: (-r.rank, -r.score, -r.hit.number))[:limit]
             return Answer(_load(connection, best, query), corrections.told)
 
-    def _with_meaning(
-        self, connection: Connection, text: str, hits: list[index.Hit], only: index.Filter
-    ) -> list[index.Hit]:
-        """The hits with what is near in meaning, where embeddings are configured; their failure changes nothing."""
+    def _target(self, text: str) -> list[float] | None:
+        """The vector of a question, where embeddings are configured: asked for while no lock on the store is held."""
         if self.embedder is None or not text.strip():
+            return None
+        try:
+            return self.embedder.embed([text[:_MOST_EMBEDDED]], query=True, deadline_s=_EMBEDDING_DEADLINE_S)[0]
+        except ModelError as error:
+            self.notices.append(f"searched by words alone: {error.message}")
+            return None
+
+    def _with_meaning(
+        self, connection: Connection, target: list[float] | None, hits: list[index.Hit], only: index.Filter
+    ) -> list[index.Hit]:
+        """The hits with what is near in meaning, where that is known; a failure changes nothing."""
+        if self.embedder is None or target is None:
             return hits
         from aiops_cli.adapters.store.vectors import cosines_of, find_near
         from aiops_cli.domain.vectors import fuse
 
         model = self.embedder.name
         try:
-            target = self.embedder.embed([text[:_MOST_EMBEDDED]], query=True, deadline_s=_EMBEDDING_DEADLINE_S)[0]
             near = find_near(connection, model, target, only)
         except ModelError as error:
             self.notices.append(f"searched by words alone: {error.message}")
@@ -165,9 +176,10 @@ class Searching(Opened):
             # What is after this alert is no memory of it: simulated worlds live at dates of their own.
             until=before + timedelta(microseconds=1),
         )
+        target = self._target(group.text)
         with self.database.read() as connection:
             found = index.search(connection, query, keys=keys, only=past.filter())
-            found = self._with_meaning(connection, group.text, found, past.filter())
+            found = self._with_meaning(connection, target, found, past.filter())
             incidents = _load(connection, _best(found, group.service, _RECALLED), query)
             pages = index.search(connection, query, keys=keys, only=Wanted(kinds=(RUNBOOK,)).filter())
             books = _load(connection, _best(pages, group.service, _RECALLED), query, group=group)
@@ -199,12 +211,12 @@ def _keys_of(group: "AlertGroup", signatures: Sequence[str]) -> list[str]:
     return [index.key_term(name, value) for name, value in dict.fromkeys(keys)]
 
 
-def _rank_found(hit: index.Hit, query: Query, service: str | None) -> _Ranked:
+def _rank_found(hit: index.Hit, query: Query) -> _Ranked:
     """A hit of words that a person typed: a service's name alone is no reason to stand above everything else."""
     rank, pins = pinned(hit.keys)
     if rank == PINS["service"][0] and not _agrees_beside(hit, query):
         rank = 0
-    return _Ranked(hit, rank, pins, _scored(hit, same_service=service is not None))
+    return _Ranked(hit, rank, pins, _scored(hit, same_service=any(key.startswith("=service:") for key in hit.keys)))
 
 
 def _agrees_beside(hit: index.Hit, query: Query) -> bool:
@@ -244,11 +256,13 @@ def _load(
 ) -> list[Found]:
     incidents = _rows(connection, tables.incident, [r.hit.incident for r in ranked])
     pages = _rows(connection, tables.page, [r.hit.page for r in ranked])
+    failed = _failed_fixes(connection, incidents)
     found: list[Found] = []
     for each in ranked:
         why = _why(each, query)
         if each.hit.incident is not None and each.hit.incident in incidents:
-            found.append(_incident(incidents[each.hit.incident], each, why, query))
+            past = _incident(incidents[each.hit.incident], each, why, query)
+            found.append(replace(past, fix_failed=each.hit.incident in failed))
         elif each.hit.page is not None and each.hit.page in pages:
             book = _book(pages[each.hit.page], each, why, query, group)
             found += [book] if book is not None else []
@@ -259,6 +273,17 @@ def _rows(connection: Connection, table: Any, numbers: Iterable[int | None]) -> 
     wanted = [number for number in numbers if number is not None]
     columns = [column for column in table.c if column.name != "text"]
     return {row.number: row for row in connection.execute(select(*columns).where(table.c.number.in_(wanted)))}
+
+
+def _failed_fixes(connection: Connection, incidents: Mapping[int, Row[Any]]) -> set[int]:
+    """The incidents whose fix, as it stands in the record, was carried out and measured not to work."""
+    tried = [number for number, row in incidents.items() if row.status == Status.NOT_RECOVERED and row.fix]
+    at = tables.attempt.c
+    query = select(at.incident, at.action, at.target).where(
+        at.incident.in_(tried), at.outcome == Outcome.NOT_RECOVERED.value
+    )
+    rows = connection.execute(query).all() if tried else []
+    return {row.incident for row in rows if is_same_action(incidents[row.incident].fix, f"{row.action} {row.target}")}
 
 
 def _why(each: _Ranked, query: Query) -> tuple[str, ...]:

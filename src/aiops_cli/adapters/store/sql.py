@@ -206,7 +206,10 @@ def _new(number: int, record: Record, *, simulated: bool, fix_verified: bool) ->
         data["incident"]["status"] = Status.RECOVERED.value
     data["incident"]["id"] = name_of(number)
     by = {"incident": number, "by": record.origin or "import", "at": iso(recorded)}
-    links = [{"target": each.target, "kind": each.kind, "note": each.note, **by} for each in record.links]
+    links = [
+        {"target": each.target, "kind": each.kind, "note": each.note, **by}
+        for each in {link.target: link for link in record.links}.values()
+    ]
     return _New(number, values, data, links)
 
 
@@ -248,11 +251,15 @@ def _save_evidence(connection: Connection, number: int, incident: Incident) -> N
 
 def _save_uses(connection: Connection, number: int, incident: Incident) -> None:
     """Which runbooks were given, in which revision, and which one the plan was made from."""
-    used = {book.id: (book.revision, book.commit, "recalled") for book in incident.recall.runbooks}
+    used: dict[str, tuple[str, str | None, str]] = {}
+    for given in incident.recall.runbooks:
+        # Of two with one id the one that was given first.
+        used.setdefault(given.id, (given.revision, given.commit, "recalled"))
     taken = incident.plan.runbook if incident.plan else None
     if taken is not None:
-        page = connection.execute(select(tables.page).where(tables.page.c.id == taken)).first()
-        revision, commit = (page.revision, page.commit) if page else ("", None)
+        at = tables.page.c
+        query = select(at.revision, at.commit).where(at.id == taken).order_by(at.shipped, at.path)
+        revision, commit = connection.execute(query).first() or ("", None)
         used[taken] = (*(used[taken][:2] if taken in used else (revision, commit)), "plan")
     connection.execute(delete(tables.runbook_use).where(tables.runbook_use.c.incident == number))
     for book, (revision, commit, role) in used.items():

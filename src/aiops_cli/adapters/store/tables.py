@@ -173,7 +173,7 @@ link = Table(
     Column("at", String, nullable=False),
 )
 
-# `subject` is an incident's number or a runbook's id: one of the two is set.
+# What people thought of an incident or a runbook: one of the two is set.
 feedback = Table(
     "feedback",
     metadata,
