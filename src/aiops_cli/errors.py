@@ -4,7 +4,7 @@
     ├── UsageError             2   the command line, or a file it names, cannot be used as it is
     │   ├── BadInput           2   an alert, evidence or approval file that cannot be read
     │   ├── BadConfig          2   a setting, scenario or runbook that is not valid
-    │   └── UnknownName        2   a name that is not in the list; carries the nearest ones
+    │   └── UnknownName        2   a name that is not in the list; the hint has the nearest ones
     ├── BackendError           1   a monitoring system or an actuator failed
     │   └── ActionRefused      1   the backend will not run this call: precondition, target or range
     ├── ModelError             1   a model gave no usable answer; the pipeline falls back, it never ends a run
@@ -13,7 +13,7 @@
 Whatever is not an `AiopsError` is a bug and ends in a traceback.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 
 
@@ -70,14 +70,35 @@ class BadConfig(UsageError):
     """A setting, scenario or runbook does not hold."""
 
 
-class UnknownName(UsageError):
-    """A name that is not in a closed list."""
+_SHOWN = 200
+_LISTED = 40
+_NEAREST = 3
+_NEAR = 70.0
 
-    def __init__(self, what: str, name: str, known: Iterable[str], near: Iterable[str] = ()) -> None:
-        near = list(near)
-        listed = ", ".join(near or sorted(known)) or "none"
-        hint = f"did you mean {listed}?" if near else f"known: {listed}"
-        super().__init__(f"unknown {what} {name!r}", hint=hint)
+
+class UnknownName(UsageError):
+    """A name that is not in a closed list: the hint has those of it that look most like it, or else all of them.
+
+    `known` may also be a sentence about what such a name looks like; then there is nothing to `guess`.
+    """
+
+    def __init__(self, what: str, name: str, known: Iterable[str], *, guess: bool = True) -> None:
+        known = sorted(known)
+        near = _nearest(name, known) if guess else []
+        more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+        listed = ", ".join(known[:_LISTED]) + more or "none"
+        hint = f"did you mean {', '.join(near)}?" if near else f"known: {listed}"
+        super().__init__(f"unknown {what} {name[:_SHOWN]!r}", hint=hint)
+
+
+def _nearest(name: str, known: Sequence[str]) -> list[str]:
+    # Only a mistake pays for the import.
+    from rapidfuzz import fuzz, process, utils
+
+    found = process.extract(
+        name[:_SHOWN], known, scorer=fuzz.WRatio, processor=utils.default_process, limit=_NEAREST, score_cutoff=_NEAR
+    )
+    return [row[0] for row in found]
 
 
 class BackendError(AiopsError):

@@ -14,6 +14,7 @@ from aiops_cli.bootstrap import open_records, refresh_runbooks
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.record import Link, Record
+from aiops_cli.domain.timeline import moments_of
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput, UnknownName, UsageError
 from aiops_cli.pipeline import Options, run
@@ -81,6 +82,25 @@ def test_one_origin_twice_in_a_batch_is_one_incident(store: Transfer) -> None:
     assert kept(store, record, record) == ["new", "same"]
     assert kept(store, *[record.model_copy(update={"origin": f"y{n}"}) for n in range(1_100)]) == ["new"] * 1_100
     assert store.count() == 1_101
+
+
+def test_of_one_origin_told_twice_at_once_the_later_holds(store: Transfer) -> None:
+    first = Record(title="t", origin="x", cause="logs")
+    assert kept(store, first, first.model_copy(update={"cause": "rotation"})) == ["new", "changed"]
+    assert store.record("1").cause == "rotation"
+    assert store.search("rotation", 3).results and not store.search("logs", 3).results
+
+
+def test_when_it_was_detected_is_what_somebody_said(store: Transfer) -> None:
+    began = Record(title="told of its beginning", started_at=NIGHT, acknowledged_at=NIGHT + timedelta(minutes=4))
+    noticed = Record(title="told of both", started_at=NIGHT, detected_at=NIGHT + timedelta(minutes=2))
+    kept(store, began, noticed)
+    assert [store.find(name).detected_at for name in ("1", "2")] == [None, NIGHT + timedelta(minutes=2)]
+    assert [store.find(name).started_at for name in ("1", "2")] == [NIGHT, NIGHT]
+    assert [text for _, text in moments_of(store.show("1")[1])] == ["it began", "acknowledged by a person"]
+    assert [text for _, text in moments_of(store.show("2")[1])] == ["it began", "detected"]
+    run = store.find(replayed(store))
+    assert run.detected_at == run.opened_at
 
 
 ALIKE = [

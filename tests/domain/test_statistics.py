@@ -11,6 +11,8 @@ MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 @dataclass(frozen=True)
 class One:
     opened_at: datetime = MONDAY
+    started_at: datetime | None = None
+    detected_at: datetime | None = MONDAY
     status: str = "resolved"
     acknowledged_at: datetime | None = None
     mitigated_at: datetime | None = None
@@ -41,6 +43,14 @@ def test_mtta_is_from_detection_to_acknowledgement() -> None:
     found = count_history(One(acknowledged_at=at) for at in acknowledged)
     # (2 + 4 + 12) / 3 minutes; one is not known, and one that is before the detection is no answer to it.
     assert found.mtta == Duration(360.0, 240.0, 3)
+
+
+def test_from_its_beginning_where_nobody_said_when_it_was_detected_and_from_nothing_else() -> None:
+    told = One(detected_at=None, started_at=after(-5), acknowledged_at=after(1), mitigated_at=after(10))
+    untold = One(detected_at=None, acknowledged_at=after(1), mitigated_at=after(10), closed_at=after(20))
+    found = count_history([told, untold])
+    assert found.mtta == Duration(360.0, 360.0, 1)
+    assert found.mttr == Duration(900.0, 900.0, 1)
 
 
 def test_mttr_is_to_mitigation_or_to_the_end_and_leaves_out_what_is_not_over() -> None:
@@ -117,6 +127,13 @@ def test_weeks_begin_on_monday_in_utc_and_have_no_gaps() -> None:
     assert [(f"{monday:%m-%d}", count) for monday, count in found.weeks] == [("01-05", 2), ("01-12", 0), ("01-19", 1)]
     long = count_history([One(), One(opened_at=MONDAY + timedelta(weeks=100))])
     assert len(long.weeks) == 26 and long.weeks[-1] == (MONDAY + timedelta(weeks=100), 1)
+
+
+def test_what_has_no_time_is_of_no_week() -> None:
+    undated = One(detected_at=None, opened_at=MONDAY + timedelta(weeks=9))
+    assert count_history([undated]).weeks == () and count_history([undated]).incidents == 1
+    known = One(detected_at=None, closed_at=after(5))
+    assert count_history([undated, known]).weeks == ((MONDAY, 1),)
 
 
 def test_lists_are_cut_and_equal_counts_are_in_the_order_of_their_names() -> None:

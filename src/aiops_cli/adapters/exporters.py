@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aiops_cli.domain.record import Moment, Record
+from aiops_cli.domain.record import Moment, Record, record_of
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.timeline import moments_of
 from aiops_cli.domain.validation import first_problem
@@ -204,25 +204,19 @@ def bundle_markdown(bundle: Mapping[str, Any]) -> str:
 
 def _record_of(bundle: Mapping[str, Any]) -> Record:
     incident, document = bundle["incident"], bundle["document"]
+    record = record_of(incident, document)
     if document.get("record"):
-        return Record.model_validate(document["record"])
-    # A run's alert may have longer names than a record takes.
-    return Record(
-        title=incident["title"][:500] or "untitled",
-        alert=incident["alert"][:200],
-        service=(incident["service"] or "")[:200] or None,
-        severity=incident["severity"],
-        environment=incident["environment"][:200],
-        resolved=incident["closed_at"] is not None,
-        cause=incident["cause"][:200_000],
-        fault_class=incident["fault_class"],
-        fix=(incident["fix"] or "")[:200_000],
-        lesson=incident["lesson"][:200_000],
-        detected_at=incident["opened_at"],
-        resolved_at=incident["closed_at"],
-        # What a postmortem begins with; of a record by hand it is there already.
-        timeline=tuple(Moment(at=at, text=text[:2_000]) for at, text in moments_of(document)),
-    )
+        return record
+    # What a postmortem begins with; of a record by hand it is there already.
+    moments = tuple(Moment(at=at, text=text[:2_000]) for at, text in moments_of(document))
+    times = {name: _read_time(name, incident[column]) for name, column in _MEASURED}
+    return record.model_copy(update={**times, "timeline": moments})
+
+
+_MEASURED = (
+    ("started_at", "alert_started_at"), ("detected_at", "detected_at"), ("acknowledged_at", "acknowledged_at"),
+    ("mitigated_at", "mitigated_at"), ("resolved_at", "closed_at"),
+)  # fmt: skip
 
 
 def page_name(bundle: Mapping[str, Any]) -> str:

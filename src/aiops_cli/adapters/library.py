@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,8 +26,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # The block of services up to the next key at the margin, and the items of the list itself.
 _SERVICES = re.compile(r"^services:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 _SERVICE_NAME = re.compile(r"^  - \{?name: ([a-z0-9-]+)", re.M)
-_NEAR = 3
-_NEAR_CUTOFF = 70
 
 
 class _ActionEntry(BaseModel):
@@ -113,7 +111,7 @@ def read_scenario(name: str) -> YamlDocument:
         return _read_scenario_file(Path(name))
     known = scenario_names()
     if not _NAME.fullmatch(name) or name not in known:
-        raise UnknownName("scenario", name[:80], known, nearest(name, known))
+        raise UnknownName("scenario", name, known)
     path = find_data("scenarios") / name / "scenario.yaml"
     return read_yaml(path.read_text(encoding="utf-8"), f"scenarios/{name}/scenario.yaml")
 
@@ -173,14 +171,6 @@ def read_case(folder: Path) -> RecordedCase:
 def is_name(name: str) -> bool:
     """Whether a scenario may be called so."""
     return _NAME.fullmatch(name) is not None
-
-
-def nearest(name: str, known: Sequence[str]) -> list[str]:
-    """The known names that look or sound most like `name`, best first."""
-    from rapidfuzz import fuzz, process
-
-    found = process.extract(name, known, scorer=fuzz.WRatio, limit=_NEAR, score_cutoff=_NEAR_CUTOFF)
-    return [row[0] for row in found]
 
 
 def read_runbooks() -> list[Runbook]:

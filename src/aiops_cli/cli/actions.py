@@ -30,14 +30,13 @@ def list_actions(output: OutputOption = Output.TEXT) -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="An action's name.")], output: OutputOption = Output.TEXT) -> None:
     """Show one action: arguments, risk, blast radius and undo."""
-    from aiops_cli.adapters.library import nearest
     from aiops_cli.cli.render import print_json
     from aiops_cli.domain.action import CATALOGUE, usage
     from aiops_cli.errors import UnknownName
 
     spec = CATALOGUE.get(name)
     if spec is None:
-        raise UnknownName("action", name, CATALOGUE, nearest(name, list(CATALOGUE)))
+        raise UnknownName("action", name, CATALOGUE)
     if output is Output.JSON:
         print_json({"schema_version": 1, "action": _data(spec)})
         return

@@ -104,13 +104,12 @@ def read_calls(texts: "Sequence[str]", targets: "Sequence[str]") -> "tuple[Propo
 
 def read_call(text: str, targets: "Sequence[str]") -> "Proposal":
     """A call in words, on something that this world has. Raises UsageError or UnknownName."""
-    from aiops_cli.adapters.library import nearest
     from aiops_cli.domain.action import parse_call
     from aiops_cli.errors import UnknownName
 
     proposal = parse_call(text)
     if proposal.target not in targets:
-        raise UnknownName("target", proposal.target, targets, nearest(proposal.target, targets))
+        raise UnknownName("target", proposal.target, targets)
     return proposal
 
 

@@ -3,12 +3,14 @@
 A record is a person's word. Nothing in it was measured by us, and nothing here may claim so.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from aiops_cli.domain.alert import Severity
+from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import FaultClass
 
 
@@ -85,3 +87,24 @@ class Record(_Part):
     labels: dict[str, str] = {}
     timeline: tuple[Moment, ...] = ()
     body: Prose = ""
+
+
+def record_of(columns: Mapping[str, Any], document: Mapping[str, Any]) -> Record:
+    """What is kept of an incident by hand; of one that a run made, what the run said stands in.
+
+    `columns` are those of its line in the history, `document` is the whole of it.
+    """
+    if document.get("record"):
+        return Record.model_validate(document["record"])
+    # A run's alert may have longer names than a record takes.
+    return Record(
+        title=columns["title"][:500] or "untitled",
+        alert=columns["alert"][:200],
+        service=(columns["service"] or "")[:200] or None,
+        severity=columns["severity"],
+        environment=columns["environment"][:200],
+        resolved=columns["status"] in (Status.RECOVERED, Status.HEALTHY, Status.RESOLVED),
+        fix=(columns["fix"] or "")[:200_000],
+        cause=columns["cause"][:200_000],
+        fault_class=columns["fault_class"],
+    )

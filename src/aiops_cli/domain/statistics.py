@@ -1,8 +1,8 @@
 """What a history says as a whole: how long incidents take, what comes again, what causes them, and which fixes work.
 
 MTTA is the mean time from detection to acknowledgement, MTTR from detection to mitigation, or to the end where only
-that is known. Beside each mean stands the median, which one night of eight hours does not move, and how many incidents
-it rests on.
+that is known; where nobody said when it was detected, from its beginning. Beside each mean stands the median, which one
+night of eight hours does not move, and how many incidents it rests on.
 """
 
 from collections import Counter, defaultdict
@@ -38,6 +38,10 @@ class Past(Protocol):
     def fix_verified(self) -> bool: ...
     @property
     def fix_worked(self) -> bool | None: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def detected_at(self) -> datetime | None: ...
     @property
     def opened_at(self) -> datetime: ...
     @property
@@ -112,8 +116,8 @@ def count_history(incidents: Iterable[Past], top: int = _TOP) -> Statistics:
         incidents=len(every),
         simulated=sum(one.simulated for one in every),
         open=sum(one.status not in _OVER for one in every),
-        mtta=_duration(one.acknowledged_at - one.opened_at for one in every if one.acknowledged_at),
-        mttr=_duration(end - one.opened_at for one in every if (end := one.mitigated_at or _over(one))),
+        mtta=_duration((_noticed(one), one.acknowledged_at) for one in every),
+        mttr=_duration((_noticed(one), one.mitigated_at or _over(one)) for one in every),
         recurring=tuple(_recurring(every)[:top]),
         causes=_most(one.fault_class for one in every)[:top],
         services=_most(one.service for one in every)[:top],
@@ -128,8 +132,12 @@ def _over(one: Past) -> datetime | None:
     return one.closed_at if one.status in _OVER else None
 
 
-def _duration(spans: Iterable[timedelta]) -> Duration:
-    seconds = [span.total_seconds() for span in spans if span >= timedelta(0)]
+def _noticed(one: Past) -> datetime | None:
+    return one.detected_at or one.started_at
+
+
+def _duration(spans: Iterable[tuple[datetime | None, datetime | None]]) -> Duration:
+    seconds = [(end - start).total_seconds() for start, end in spans if start and end and end >= start]
     if not seconds:
         return Duration(None, None, 0)
     return Duration(fmean(seconds), median(seconds), len(seconds))
@@ -181,9 +189,14 @@ def _kind_of_fix(fix: str) -> str:
 
 
 def _weeks(incidents: Sequence[Past]) -> list[tuple[datetime, int]]:
-    if not incidents:
+    # What has no time at all was opened when it was written down, which tells nothing of that week.
+    mondays = Counter(
+        _monday(one.opened_at)
+        for one in incidents
+        if _noticed(one) or one.acknowledged_at or one.mitigated_at or one.closed_at
+    )
+    if not mondays:
         return []
-    mondays = Counter(_monday(one.opened_at) for one in incidents)
     first, last = min(mondays), max(mondays)
     first = max(first, last - timedelta(weeks=_MOST_WEEKS - 1))
     return [

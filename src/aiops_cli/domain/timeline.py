@@ -16,6 +16,9 @@ def _moments(data: Mapping[str, Any]) -> Iterator[tuple[datetime, str]]:
              "mitigated": "the signal was back", "closed": "closed"}  # fmt: skip
     if (data.get("alert") or {}).get("source") == "record":
         names["mitigated"] = "mitigated"
+        if not (data.get("record") or {}).get("detected_at"):
+            # It stands in the document so that the incident has a place in the order; nobody said it.
+            del names["detected"]
     for name, text in names.items():
         if times.get(name):
             yield _utc(times[name]), text

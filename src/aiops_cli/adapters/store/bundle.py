@@ -45,8 +45,8 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
     "verdict": frozenset({"fault", "healthy", "inconclusive"}),
 }
 _TIMES = frozenset(
-    {"at", "opened_at", "closed_at", "recorded_at", "acknowledged_at", "mitigated_at", "started_at", "alert_started_at",
-     "finished_at", "expires_at"}
+    {"at", "alert_started_at", "started_at", "detected_at", "opened_at", "acknowledged_at", "mitigated_at", "closed_at",
+     "finished_at", "recorded_at", "expires_at"}
 )  # fmt: skip
 
 

@@ -406,7 +406,7 @@ def find_number(text: str) -> int:
     """The row of an id as a person types it: `INC-0042`, `inc-42` or `42`. Raises UnknownName."""
     digits = text.upper().removeprefix("INC-")
     if not digits.isascii() or not digits.isdigit() or len(digits) > 12 or int(digits) > _LAST_NUMBER:
-        raise UnknownName("incident", text, ["INC-0001, as `aiops history list` shows them"])
+        raise UnknownName("incident", text, ["INC-0001, as `aiops history list` shows them"], guess=False)
     return int(digits)
 
 

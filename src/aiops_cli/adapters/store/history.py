@@ -22,7 +22,8 @@ from aiops_cli.errors import UnknownName
 class IncidentRow:
     """One line of the history.
 
-    `fix_verified` was measured; `fix_worked` is what a person says, None when nobody did.
+    `fix_verified` was measured; `fix_worked` is what a person says, None when nobody did. `opened_at` is the first time
+    that is known of it, that of its recording when no other is.
     """
 
     id: str
@@ -44,6 +45,8 @@ class IncidentRow:
     pinned: bool
     fingerprint: str
     origin: str | None
+    started_at: datetime | None
+    detected_at: datetime | None
     opened_at: datetime
     acknowledged_at: datetime | None
     mitigated_at: datetime | None
@@ -158,7 +161,7 @@ def find_row(connection: Connection, incident_id: str) -> Row[Any]:
     row = connection.execute(select(tables.incident).where(tables.incident.c.number == number)).first()
     if row is None:
         last = connection.scalar(select(func.max(tables.incident.c.number)))
-        raise UnknownName("incident", incident_id, [name_of(last)] if last else [])
+        raise UnknownName("incident", incident_id, [name_of(last)] if last else [], guess=False)
     return row
 
 
@@ -207,6 +210,8 @@ def _listed(row: Row[Any], votes: int = 0) -> IncidentRow:
         pinned=bool(row.pinned),
         fingerprint=row.fingerprint,
         origin=row.origin,
+        started_at=parse_time(row.alert_started_at),
+        detected_at=parse_time(row.detected_at),
         opened_at=opened or datetime.fromtimestamp(0, UTC),
         acknowledged_at=parse_time(row.acknowledged_at),
         mitigated_at=parse_time(row.mitigated_at),

@@ -61,7 +61,7 @@ _CARRIED = (
     "pid",
 )  # fmt: skip
 _DERIVED = (
-    "uid", "kind", "environment", "acknowledged_at", "mitigated_at", "lesson", "pinned",
+    "uid", "kind", "environment", "detected_at", "acknowledged_at", "mitigated_at", "lesson", "pinned",
 )  # fmt: skip
 
 
@@ -100,6 +100,7 @@ def _derived(row: Any) -> dict[str, object]:
         "uid": hashlib.sha256(name.encode()).hexdigest()[:32],
         "kind": "incident",
         "environment": incident.get("environment") or "unknown",
+        "detected_at": row["opened_at"],
         "acknowledged_at": _utc(times.get("acknowledged")),
         "mitigated_at": _utc(times.get("mitigated")),
         "lesson": "",

@@ -192,7 +192,7 @@ class Library(Searching):
             source = _source(connection, place)
             if source is None:
                 known = connection.scalars(select(tables.source.c.place)).all()
-                raise UnknownName("place", place, known, _near(place, known))
+                raise UnknownName("place", place, known)
             gone = connection.scalars(select(tables.page.c.number).where(tables.page.c.source == source)).all()
             _remove(connection, gone)
             connection.execute(delete(tables.source).where(tables.source.c.id == source))
@@ -323,7 +323,7 @@ class Library(Searching):
             if found is not None:
                 return _stored(found)
             known = list(connection.scalars(select(at.id).order_by(at.shipped, at.id)))
-        raise UnknownName("runbook", wanted[:200], known[:40], _near(wanted, known))
+        raise UnknownName("runbook", wanted, known)
 
     def same_ids(self, place: str | None = None) -> dict[str, list[str]]:
         """Ids that several runbooks have, with their paths; of a place only those that one of its runbooks has."""
@@ -415,12 +415,6 @@ def _with_ties(books: Sequence[MatchedRunbook]) -> Iterator[MatchedRunbook]:
     for book in books:
         ties = [other.id for other in books if other is not book and other.rank == book.rank >= by_name]
         yield replace(book, ties=tuple(ties)) if ties else book
-
-
-def _near(wanted: str, known: Sequence[str]) -> list[str]:
-    from rapidfuzz import fuzz, process
-
-    return [row[0] for row in process.extract(wanted[:200], known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)]
 
 
 def _source(connection: Connection, place: str) -> int | None:

@@ -15,7 +15,7 @@ from aiops_cli.adapters.store.engine import find_number, iso, name_of, now, numb
 from aiops_cli.adapters.store.history import document_text, find_row
 from aiops_cli.adapters.store.sql import SqlStore, known_origins
 from aiops_cli.domain.document import document_of_record
-from aiops_cli.domain.record import Record
+from aiops_cli.domain.record import Record, record_of
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput, UnknownName, UsageError
@@ -78,18 +78,16 @@ class Records(SqlStore):
         added = iter(named)
         kept: list[Kept] = []
         for record in records:
-            if record.origin in known:
-                kept.append(self._renew_record(known[record.origin], record))
-            else:
-                name, is_new = next(added)
-                kept.append(Kept(name, "new" if is_new else "same", alike.get(name) if is_new else None))
+            name, is_new = (name_of(known[record.origin]), False) if record.origin in known else next(added)
+            # One that is there already, or twice in what is read: the later telling holds.
+            kept.append(Kept(name, "new", alike.get(name)) if is_new else self._renew_record(number_of(name), record))
         return kept
 
     def _renew_record(self, number: int, record: Record) -> Kept:
         with self.database.write() as connection:
             row = find_row(connection, name_of(number))
             data = completed(row, json.loads(document_text(connection, number)))
-            before = record_of(row, data)
+            before = record_of(dict(row._mapping), data)
             if before == record:
                 return Kept(name_of(number), "same")
             at = tables.edit.c
@@ -136,7 +134,7 @@ class Records(SqlStore):
         """What is kept of an incident by hand. Raises UnknownName."""
         with self.database.read() as connection:
             row = find_row(connection, incident_id)
-            return record_of(row, json.loads(document_text(connection, row.number)))
+            return record_of(dict(row._mapping), json.loads(document_text(connection, row.number)))
 
     def edit(self, incident_id: str, changes: Mapping[str, Any], by: str) -> tuple[str, list[str]]:
         """Change what is kept by hand: the incident's id and the fields that are different now; what they were is kept.
@@ -148,7 +146,7 @@ class Records(SqlStore):
         with self.database.write() as connection:
             row = find_row(connection, incident_id)
             data = completed(row, json.loads(document_text(connection, row.number)))
-            before = record_of(row, data)
+            before = record_of(dict(row._mapping), data)
             after = _changed(before, changes)
             fields = _different(before, after)
             touched = [name for name in fields if name in _MEASURED]
@@ -238,31 +236,8 @@ def _find_subject(connection: Connection, subject: str) -> int:
     try:
         return int(find_row(connection, subject).number)
     except UnknownName:
-        from rapidfuzz import fuzz, process
-
-        known = sorted(connection.scalars(select(tables.page.c.id).distinct()))
-        near = process.extract(subject[:200], known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
-        last = connection.scalar(select(func.max(tables.incident.c.number)))
-        ids = [f"an incident's id, such as {name_of(last)}"] if last else []
-        raise UnknownName("incident or runbook", subject, [*ids, *known], [row[0] for row in near]) from None
-
-
-def record_of(row: Row[Any], data: Mapping[str, Any]) -> Record:
-    """What is kept of an incident by hand; of one that a run made, what the run said stands in."""
-    if data.get("record"):
-        return Record.model_validate(data["record"])
-    # A run's alert may have longer names than a record takes.
-    return Record(
-        title=row.title[:500] or "untitled",
-        alert=row.alert[:200],
-        service=(row.service or "")[:200] or None,
-        severity=row.severity,
-        environment=row.environment[:200],
-        resolved=row.status in (Status.RECOVERED, Status.HEALTHY, Status.RESOLVED),
-        fix=(row.fix or "")[:200_000],
-        cause=row.cause[:200_000],
-        fault_class=row.fault_class,
-    )
+        known = connection.scalars(select(tables.page.c.id).distinct()).all()
+        raise UnknownName("incident or runbook", subject, known) from None
 
 
 def completed(row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -323,7 +298,8 @@ def _made_anew(data: Mapping[str, Any], record: Record) -> dict[str, Any]:
     noticed = datetime.fromisoformat(was["times"]["detected"])
     made = document_of_record(record, noticed, simulated=was["simulated"]).model_dump(mode="json")
     made["incident"] |= {"id": was["id"], "origin": was["origin"]}
-    if was["status"] == Status.RECOVERED:
+    # What a scenario's past measured is about its own fix.
+    if was["status"] == Status.RECOVERED and record.fix == data["record"]["fix"]:
         made["incident"]["status"] = was["status"]
     return made
 

@@ -56,6 +56,7 @@ def columns(data: Data) -> dict[str, Any]:
         # That of a run is the name of its world, which many share.
         "origin": (incident["origin"] or None) if by_hand else None,
         "alert_started_at": _utc(times["started"]),
+        "detected_at": _utc(record.get("detected_at") if by_hand else times["detected"]),
         "opened_at": _utc(times["detected"]),
         "acknowledged_at": _utc(times["acknowledged"]),
         "mitigated_at": _utc(times["mitigated"]),

@@ -31,7 +31,8 @@ schema_version = Table(
 # One line an incident: what is listed, filtered and counted. `uid` names it in every store that it is copied to,
 # `number` is this store's own. `fix_verified` is measured and only that; `fix_worked` is what a person says, null when
 # nobody did. `pid` is the process of its run, on `host` where others write to the store too.
-# Times are ISO 8601 in UTC: the same on SQLite and PostgreSQL, readable, and in order as text.
+# Times are ISO 8601 in UTC: the same on SQLite and PostgreSQL, readable, and in order as text. `opened_at` is the first
+# that is known, so that every incident has a place in the order; `detected_at` is null where nobody said.
 incident = Table(
     "incident",
     metadata,
@@ -57,6 +58,7 @@ incident = Table(
     Column("pinned", Boolean, nullable=False),
     Column("origin", String, unique=True),
     Column("alert_started_at", String),
+    Column("detected_at", String),
     Column("opened_at", String, nullable=False, index=True),
     Column("acknowledged_at", String),
     Column("mitigated_at", String),

@@ -22,6 +22,7 @@ CREATE TABLE incident_new (
     pinned BOOLEAN NOT NULL,
     origin VARCHAR,
     alert_started_at VARCHAR,
+    detected_at VARCHAR,
     opened_at VARCHAR NOT NULL,
     acknowledged_at VARCHAR,
     mitigated_at VARCHAR,

@@ -100,10 +100,7 @@ def _check_word(name: str, text: str) -> None:
     }
     known = lists.get(name)
     if known is not None and text not in known:
-        from rapidfuzz import fuzz, process
-
-        near = process.extract(text[:200], known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
-        raise UnknownName(name.replace("_", " "), text[:60], known, [row[0] for row in near])
+        raise UnknownName(name.replace("_", " "), text, known)
 
 
 def _people(before: "Record | None", given: Sequence[str] | None) -> list[dict[str, str]] | None:

@@ -98,7 +98,4 @@ def check_service(store: "History", service: str | None) -> None:
 
     known = store.services() if service is not None else []
     if service is not None and known and service not in known:
-        from rapidfuzz import fuzz, process
-
-        near = process.extract(service, known, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
-        raise UnknownName("service", service, known[:20], [row[0] for row in near])
+        raise UnknownName("service", service, known)

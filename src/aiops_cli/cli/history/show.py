@@ -160,9 +160,10 @@ def _spans(row: "IncidentRow") -> str:
     from aiops_cli.adapters.ui.words import duration
 
     parts = []
+    since = row.detected_at or row.started_at
     for name, at in (("acknowledged", row.acknowledged_at), ("mitigated", row.mitigated_at)):
-        if at is not None and at >= row.opened_at:
-            parts.append(f"{name} after {duration((at - row.opened_at).total_seconds())}")
+        if at is not None and since is not None and at >= since:
+            parts.append(f"{name} after {duration((at - since).total_seconds())}")
     return " · ".join(parts)
 
 
