@@ -539,6 +539,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "outcomes": dict[str, list[str]],
         "alike": list[dict[str, str]],
         "problems": list[dict[str, str]],
+        "remarks": list[dict[str, str]],
     },
     "history-prune": {
         "dry_run": bool,

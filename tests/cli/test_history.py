@@ -542,12 +542,14 @@ def test_list_and_search_filter_alike(aiops: Aiops, filters: tuple[str, ...], nu
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        (("--kind", "incidents"), "known: "),
+        (("--kind", "incidents"), "did you mean incident?"),
         (("--status", "closed"), "known: "),
         (("--severity", "sev1"), "known: critical"),
         (("--service", "order"), "did you mean orders"),
         (("--service", ""), "unknown service"),
         (("--label", "team"), "NAME=VALUE"),
+        (("--label", "=payments"), "NAME=VALUE"),
+        (("--since", ""), "is no time"),
         (("--since", "tomorrow-ish"), "is no time"),
         (("--since", "999999y"), "is no time"),
         (("--since", "0001-01-01T00:00+05:00"), "is no time"),
@@ -671,13 +673,14 @@ def test_the_json_is_what_the_schemas_say(aiops: Aiops, home: Path) -> None:
 
     aiops("replay", "payments-evening", "--quiet", "--approve-simulated")
     name = add(aiops, "one", *FIELDS)
+    (home / "runbooks.txt").write_text("no incident\n")
     outputs = {
         "history-list": aiops("history", "list", "-o", "json").out,
         "history-search": aiops("history", "search", "payments-api", "-o", "json").out,
         "history-stats": aiops("history", "stats", "-o", "json").out,
         "history-add": aiops("history", "add", "--title", "t", "-o", "json").out,
         "history-prune": aiops("history", "prune", "--dry-run", "-o", "json").out,
-        "history-import": aiops("history", "import", str(home / "nothing"), "-o", "json").out,
+        "history-import": aiops("history", "import", str(home / "runbooks.txt"), "-o", "json").out,
     }
     assert set(outputs) <= set(DOCUMENTS)
     for document, out in outputs.items():
@@ -733,3 +736,72 @@ def test_who_did_it_is_known_even_without_a_name(aiops: Aiops, monkeypatch: pyte
     name = add(aiops, "one")
     assert aiops("history", "feedback", name, "up").code == 0
     assert shown(aiops, name)["kept"]["feedback"][0]["by"] == "somebody"  # type: ignore[index]
+
+
+# --- what cannot be --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--worked",), "no fix that could have worked"),
+        (("--started", "2026-01-02", "--resolved", "2026-01-01"), "resolved (2026-01-01 00:00) is before started"),
+        (("--started", "2026-01-02", "--detected", "2026-01-01"), "detected (2026-01-01 00:00) is before started"),
+        (("--mitigated", "2026-01-02", "--resolved", "2026-01-01"), "resolved (2026-01-01 00:00) is before mitigated"),
+    ],
+)
+def test_what_cannot_be_is_not_added(aiops: Aiops, given: tuple[str, ...], words: str) -> None:
+    result = aiops("history", "add", "--title", "t", *given)
+    assert result.code == 2 and words in result.err and "hint: " in result.err, result.err
+    assert "no incidents" in aiops("history", "list").out
+    name = add(aiops, "t")
+    result = aiops("history", "edit", name, *given)
+    assert result.code == 2 and words in result.err, result.err
+
+
+def test_that_it_worked_goes_with_the_fix_that_it_was_said_of(aiops: Aiops) -> None:
+    name = add(aiops, "t", "--fix", "a cup of tea", "--worked")
+    assert aiops("history", "resolve", name, "--did-not-work").code == 0
+    assert record(aiops, name)["fix_worked"] is False
+    assert "fix, fix_worked" in aiops("history", "edit", name, "--fix", "").out
+    assert record(aiops, name)["fix_worked"] is None
+
+
+def test_an_incident_is_open_again_where_its_end_is_taken_out(aiops: Aiops) -> None:
+    name = add(aiops, "t", "--resolved", "2026-01-02")
+    assert record(aiops, name)["resolved"] is True
+    assert aiops("history", "edit", name, "--resolved", "").code == 0
+    assert record(aiops, name)["resolved"] is False
+    assert "open" in aiops("history", "list").out
+
+
+def test_the_end_of_a_run_was_measured(aiops: Aiops) -> None:
+    aiops("replay", "search-morning", "--quiet", "--approve-simulated")
+    name = re.findall(r"INC-\d+", aiops("history", "list", "--status", "healthy").out)[0]
+    for given in (("resolve", name, "--at", "2026-01-02"), ("edit", name, "--resolved", "2026-01-02")):
+        result = aiops("history", *given)
+        assert result.code == 2 and "measured by the run" in result.err and "--event" in result.err, result.err
+
+
+@pytest.mark.parametrize("status", ["running", "unfinished"])
+def test_what_has_not_ended_is_listed_and_not_searched(aiops: Aiops, status: str) -> None:
+    result = aiops("history", "search", "x", "--status", status)
+    assert result.code == 2 and f"aiops history list --status {status}" in result.err
+
+
+def test_a_search_of_runbooks_alone_takes_services_that_no_incident_had(aiops: Aiops) -> None:
+    add(aiops, "t", "--service", "web")
+    assert aiops("history", "search", "slow", "--service", "cart", "--kind", "runbook").code == 0
+    assert aiops("history", "search", "slow", "--service", "cart").code == 2
+
+
+def test_words_that_say_nothing_are_not_corrected(aiops: Aiops) -> None:
+    add(aiops, "payments slow aftermath", "--cause", "afters")
+    out = aiops("history", "search", "payments slow after the release").out
+    assert "payments slow aftermath" in out and "is not known" not in out
+
+
+def test_ids_and_filters_are_not_both_taken(aiops: Aiops) -> None:
+    name = add(aiops, "t")
+    result = aiops("history", "export", name, "--status", "open")
+    assert result.code == 2 and "leave one of both out" in result.err

@@ -161,6 +161,15 @@ def test_rows_that_are_malformed_are_told_with_file_and_line_and_the_rest_goes_i
     assert text.code == 1 and "skipped: exports/a.csv:3: " in text.err and "4 known already" in text.out
 
 
+def test_what_went_in_and_not_as_a_whole_is_a_remark_and_no_failure(aiops: Aiops, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("title,created,resolved at\nDisk full,2026-01-01,2026-13-45 25:00\n")
+    result = aiops("history", "import", str(tmp_path / "a.csv"))
+    assert result.code == 0 and "1 added" in result.out, result.err
+    assert f"note: {tmp_path.name}/a.csv:2: " in result.err and "skipped" not in result.err
+    data = imported(aiops, tmp_path / "a.csv")
+    assert data["problems"] == [] and len(data["remarks"]) == 1  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["empty", "only-pictures"])
 def test_a_folder_without_files_is_told(aiops: Aiops, tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
@@ -173,7 +182,7 @@ def test_a_folder_without_files_is_told(aiops: Aiops, tmp_path: Path, name: str)
 @pytest.mark.parametrize("name", ["missing.md", "x" * 300, "a\x1b[2Jb.md"])
 def test_a_file_that_is_not_there_is_told(aiops: Aiops, tmp_path: Path, name: str) -> None:
     result = aiops("history", "import", f"{tmp_path}/{name}")
-    assert result.code == 1 and "there is no such file or folder" in result.err
+    assert result.code == 2 and "there is no such file or folder" in result.err and "hint: " in result.err
     assert "\x1b" not in result.err and "Traceback" not in result.err
 
 

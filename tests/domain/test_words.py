@@ -36,6 +36,7 @@ ON_CALL = Thesaurus.of({"latency": ["slow", "p99", "taking ages"], "pool": ["con
         ("can't log in", ["log"]),
         ("支払いが遅い", ["支払", "払い", "いが", "が遅", "遅い"]),
         ("Verbindung abgelehnt", ["verbindung", "abgelehnt"]),
+        ("Zürich ÜBERLAST Vérification", ["zürich", "überlast", "vérification"]),
         ("платёж не проходит", ["платёж", "не", "проходит"]),
         ("🔥🔥🔥", []),
     ],

@@ -89,6 +89,20 @@ class Record(_Part):
     body: Prose = ""
 
 
+def find_contradiction(record: Record) -> str | None:
+    """Which of its times cannot both be, in words; None when they all can."""
+    started, resolved = record.started_at, record.resolved_at
+    for name in ("detected_at", "acknowledged_at", "mitigated_at", "resolved_at"):
+        at = getattr(record, name)
+        if started is not None and at is not None and at < started:
+            return f"{name.removesuffix('_at')} ({at:%Y-%m-%d %H:%M}) is before started ({started:%Y-%m-%d %H:%M})"
+    for name in ("detected_at", "mitigated_at"):
+        at = getattr(record, name)
+        if resolved is not None and at is not None and at > resolved:
+            return f"resolved ({resolved:%Y-%m-%d %H:%M}) is before {name.removesuffix('_at')} ({at:%Y-%m-%d %H:%M})"
+    return None
+
+
 def record_of(columns: Mapping[str, Any], document: Mapping[str, Any]) -> Record:
     """What is kept of an incident by hand; of one that a run made, what the run said stands in.
 

@@ -13,7 +13,10 @@ MAX_CHARS = 50_000
 
 _WORD = re.compile(r"[^\W_]+(?:[-_.:/']+[^\W_]+)*")
 # `GPUs` is one part, `OOMKilled` and `PodCrash` are two.
-_PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_UPPER, _LOWER = "A-ZÀ-ÖØ-Þ", "a-zß-öø-ÿ"
+_PART = re.compile(
+    rf"[{_UPPER}]{{2,}}s(?![{_LOWER}])|[{_UPPER}]+(?![{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|\d+|[^\W\d_{_UPPER}{_LOWER}]+"
+)
 _STATUS = re.compile(r"(\d{3})'?s|([1-5])xx", re.IGNORECASE)
 # Chinese, Japanese, Korean and Thai are written without spaces between words.
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")

@@ -19,18 +19,19 @@ _MAX_PEOPLE, _MAX_LINKS, _MAX_LABELS, _MAX_MOMENTS = 50, 100, 50, 1_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A row or file that could not be read, or not as a whole.
+    """A row or file that could not be read, or, where it is not `skipped`, not as a whole.
 
     `place` is the file with a line (`file.csv:17`), or with the number of an item of a JSON list (`file.json#3`).
     """
 
     place: str
     reason: str
+    skipped: bool = True
 
 
-def problem(place: str, reason: str) -> Problem:
+def problem(place: str, reason: str, *, skipped: bool = True) -> Problem:
     """A problem whose words are safe to show."""
-    return Problem(safe(place, one_line=True, limit=500), safe(reason, one_line=True, limit=500))
+    return Problem(safe(place, one_line=True, limit=500), safe(reason, one_line=True, limit=500), skipped)
 
 
 def shown(value: object) -> str:
@@ -58,8 +59,8 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
 
     def report(self, reason: str, place: str = "") -> None:
-        """Note a problem with this record."""
-        self.problems.append(problem(place or self.place, reason))
+        """Note what of this record is not kept as it was; the rest of it goes in."""
+        self.problems.append(problem(place or self.place, reason, skipped=False))
 
     def add(self, name: str, text: str) -> None:
         """Append to a prose field, unless it is there already."""

@@ -115,7 +115,11 @@ def _finish(drafts: list[Draft]) -> tuple[list[Record], list[Problem]]:
         known = records.get(record.origin)
         if known is not None and known != record:
             origin = f"{record.origin}#{short_hash(record.model_dump(mode='json'))}"
-            problems.append(problem(draft.place, f"{record.origin} is in the file twice and differs: kept as {origin}"))
+            problems.append(
+                problem(
+                    draft.place, f"{record.origin} is in the file twice and differs: kept as {origin}", skipped=False
+                )
+            )
             record = record.model_copy(update={"origin": origin[-2_000:]})
         records.setdefault(record.origin, record)
     return list(records.values()), problems

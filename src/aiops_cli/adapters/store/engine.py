@@ -246,7 +246,7 @@ def _place_of(url: URL) -> str:
 _URL_HINT = "postgresql://USER@HOST/DATABASE is expected; without it the store is a file on this machine"
 
 
-_ROLE_HINT = "use a role that may write to it; --no-record diagnoses without a record"
+_ROLE_HINT = "use a role that may write to it; `aiops triage --no-record` diagnoses without a record"
 
 
 def _listen(engine: Engine) -> None:
@@ -272,7 +272,7 @@ def prepare_home(home: Path) -> None:
         raise StoreError(f"the data folder {home} can be written by others", hint=f"chmod 700 {home}")
 
 
-_HOME_HINT = "set AIOPS_HOME to a folder that you own, or use --no-record to diagnose without a record"
+_HOME_HINT = "set AIOPS_HOME to a folder that you own; `aiops triage --no-record` diagnoses without a record"
 
 
 def _prepare_file(path: Path) -> None:

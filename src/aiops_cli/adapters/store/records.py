@@ -15,7 +15,7 @@ from aiops_cli.adapters.store.engine import find_number, iso, name_of, now, numb
 from aiops_cli.adapters.store.history import document_text, find_row
 from aiops_cli.adapters.store.sql import SqlStore, known_origins
 from aiops_cli.domain.document import document_of_record
-from aiops_cli.domain.record import Record, record_of
+from aiops_cli.domain.record import Record, find_contradiction, record_of
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput, UnknownName, UsageError
@@ -149,9 +149,8 @@ class Records(SqlStore):
             before = record_of(dict(row._mapping), data)
             after = _changed(before, changes)
             fields = _different(before, after)
-            touched = [name for name in fields if name in _MEASURED]
-            if touched and data["alert"]["source"] != "record":
-                raise UsageError(f"{touched[0]} was measured by the run", hint="say more in the timeline instead")
+            if data["alert"]["source"] != "record":
+                _check_measured(data["incident"]["status"], fields)
             if not fields:
                 return name_of(row.number), []
             resolved = "resolved" in fields or "resolved_at" in fields
@@ -265,16 +264,29 @@ def _different(before: Record, after: Record) -> list[str]:
     return [name for name in Record.model_fields if getattr(before, name) != getattr(after, name)]
 
 
+def _check_measured(status: str, fields: Sequence[str]) -> None:
+    """Raises UsageError for what a run measured."""
+    over = status in (Status.RECOVERED, Status.HEALTHY)
+    touched = [name for name in fields if name in _MEASURED or (over and name in ("resolved", "resolved_at"))]
+    if touched:
+        raise UsageError(f"{touched[0]} was measured by the run", hint="say more in the timeline instead: --event")
+
+
 def _changed(before: Record, changes: Mapping[str, Any]) -> Record:
     unknown = sorted(set(changes) - set(Record.model_fields))
     if unknown:
         raise BadInput(f"a record has no {unknown[0]!r}", hint=f"it has {', '.join(Record.model_fields)}")
     try:
-        return Record.model_validate(before.model_dump() | dict(changes))
+        after = Record.model_validate(before.model_dump() | dict(changes))
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{problem.field}: {problem.message}{problem.and_more}"
         raise BadInput(message, hint="see `aiops history edit --help`") from error
+    wrong = find_contradiction(after)
+    # What was imported so can still be corrected elsewhere.
+    if wrong and wrong != find_contradiction(before):
+        raise BadInput(wrong, hint="give the times in their order; without a zone they are UTC")
+    return after
 
 
 def _applied(data: Mapping[str, Any], record: Record, *, resolved: bool = True) -> dict[str, Any]:

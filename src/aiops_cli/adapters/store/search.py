@@ -25,7 +25,6 @@ from aiops_cli.domain.memory import (
 )
 from aiops_cli.domain.ranking import Query, prior, read_query, reasons
 from aiops_cli.domain.status import Status
-from aiops_cli.domain.verification import Outcome
 from aiops_cli.domain.words import words
 from aiops_cli.errors import ModelError
 
@@ -216,7 +215,7 @@ def _rank_found(hit: index.Hit, query: Query) -> _Ranked:
     rank, pins = pinned(hit.keys)
     if rank == PINS["service"][0] and not _agrees_beside(hit, query):
         rank = 0
-    return _Ranked(hit, rank, pins, _scored(hit, same_service=any(key.startswith("=service:") for key in hit.keys)))
+    return _Ranked(hit, rank, pins, _scored(hit, same_service=False))
 
 
 def _agrees_beside(hit: index.Hit, query: Query) -> bool:
@@ -279,9 +278,9 @@ def _failed_fixes(connection: Connection, incidents: Mapping[int, Row[Any]]) -> 
     """The incidents whose fix, as it stands in the record, was carried out and measured not to work."""
     tried = [number for number, row in incidents.items() if row.status == Status.NOT_RECOVERED and row.fix]
     at = tables.attempt.c
-    query = select(at.incident, at.action, at.target).where(
-        at.incident.in_(tried), at.outcome == Outcome.NOT_RECOVERED.value
-    )
+    # An attempt's outcome and an incident's status have the same word for it.
+    failed = (at.incident.in_(tried), at.outcome == Status.NOT_RECOVERED)
+    query = select(at.incident, at.action, at.target).where(*failed)
     rows = connection.execute(query).all() if tried else []
     return {row.incident for row in rows if is_same_action(incidents[row.incident].fix, f"{row.action} {row.target}")}
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, select
 from aiops_cli.adapters.store.index import find_terms
 from aiops_cli.adapters.store.tables import term
 from aiops_cli.domain.thesaurus import Thesaurus
-from aiops_cli.domain.words import read_words
+from aiops_cli.domain.words import is_telling, read_words
 
 # Shorter words are near to too many others, and no word that a person types is longer.
 _MIN_LETTERS, _MAX_LETTERS = 4, 40
@@ -35,7 +35,9 @@ class Corrections:
 def correct(connection: Connection, text: str, thesaurus: Thesaurus) -> Corrections:
     """What to look for instead of words that neither a document nor the thesaurus has."""
     read = read_words(text)
-    asked = dict.fromkeys(p for p in read.parts if p.isalpha() and _MIN_LETTERS <= len(p) <= _MAX_LETTERS)
+    parts = (p for p in read.parts if p.isalpha() and _MIN_LETTERS <= len(p) <= _MAX_LETTERS)
+    # A word that says nothing by itself is in no index, and is not misspelt for that.
+    asked = dict.fromkeys(part for part in parts if is_telling(part))
     known = find_terms(connection, asked).keys() | thesaurus.vocabulary
     unknown = [word for word in asked if word not in known][:_MOST_WORDS]
     found = {

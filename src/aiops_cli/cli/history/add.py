@@ -44,7 +44,8 @@ def add(
 
     from aiops_cli.cli.history.opening import open_writing
     from aiops_cli.cli.render import print_json
-    from aiops_cli.errors import UsageError
+    from aiops_cli.domain.record import find_contradiction
+    from aiops_cli.errors import BadInput, UsageError
 
     given = fields.read_changes(
         title=title, kind=kind, service=service, alert=alert, severity=severity, environment=environment,
@@ -60,6 +61,9 @@ def add(
         raise UsageError("a record needs a title", hint='--title "what happened", or --editor')
     else:
         record = _record(given)
+    wrong = find_contradiction(record)
+    if wrong:
+        raise BadInput(wrong, hint="give the times in their order; without a zone they are UTC")
     store = open_writing()
     kept = store.import_records([record])[0]
     if output is Output.JSON:

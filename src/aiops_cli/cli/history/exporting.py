@@ -53,13 +53,18 @@ def export(
     from aiops_cli.cli.history.filters import check_service, read_wanted
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.config import find_home
+    from aiops_cli.errors import UsageError
 
     store = open_records(find_home())
     tell(store)
     numbers = None
+    filtered = any(each is not None for each in (status, service, severity, kind or None, label or None, since, until,
+                                                 simulated))  # fmt: skip
+    if incidents and filtered:
+        raise UsageError("ids and filters were given", hint="ids are exported whatever they are: leave one of both out")
     if incidents:
         numbers = [number_of(store.find(each).id) for each in incidents]
-    elif any((status, service, severity, kind, label, since, until, simulated is not None)):
+    elif filtered:
         wanted = read_wanted(
             kinds=kind, status=status, service=service, severity=severity, labels=label, since=since,
             until=until, simulated=simulated,

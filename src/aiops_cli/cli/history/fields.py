@@ -65,9 +65,22 @@ def read_changes(before: "Record | None" = None, **given: Any) -> dict[str, Any]
     changes |= {"labels": labels} if (labels := _labels(before, given.get("label"))) is not None else {}
     if given.get("event"):
         changes["timeline"] = _timeline(before, given["event"])
-    if changes.get("resolved_at") is not None:
-        changes["resolved"] = True
+    if "resolved_at" in changes:
+        changes["resolved"] = changes["resolved_at"] is not None
+    _check_fix(before, changes)
     return changes
+
+
+def _check_fix(before: "Record | None", changes: dict[str, Any]) -> None:
+    """That it worked is said of a fix; without one there is nothing to say it of. Raises UsageError."""
+    from aiops_cli.errors import UsageError
+
+    if changes.get("fix", before.fix if before else ""):
+        return
+    if changes.get("fix_worked") is not None:
+        raise UsageError("there is no fix that could have worked or not", hint='say which: --fix "..."')
+    if "fix" in changes and before is not None:
+        changes["fix_worked"] = None
 
 
 _FIELD = {"worked": "fix_worked"}

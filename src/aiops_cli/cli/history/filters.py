@@ -74,17 +74,17 @@ def read_wanted(
         raise UnknownName("status", status, known)
     if severity is not None and severity not in _SEVERITIES:
         raise UnknownName("severity", severity, _SEVERITIES)
-    wrong = next((label for label in labels or () if "=" not in label), None)
+    wrong = next((label for label in labels or () if not all(label.partition("=")[:2])), None)
     if wrong is not None:
-        raise UsageError(f"--label: {wrong[:60]!r} has no value", hint="NAME=VALUE is expected, such as team=payments")
+        raise UsageError(f"--label: {wrong[:60]!r} is no label", hint="NAME=VALUE is expected, such as team=payments")
     return Wanted(
         kinds=tuple(kinds or KINDS),
         status=status,
         service=service,
         severity=severity,
         labels=tuple(labels or ()),
-        since=read_when(since, "--since") if since else None,
-        until=read_when(until, "--until") if until else None,
+        since=read_when(since, "--since") if since is not None else None,
+        until=read_when(until, "--until") if until is not None else None,
         simulated=simulated,
     )
 

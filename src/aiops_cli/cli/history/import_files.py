@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aiops_cli.errors import BadInput
+
 _SUFFIXES = frozenset({".md", ".markdown", ".mdx", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"})
 _MOST_FILES = 50_000
 # Of an export: one incident with prose of the full length in every field, each character as its escape.
@@ -55,7 +57,7 @@ def _files(path: Path, stack: ExitStack, problem: Problem) -> Iterator[File]:
         if not found:
             problem(_shown(path), f"has no file that can be imported ({', '.join(sorted(_SUFFIXES))})")
     else:
-        problem(_shown(path), "there is no such file or folder")
+        raise BadInput(f"{_shown(path)}: there is no such file or folder", hint="give files, folders, or - for stdin")
 
 
 def _from_stdin(stack: ExitStack) -> File:

@@ -24,10 +24,13 @@ _SHOWN = 20
 
 @dataclass
 class Tally:
-    """What an import did: ids by what became of them, what could not be read, and what looks like something else."""
+    """What an import did: ids by what became of them, what could not be read, what went in and not as a whole, and what
+    looks like something else.
+    """
 
     outcomes: dict[str, list[str]] = field(default_factory=dict)
     problems: list[dict[str, str]] = field(default_factory=list)
+    remarks: list[dict[str, str]] = field(default_factory=list)
     alike: list[dict[str, str]] = field(default_factory=list)
     files: int = 0
 
@@ -38,6 +41,10 @@ class Tally:
     def problem(self, place: str, reason: str) -> None:
         """Note what was skipped, and why."""
         self.problems.append({"place": place, "reason": reason})
+
+    def remark(self, place: str, reason: str) -> None:
+        """Note what of a record that went in was left out."""
+        self.remarks.append({"place": place, "reason": reason})
 
 
 def import_files(
@@ -70,7 +77,7 @@ def import_files(
         tell(store)
     if output is Output.JSON:
         print_json({"schema_version": 1, "dry_run": dry_run, "files": tally.files, "outcomes": tally.outcomes,
-                    "alike": tally.alike, "problems": tally.problems})  # fmt: skip
+                    "alike": tally.alike, "problems": tally.problems, "remarks": tally.remarks})  # fmt: skip
     else:
         _print(tally, dry_run=dry_run)
     return ExitCode.FAILED if tally.problems or not tally.files else ExitCode.DONE
@@ -126,7 +133,7 @@ def _read(file: "File", store: "Transfer | None", numbers: dict[str, int], tally
         return []
     records, problems, _ = read_file(raw, file.name)
     for problem in problems:
-        tally.problem(problem.place, problem.reason)
+        (tally.problem if problem.skipped else tally.remark)(problem.place, problem.reason)
     return records
 
 
@@ -189,14 +196,18 @@ def _print(tally: Tally, *, dry_run: bool) -> None:
     counts = [f"{len(ids)} {_WORDS[outcome]}" for outcome, ids in tally.outcomes.items()]
     what = f"{tally.files} file{'s' * (tally.files != 1)}"
     print(f"{what}: {', '.join(counts) or 'no incidents'}" + (" (dry run)" if dry_run else ""))
-    for outcome in ("conflict",):
-        for id_ in tally.outcomes.get(outcome, [])[:_SHOWN]:
-            print(f"  {id_} {_WORDS[outcome]}")
+    for id_ in tally.outcomes.get("conflict", [])[:_SHOWN]:
+        print(f"  {id_} {_WORDS['conflict']}")
     for row in tally.alike[:_SHOWN]:
         print(f"  {row['id']} looks like {row['like']}: {row['why']}")
     if len(tally.alike) > _SHOWN:
         print(f"  and {len(tally.alike) - _SHOWN} more look like others; --output json has them all")
-    for row in tally.problems[:_SHOWN]:
-        print(f"skipped: {row['place']}: {row['reason']}", file=sys.stderr)
-    if len(tally.problems) > _SHOWN:
-        print(f"and {len(tally.problems) - _SHOWN} more problems; --output json has them all", file=sys.stderr)
+    _print_some("note", tally.remarks)
+    _print_some("skipped", tally.problems)
+
+
+def _print_some(what: str, rows: list[dict[str, str]]) -> None:
+    for row in rows[:_SHOWN]:
+        print(f"{what}: {row['place']}: {row['reason']}", file=sys.stderr)
+    if len(rows) > _SHOWN:
+        print(f"{what}: and {len(rows) - _SHOWN} more; --output json has them all", file=sys.stderr)

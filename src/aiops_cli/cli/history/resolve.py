@@ -23,10 +23,10 @@ def resolve(
     from aiops_cli.cli.history.opening import open_writing, who
 
     store = open_writing()
-    changes = fields.read_changes(cause=cause, fault_class=fault_class, fix=fix, worked=worked, lesson=lesson)
-    over = read_when(at, "--at") if at else datetime.now(UTC).replace(microsecond=0)
     before = store.record(incident)
-    if not before.resolved or at:
+    changes = fields.read_changes(before, cause=cause, fault_class=fault_class, fix=fix, worked=worked, lesson=lesson)
+    over = read_when(at, "--at") if at is not None else datetime.now(UTC).replace(microsecond=0)
+    if not before.resolved or at is not None:
         changes |= {"resolved": True, "resolved_at": over}
     name, changed = store.edit(incident, changes, who())
     print(f"{name}: {'changed ' + ', '.join(changed) if changed else 'nothing is different'}")

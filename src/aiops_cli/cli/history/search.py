@@ -43,13 +43,18 @@ def search(
     from aiops_cli.cli.history.filters import check_service, read_wanted
     from aiops_cli.cli.history.opening import open_reading, tell
     from aiops_cli.cli.render import print_json
+    from aiops_cli.domain.status import UNFINISHED, Status
+    from aiops_cli.errors import UsageError
 
     wanted = read_wanted(
         kinds=kind, status=status, service=service, severity=severity, labels=label, since=since, until=until,
         simulated=simulated,
     )  # fmt: skip
+    if status in (Status.RUNNING, UNFINISHED):
+        raise UsageError("a search finds what has ended", hint=f"aiops history list --status {status}")
     store = open_reading(with_runbooks=not kind or "runbook" in kind)
-    check_service(store, service)
+    if set(wanted.kinds) != {"runbook"}:
+        check_service(store, service)
     answer = store.search(_text(query), limit, wanted)
     tell(store)
     if output is Output.JSON:
