@@ -295,6 +295,8 @@ class Library(Searching):
     def _elsewhere(self, paths: Sequence[str]) -> dict[str, str | None]:
         """Those of the paths that are known, with the place that has them."""
         found: dict[str, str | None] = {}
+        if not paths:
+            return found
         query = select(tables.page.c.path, tables.source.c.place).outerjoin(
             tables.source, tables.source.c.id == tables.page.c.source
         )

@@ -1,7 +1,7 @@
 """What people add to the history by hand: records, corrections, links, feedback; and how long evidence is kept."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -56,16 +56,10 @@ class Pruned:
 class Records(SqlStore):
     """The history as people write it."""
 
-    def import_records(
-        self, records: Sequence[Record], progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> list[Kept]:
+    def import_records(self, records: Sequence[Record]) -> list[Kept]:
         """Add records, once: one that is known is left, or brought up to date where nobody changed it here."""
-        kept: list[Kept] = []
-        for start in range(0, len(records), _BATCH):
-            some = records[start : start + _BATCH]
-            kept += self._import_some(some)
-            progress(min(start + _BATCH, len(records)), len(records))
-        return kept
+        starts = range(0, len(records), _BATCH)
+        return [kept for start in starts for kept in self._import_some(records[start : start + _BATCH])]
 
     def _import_some(self, records: Sequence[Record]) -> list[Kept]:
         with self.database.read() as connection:
@@ -174,6 +168,11 @@ class Records(SqlStore):
             values = {"target": target, "kind": kind, "note": note, "by": by, "at": now()}
             connection.execute(insert(tables.link).values(incident=number, **values))
             return True
+
+    def has_runbook(self, name: str) -> bool:
+        """Whether a runbook that was read has this id."""
+        with self.database.read() as connection:
+            return connection.scalar(select(tables.page.c.id).where(tables.page.c.id == name)) is not None
 
     def unlink(self, incident_id: str, target: str) -> bool:
         """Take a link back; False when there was none."""

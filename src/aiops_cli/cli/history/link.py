@@ -1,9 +1,12 @@
 """`aiops history link`."""
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.store.transfer import Transfer
 
 _INCIDENT = re.compile(r"(?i)INC-\d+")
 
@@ -27,15 +30,15 @@ def link(
     if remove:
         print(f"{name}: link taken back" if store.unlink(incident, target) else f"{name}: there was no such link")
         return
-    new = store.link(incident, target, _kind(target), safe(note, one_line=True, limit=2_000), who())
+    new = store.link(incident, target, _kind(store, target), safe(note, one_line=True, limit=2_000), who())
     print(f"{name}: linked to {target}" if new else f"{name}: was linked to {target} already")
 
 
-def _kind(target: str) -> str:
+def _kind(store: "Transfer", target: str) -> str:
     if _INCIDENT.fullmatch(target):
         return "incident"
     if "://" in target:
         return "url"
     from aiops_cli.bootstrap import is_runbook
 
-    return "runbook" if is_runbook(target) else "other"
+    return "runbook" if is_runbook(target) or store.has_runbook(target) else "other"
