@@ -9,12 +9,12 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from aiops_cli.domain.action import EffectiveCall
-from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.gate import Answer, Decision, Method
 from aiops_cli.domain.incident import Attempt
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.prompt import Prompt
 from aiops_cli.errors import ModelError
-from aiops_cli.ports import ModelReply
+from aiops_cli.ports import ModelReply, Told, untold
 
 
 class ScriptedModel:
@@ -27,7 +27,7 @@ class ScriptedModel:
         self.answers = list(answers)
         self.prompts: list[Prompt] = []
 
-    def ask(self, prompt: Prompt, deadline_s: float) -> ModelReply:
+    def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         self.prompts.append(prompt)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, ModelError):

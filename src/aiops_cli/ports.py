@@ -1,18 +1,19 @@
 """What the pipeline needs of the outside. Each port is the fewest methods that work, and names the errors it raises."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
-from aiops_cli.domain.consultation import Prompt
 from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.prompt import ModelTurn, Prompt
+from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,36 @@ class Actuator(Protocol):
         """Make the permitted call and return one line on what was done. Raises BackendError or ActionRefused."""
 
 
+Told = Callable[[str], None]
+
+
+def untold(piece: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """A model's answer, untrusted, with attributes for its span (OpenTelemetry GenAI names)."""
+    """A model's answer, untrusted, with attributes for its span (OpenTelemetry GenAI names).
+
+    `turn` is what goes back to the model when the conversation goes on; its calls are those that it asks for.
+    """
 
     text: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    turn: ModelTurn | None = None
 
 
 class Model(Protocol):
-    """A language model. `name` is `provider:id`."""
+    """A language model. `name` is `provider:id`, `provider` the one of OpenTelemetry's conventions."""
 
     name: str
     provider: str
 
-    def ask(self, prompt: Prompt, deadline_s: float) -> ModelReply:
-        """One call, with an end after `deadline_s` seconds whatever the network does. Raises ModelError only."""
+    def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
+        """One call, with an end after `deadline_s` seconds whatever the network does. Raises ModelError only.
+
+        `told` is given the text of the answer piece by piece, as it comes, where the provider streams.
+        """
 
 
 class Approver(Protocol):
@@ -144,3 +159,34 @@ class Embedder(Protocol):
 
         `query` says whether the texts look for something or are what is found. Raises ModelError only.
         """
+
+
+class CallLedger(Protocol):
+    """What calls to models cost and how they went, for everybody who shares the store. Raises StoreError only, but for
+    `reserve`.
+    """
+
+    def reserve(self, call: PlannedCall, limits: Limits) -> int:
+        """Set aside what a call can cost at most, before it is made; returns the call's number.
+
+        Raises ModelError (`over-budget`, `too-often`) where a limit does not leave room for it. One transaction, so
+        that two terminals cannot both take what is left.
+        """
+
+    def settle(self, number: int, ended: EndedCall) -> None:
+        """Put what it did cost in the place of what was set aside."""
+
+    def admit(self, model: str) -> float:
+        """0 where the model may be called; else for how many seconds more its circuit breaker is open.
+
+        When that time is over, one caller is let through to try, and the others wait for what it finds.
+        """
+
+    def report(self, model: str, *, well: bool) -> None:
+        """Tell the breaker of a model how a call went."""
+
+    def find_answer(self, digest: str, max_age_s: float) -> KeptAnswer | None:
+        """What was answered before to the question with this digest."""
+
+    def keep_answer(self, digest: str, model: str, text: str, attributes: Mapping[str, Any]) -> None:
+        """Keep an answer that could be used, for as long as the cache keeps any."""

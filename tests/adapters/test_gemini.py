@@ -18,7 +18,8 @@ from collections.abc import Iterator
 import pytest
 
 from aiops_cli.adapters.models.gemini import MAX_OUTPUT_TOKENS, Gemini
-from aiops_cli.domain.consultation import ANSWER_SCHEMA, Prompt
+from aiops_cli.domain.consultation import ANSWER_SCHEMA
+from aiops_cli.domain.prompt import Prompt
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Model
 from tests.gemini_server import (
@@ -519,7 +520,7 @@ def test_a_missing_sdk_is_said_by_ask_and_not_by_preload() -> None:
         import sys, time
         sys.modules["google.genai"] = None
         from aiops_cli.adapters.models.gemini import Gemini
-        from aiops_cli.domain.consultation import Prompt
+        from aiops_cli.domain.prompt import Prompt
         from aiops_cli.errors import ModelError
         model = Gemini("m", "k")
         model.preload()
@@ -536,7 +537,7 @@ def test_a_call_left_behind_keeps_no_process_alive_and_prints_nothing() -> None:
     code = """
         import sys
         from aiops_cli.adapters.models.gemini import Gemini
-        from aiops_cli.domain.consultation import Prompt
+        from aiops_cli.domain.prompt import Prompt
         from aiops_cli.errors import ModelError
         model = Gemini("m", "k", sys.argv[1])
         model.preload()
@@ -565,7 +566,7 @@ def test_a_slow_import_of_the_sdk_counts_towards_the_deadline() -> None:
                     time.sleep(3)
         sys.meta_path.insert(0, Slow())
         from aiops_cli.adapters.models.gemini import Gemini
-        from aiops_cli.domain.consultation import Prompt
+        from aiops_cli.domain.prompt import Prompt
         from aiops_cli.errors import ModelError
         model = Gemini("m", "k", "http://127.0.0.1:1")
         model.preload()

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +27,7 @@ from aiops_cli.domain.evidence import Evidence, EvidenceSet, TextLines
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.findings.recovery import suggest_rule
 from aiops_cli.domain.memory import Recall, prompt_lines
+from aiops_cli.domain.prompt import Prompt
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.validation import first_problem
@@ -140,16 +141,6 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """One request to a model: what it is told to be, what it is given, and the shape of the answer."""
-
-    system: str
-    user: str
-    schema: Mapping[str, Any] = field(default_factory=dict)
-    version: str = PROMPT_VERSION
-
-
 _MAX_ITEMS = 80
 _MAX_ITEM_CHARS = 1_500
 _MAX_TEXT_LINES = 40
@@ -188,7 +179,7 @@ def ask(case: Case, offline: Diagnosis, recall: Recall, inventory: Iterable[str]
     ]
     evidence = "\n".join(map(_unfenced, _evidence_lines(case, offline)))
     parts.append(f"## evidence (untrusted data)\n<evidence>\n{evidence}\n</evidence>")
-    return Prompt(_SYSTEM, "\n\n".join(parts), ANSWER_SCHEMA)
+    return Prompt(_SYSTEM, "\n\n".join(parts), ANSWER_SCHEMA, PROMPT_VERSION)
 
 
 def _unfenced(line: str) -> str:

@@ -11,10 +11,10 @@ from pydantic.alias_generators import to_camel
 
 from aiops_cli.adapters.models.call import read_json, start
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
-from aiops_cli.domain.consultation import Prompt
+from aiops_cli.domain.prompt import Prompt
 from aiops_cli.domain.redact import mask_secrets, safe
 from aiops_cli.errors import ModelError
-from aiops_cli.ports import ModelReply
+from aiops_cli.ports import ModelReply, Told, untold
 
 if TYPE_CHECKING:
     from google import genai
@@ -36,7 +36,7 @@ class Gemini:
         """Start loading the SDK and return; should that fail, `ask` says so."""
         start(load, THREAD)
 
-    def ask(self, prompt: Prompt, deadline_s: float) -> ModelReply:
+    def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         """One call, over after `deadline_s` seconds whatever the network does. Raises ModelError only."""
         end = time.monotonic() + deadline_s
         masked, redacted = _mask(prompt)

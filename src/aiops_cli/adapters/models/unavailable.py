@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from aiops_cli.domain.consultation import Prompt
+from aiops_cli.domain.prompt import Prompt
 from aiops_cli.errors import ModelError
+from aiops_cli.ports import Told, untold
 
 
 class Unavailable:
@@ -17,7 +18,7 @@ class Unavailable:
         self._message = message
         self._reason = reason
 
-    def ask(self, prompt: Prompt, deadline_s: float) -> NoReturn:
+    def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> NoReturn:
         """Raise ModelError with the reason."""
         raise ModelError(self._message, reason=self._reason)
 
