@@ -20,8 +20,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
-    """A call that is about to be made. `model` is `provider:id`; `most_usd` is the most that it can cost, None where its
-    price is not known.
+    """A call that is about to be made. `model` is `provider:id`; `most_usd` is the most that it can cost, None where
+    its price is not known.
     """
 
     incident: str
