@@ -139,6 +139,24 @@ def answer(text: str = "{}", **fields: Any) -> Answer:
     return reply(good_body(text, **fields))
 
 
+def stream(*pieces: Mapping[str, Any], size: int = 0) -> Answer:
+    """Server-sent events; with `size` the bytes come in pieces of that many, wherever that cuts them."""
+    events = [b"data: " + json.dumps(piece, ensure_ascii=False).encode() + b"\r\n\r\n" for piece in pieces]
+
+    def give(handler: _Handler) -> None:
+        whole = b"".join(events)
+        handler.start(200, len(whole), {"Content-Type": "text/event-stream"})
+        parts = [whole[at : at + size] for at in range(0, len(whole), size)] if size else events
+        for part in parts:
+            handler.wfile.write(part)
+            handler.wfile.flush()
+            if not size:
+                # Each in a packet of its own, so that a client that reads as it comes sees them one by one.
+                handler.server.closing.wait(0.02)
+
+    return give
+
+
 def cut_off() -> Answer:
     """An answer that ran into the limit of tokens."""
     return answer('{"verdict": "fau', finish="MAX_TOKENS")

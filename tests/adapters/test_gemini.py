@@ -14,12 +14,13 @@ import traceback
 import uuid
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from aiops_cli.adapters.models.gemini import MAX_OUTPUT_TOKENS, Gemini
+from aiops_cli.adapters.models.gemini import Gemini
 from aiops_cli.domain.consultation import ANSWER_SCHEMA
-from aiops_cli.domain.prompt import Prompt
+from aiops_cli.domain.prompt import ModelTurn, Prompt, Thinking, ToolCall, ToolResult, ToolSpec
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Model
 from tests.gemini_server import (
@@ -39,6 +40,7 @@ from tests.gemini_server import (
     reset,
     retry_in,
     stall,
+    stream,
     usage,
 )
 
@@ -105,7 +107,7 @@ def test_the_request_names_a_thinking_level_and_a_limit_and_no_sampling() -> Non
         config = dict(server.received[0].body["generationConfig"])
     # The SDK sends this field in snake case; JSON for protocol buffers allows both.
     assert config.pop("thinkingConfig") == {"thinking_level": "LOW"}
-    assert config.pop("maxOutputTokens") == MAX_OUTPUT_TOKENS
+    assert config.pop("maxOutputTokens") == 8192
     assert set(config) == {"responseMimeType", "responseJsonSchema"}
     assert set(server.received[0].body) == {"contents", "systemInstruction", "generationConfig"}
 
@@ -172,7 +174,9 @@ def test_the_attributes_count_cached_tokens_as_input_and_thoughts_as_output() ->
         "gen_ai.operation.name": "generate_content",
         "gen_ai.provider.name": "gcp.gemini",
         "gen_ai.request.model": MODEL,
-        "gen_ai.request.max_tokens": MAX_OUTPUT_TOKENS,
+        "gen_ai.request.max_tokens": 8192,
+        "gen_ai.request.reasoning.level": "low",
+        "gen_ai.request.stream": False,
         "gen_ai.response.model": "gemini-3.5-flash-lite-001",
         "gen_ai.response.id": "response-1",
         "gen_ai.response.finish_reasons": ["STOP"],
@@ -227,7 +231,7 @@ def test_one_model_answers_again_and_again() -> None:
     ("give", "reason", "words"),
     [
         (blocked("PROHIBITED_CONTENT"), "blocked", "PROHIBITED_CONTENT"),
-        (cut_off(), "cut-off", str(MAX_OUTPUT_TOKENS)),
+        (cut_off(), "cut-off", str(8192)),
         *((answer(finish=name), "blocked", name) for name in ("SAFETY", "RECITATION", "PROHIBITED_CONTENT", "SPII")),
         *((answer(finish=name), "stopped", name) for name in ("MALFORMED_RESPONSE", "CONTINUATION", "NEW_ONE")),
         (no_candidates(), "empty", "empty"),
@@ -464,10 +468,154 @@ def test_a_bug_in_the_thread_surfaces_as_itself(monkeypatch: pytest.MonkeyPatch)
     def stumble(*_: object) -> str:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(model, "_generate", stumble)
+    monkeypatch.setattr(model, "_post", stumble)
     with pytest.raises(ZeroDivisionError) as caught:
         model.ask(PROMPT, DEADLINE_S)
     assert "stumble" in "".join(traceback.format_exception(caught.value))
+
+
+# --- a conversation --------------------------------------------------------------------------------------------------
+
+
+LOGS = ToolSpec(
+    name="logs", description="lines", parameters={"type": "object", "properties": {"of": {"type": "string"}}}
+)
+DONE = ToolSpec(name="conclude", description="the answer", parameters={"type": "object"})
+ASKING = Prompt("You are a specialist.", "checkout is slow", tools=(LOGS, DONE))
+
+
+def asked_for(**more: object) -> Answer:
+    """An answer that asks for a tool; its second part is one that nobody here knows."""
+    parts = [
+        {"functionCall": {"name": "logs", "args": {"of": "web"}, "id": "c1"}, "thoughtSignature": "c2ln+/=="},
+        {"somethingNew": {"a": [1, {"b": None}]}},
+    ]
+    return reply(good_body(candidates=[{"content": {"role": "model", "parts": parts, **more}, "finishReason": "STOP"}]))
+
+
+def test_a_call_comes_back_and_the_turn_is_echoed_to_the_letter() -> None:
+    with GeminiServer(asked_for(), answer("{}")) as server:
+        model = Gemini(MODEL, KEY, server.url)
+        reply_ = model.ask(ASKING, DEADLINE_S)
+        assert reply_.turn is not None
+        [call] = reply_.turn.calls
+        assert (call.id, call.name, call.arguments) == ("c1", "logs", {"of": "web"})
+        model.ask(replace(ASKING, turns=(reply_.turn, (ToolResult(call, "3 lines"),))), DEADLINE_S)
+    sent = server.received[1].body["contents"]
+    assert sent[1] == {
+        "role": "model",
+        "parts": [
+            {"functionCall": {"name": "logs", "args": {"of": "web"}, "id": "c1"}, "thoughtSignature": "c2ln+/=="},
+            {"somethingNew": {"a": [1, {"b": None}]}},
+        ],
+    }
+    assert sent[2]["parts"] == [{"functionResponse": {"id": "c1", "name": "logs", "response": {"output": "3 lines"}}}]
+    assert (
+        server.received[0].body["contents"] == sent[:1] == [{"role": "user", "parts": [{"text": "checkout is slow"}]}]
+    )
+
+
+def test_with_tools_one_has_to_be_called_and_no_shape_is_asked_for() -> None:
+    with GeminiServer(asked_for()) as server:
+        Gemini(MODEL, KEY, server.url).ask(ASKING, DEADLINE_S)
+        Gemini(MODEL, KEY, server.url).ask(replace(ASKING, only="conclude"), DEADLINE_S)
+    first, second = (each.body for each in server.received)
+    [declared] = first["tools"]
+    assert [each["name"] for each in declared["functionDeclarations"]] == ["logs", "conclude"]
+    assert declared["functionDeclarations"][0]["parametersJsonSchema"] == LOGS.parameters
+    assert first["toolConfig"] == {"functionCallingConfig": {"mode": "ANY"}}
+    assert second["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"] == ["conclude"]
+    assert "responseMimeType" not in first["generationConfig"]
+
+
+def test_a_turn_of_another_model_goes_as_words_without_its_signatures() -> None:
+    call = ToolCall("x", "logs", {"of": "web"})
+    content = {"role": "model", "parts": [{"functionCall": {"name": "logs"}, "thoughtSignature": "secret"}]}
+    turn = ModelTurn("gemini:another", "let me see", (call,), content)
+    with GeminiServer(answer("{}")) as server:
+        Gemini(MODEL, KEY, server.url).ask(replace(ASKING, turns=(turn, (ToolResult(call, "3 lines"),))), DEADLINE_S)
+    [_, said, results] = server.received[0].body["contents"]
+    assert said == {"role": "model", "parts": [{"text": 'let me see\nI asked for logs(of="web")'}]}
+    assert results == {"role": "user", "parts": [{"text": 'logs(of="web") gave:\n3 lines'}]}
+
+
+@pytest.mark.parametrize(("thinking", "level"), [(Thinking.LOW, "LOW"), (Thinking.HIGH, "HIGH")])
+def test_how_long_it_thinks_is_the_prompts_choice(thinking: Thinking, level: str) -> None:
+    with GeminiServer(answer("{}")) as server:
+        Gemini(MODEL, KEY, server.url).ask(replace(PROMPT, thinking=thinking, max_output_tokens=99), DEADLINE_S)
+    config = server.received[0].body["generationConfig"]
+    assert config["thinkingConfig"] == {"thinking_level": level} and config["maxOutputTokens"] == 99
+
+
+def test_what_two_readers_would_read_in_two_ways_is_not_read() -> None:
+    raw = b'{"candidates": [{"content": {"parts": [{"text": "{}"}]}, "finishReason": "STOP", "finishReason": "STOP"}]}'
+    assert "a key occurs twice" in fail(reply(raw)).message
+    assert "NaN is not JSON" in fail(reply(b'{"candidates": [], "x": NaN}')).message
+
+
+# --- a stream --------------------------------------------------------------------------------------------------------
+
+
+def test_the_words_are_told_as_they_come() -> None:
+    told: list[str] = []
+    pieces = [good_body('{"sum', finish=None), good_body('mary": ', finish=None), good_body("1}")]
+    with GeminiServer(stream(*pieces)) as server:
+        reply_ = Gemini(MODEL, KEY, server.url).ask(PROMPT, DEADLINE_S, told.append)
+    assert told == ['{"sum', 'mary": ', "1}"] and reply_.text == '{"summary": 1}'
+    assert "streamGenerateContent" in server.received[0].path
+    assert reply_.attributes["gen_ai.usage.input_tokens"] == 1000 and reply_.attributes["gen_ai.request.stream"]
+    assert reply_.turn is not None and len(reply_.turn.content["parts"]) == 3
+
+
+def test_a_stream_is_cut_anywhere_and_read_the_same() -> None:
+    told: list[str] = []
+    with GeminiServer(stream(good_body("é" * 50, finish=None), good_body("!"), size=7)) as server:
+        assert Gemini(MODEL, KEY, server.url).ask(PROMPT, DEADLINE_S, told.append).text == "é" * 50 + "!"
+    assert "".join(told) == "é" * 50 + "!"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ([good_body('{"a', finish=None)], "garbled"),
+        ([good_body('{"a', finish=None), good_body("", finish="MAX_TOKENS")], "cut-off"),
+        ([good_body('{"a', finish=None), good_body("", finish="SAFETY")], "blocked"),
+        ([good_body(candidates=None, promptFeedback={"blockReason": "SAFETY"})], "blocked"),
+        ([], "garbled"),
+    ],
+)
+def test_a_stream_that_gives_no_whole_answer_is_told(pieces: list[dict[str, object]], reason: str) -> None:
+    with GeminiServer(stream(*pieces)) as server, pytest.raises(ModelError) as caught:
+        Gemini(MODEL, KEY, server.url).ask(PROMPT, DEADLINE_S, lambda _: None)
+    assert caught.value.reason == reason, caught.value.message
+
+
+def test_an_error_before_the_stream_is_the_same_error() -> None:
+    give = refuse(429, "RESOURCE_EXHAUSTED", "slow down", retry_in("3.5s"))
+    with GeminiServer(give) as server, pytest.raises(ModelError) as caught:
+        Gemini(MODEL, KEY, server.url).ask(PROMPT, DEADLINE_S, lambda _: None)
+    assert caught.value.reason == "rate-limited" and caught.value.attributes["aiops.retry_after_s"] == 3.5
+
+
+def test_a_call_is_not_streamed() -> None:
+    with GeminiServer(asked_for()) as server:
+        Gemini(MODEL, KEY, server.url).ask(ASKING, DEADLINE_S, lambda _: None)
+    assert "streamGenerateContent" not in server.received[0].path
+
+
+# --- counting --------------------------------------------------------------------------------------------------------
+
+
+def test_the_whole_prompt_is_counted_by_the_service() -> None:
+    with GeminiServer(reply({"totalTokens": 4321})) as server:
+        assert Gemini(MODEL, KEY, server.url).count(ASKING, DEADLINE_S) == 4321
+    asked = server.received[0]
+    assert asked.path.endswith(f"{MODEL}:countTokens")
+    whole = asked.body["generateContentRequest"]
+    assert whole["model"] == f"models/{MODEL}" and whole["systemInstruction"]["parts"] == [{"text": ASKING.system}]
+    assert whole["contents"] and whole["tools"]
+    # The service takes one of the two.
+    assert asked.body["contents"] == []
 
 
 # --- loading the SDK -------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """One request to a model, whoever serves it: instructions, the conversation so far, tools, and the answer's shape."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,6 +32,11 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Any]
 
+    @property
+    def as_text(self) -> str:
+        """The call in words: `logs(entity="web")`."""
+        return f"{self.name}({', '.join(f'{key}={json.dumps(value)}' for key, value in self.arguments.items())})"
+
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
@@ -53,6 +59,12 @@ class ModelTurn:
     calls: tuple[ToolCall, ...] = ()
     content: Any = None
 
+    @property
+    def as_text(self) -> str:
+        """The turn for another model, without what the provider signed."""
+        asked = f"I asked for {'; '.join(call.as_text for call in self.calls)}" if self.calls else ""
+        return "\n".join(part for part in (self.text, asked) if part) or "(nothing)"
+
 
 # A text is the user's.
 Turn = str | ModelTurn | tuple[ToolResult, ...]
@@ -64,7 +76,7 @@ class Prompt:
 
     `user` is the first turn and `turns` are those after it, the last of them never a model's. With `tools` the model
     has to call one of them, `only` that one where it is set; without, the answer is text, JSON of `schema` where that
-    is not empty. `stage` is the specialist's, `version` that of its words.
+    is not empty. `stage` is the specialist's, `version` that of its words. `hard` asks for the stronger model first.
     """
 
     system: str
@@ -77,3 +89,7 @@ class Prompt:
     only: str | None = None
     thinking: Thinking = Thinking.LOW
     max_output_tokens: int = 8192
+    # For the ledger and the chain; none of it is sent.
+    incident: str = ""
+    service: str = ""
+    hard: bool = False

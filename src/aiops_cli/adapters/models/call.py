@@ -19,6 +19,9 @@ _READ_CHARS = 2000
 # What HTTP can carry as a header; another key would fail with an error that quotes it.
 HEADER_WORD = re.compile(r"[!-~]+")
 
+# The attribute of an error that says after how many seconds the provider wants to be asked again.
+RETRY_AFTER = "aiops.retry_after_s"
+
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
 

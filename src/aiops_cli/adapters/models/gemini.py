@@ -6,12 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
-from aiops_cli.adapters.models.call import read_json, start
+from aiops_cli.adapters.models.call import start
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
-from aiops_cli.domain.prompt import Prompt
+from aiops_cli.adapters.models.gemini_wire import (
+    Answer,
+    Usage,
+    contents_of,
+    events_of,
+    read_answer,
+    read_stream,
+    text_of_event,
+    tools_of,
+)
+from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.redact import mask_secrets, safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
@@ -20,8 +27,7 @@ if TYPE_CHECKING:
     from google import genai
     from google.genai import types
 
-# Thoughts count against it; an answer in the shape of ANSWER_SCHEMA takes one to two thousand.
-MAX_OUTPUT_TOKENS = 8192
+    from aiops_cli.adapters.models.http import ModelHttp
 
 
 class Gemini:
@@ -37,36 +43,106 @@ class Gemini:
         start(load, THREAD)
 
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
-        """One call, over after `deadline_s` seconds whatever the network does. Raises ModelError only."""
+        """One call, over after `deadline_s` seconds whatever the network does. Raises ModelError only.
+
+        An answer in words is streamed where somebody listens; one that is a call of a tool comes whole in any case.
+        """
         end = time.monotonic() + deadline_s
         masked, redacted = _mask(prompt)
-        attributes = self._request_attributes(redacted)
+        attributes = self._request_attributes(masked, redacted)
+        streamed = told is not untold and not prompt.tools
         try:
             self._api.check(deadline_s)
-            return _read(self._api.run(end, deadline_s, lambda: self._post(masked, end)), attributes)
+            work = self._stream if streamed else self._post
+            answer = self._api.run(end, deadline_s, lambda: work(masked, end, told))
+            return self._read(answer, attributes | {"gen_ai.request.stream": streamed}, prompt)
         except ModelError as error:
             error.attributes = attributes | error.attributes
             raise
 
-    def _request_attributes(self, redacted: int) -> dict[str, Any]:
+    def count(self, prompt: Prompt, deadline_s: float) -> int:
+        """How many tokens a prompt is, by the service itself. Raises ModelError only."""
+        end = time.monotonic() + deadline_s
+        masked, _ = _mask(prompt)
+        self._api.check(deadline_s)
+        return self._api.run(end, deadline_s, lambda: self._count(masked, end))
+
+    def _request_attributes(self, prompt: Prompt, redacted: int) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "generate_content",
             "gen_ai.provider.name": self.provider,
             "gen_ai.request.model": self._api.model,
-            "gen_ai.request.max_tokens": MAX_OUTPUT_TOKENS,
+            "gen_ai.request.max_tokens": prompt.max_output_tokens,
+            "gen_ai.request.reasoning.level": prompt.thinking.value,
             "server.address": urlsplit(self._api.base_url).hostname or "",
             "aiops.redacted": redacted,
         }
 
-    def _post(self, prompt: Prompt, end: float) -> str:
-        """The body of the answer, in the thread of the call; `end` is on the monotonic clock."""
-        return self._api.call(end, lambda client, _: self._generate(client, prompt))
+    # In the thread of the call; `end` is on the monotonic clock.
 
-    def _generate(self, client: "genai.Client", prompt: Prompt) -> str:
-        response = client.models.generate_content(
-            model=self._api.model, contents=prompt.user, config=_generation_config(prompt)
-        )
-        return (response.sdk_http_response and response.sdk_http_response.body) or ""
+    def _post(self, prompt: Prompt, end: float, told: Told) -> Answer:
+        def use(client: "genai.Client", http: "ModelHttp") -> Answer:
+            models = client.models
+            models.generate_content(model=self._api.model, contents=prompt.user, config=self._config(prompt))
+            return read_answer(http.held)
+
+        return self._api.call(end, use, hold=True)
+
+    def _stream(self, prompt: Prompt, end: float, told: Told) -> Answer:
+        """The same, piece by piece; the SDK does not get to see them, as it drops what it cannot read."""
+
+        def use(client: "genai.Client", http: "ModelHttp") -> Answer:
+            models = client.models
+            config = self._config(prompt)
+            for _ in models.generate_content_stream(model=self._api.model, contents=prompt.user, config=config):
+                pass
+            return read_stream(http.held)
+
+        return self._api.call(end, use, hold=True, watch=_Listener(told))
+
+    def _count(self, prompt: Prompt, end: float) -> int:
+        from google.genai import types
+
+        everything = {"contents": contents_of(prompt, self.name), **tools_of(prompt)}
+        everything["systemInstruction"] = {"parts": [{"text": prompt.system}]}
+        whole = {"model": f"models/{self._api.model}", **everything}
+        # The service takes either of the two; the SDK has no way to leave the first one out.
+        body = {"contents": [], "generateContentRequest": whole}
+        config = types.CountTokensConfig(http_options=types.HttpOptions(extra_body=body))
+
+        def use(client: "genai.Client", _: "ModelHttp") -> int:
+            return (
+                client.models.count_tokens(model=self._api.model, contents=prompt.user, config=config).total_tokens or 0
+            )
+
+        return self._api.call(end, use)
+
+    def _config(self, prompt: Prompt) -> "types.GenerateContentConfig":
+        return _generation_config(prompt, contents_of(prompt, self.name))
+
+    # The rest is on the caller's side again.
+
+    def _read(self, answer: Answer, request: Mapping[str, Any], prompt: Prompt) -> ModelReply:
+        attributes = {**request, **_response_attributes(answer)}
+        problem = _find_problem(answer, prompt)
+        if problem:
+            raise ModelError(problem[1], reason=problem[0], attributes=attributes)
+        return ModelReply(answer.text, attributes, ModelTurn(self.name, answer.text, answer.calls, answer.raw))
+
+
+class _Listener:
+    """Hands on the text of a stream's events as they are complete, each once."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._rest = b""
+
+    def __call__(self, piece: bytes) -> None:
+        *whole, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")
+        for event in whole:
+            for data in events_of(event):
+                if text := text_of_event(data):
+                    self._told(text)
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -78,104 +154,54 @@ def _mask(prompt: Prompt) -> tuple[Prompt, int]:
     return replace(prompt, system=system, user=user), in_system + in_user
 
 
-def _generation_config(prompt: Prompt) -> "types.GenerateContentConfig":
-    """No temperature, top_p, top_k or thinking budget: current models ignore or refuse them."""
+def _generation_config(prompt: Prompt, contents: list[dict[str, Any]]) -> "types.GenerateContentConfig":
+    """No temperature, top_p, top_k or thinking budget: current models ignore or refuse them.
+
+    The conversation and the tools go past the SDK's types, which would drop what they do not know of a model's turn.
+    """
     from google.genai import types
 
+    shaped = bool(prompt.schema) and not prompt.tools
     return types.GenerateContentConfig(
         system_instruction=prompt.system,
-        response_mime_type="application/json",
-        response_json_schema=dict(prompt.schema),
-        max_output_tokens=MAX_OUTPUT_TOKENS,
-        thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW),
+        response_mime_type="application/json" if shaped else None,
+        response_json_schema=dict(prompt.schema) if shaped else None,
+        max_output_tokens=prompt.max_output_tokens,
+        thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel(prompt.thinking.upper())),
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-        # Without candidates of its own the SDK has nothing to continue: one call, one request.
-        should_return_http_response=True,
+        http_options=types.HttpOptions(extra_body={"contents": contents, **tools_of(prompt)}),
     )
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------
 
 
-class _Wire(BaseModel):
-    """A part of the answer; fields that are not named here don't matter."""
-
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
-
-
-class _Part(_Wire):
-    text: str | None = None
-    thought: bool | None = None
-
-
-class _Content(_Wire):
-    parts: list[_Part] | None = None
-
-
-class _Candidate(_Wire):
-    content: _Content | None = None
-    finish_reason: str | None = None
-
-
-class _Feedback(_Wire):
-    block_reason: str | None = None
-
-
-class _Usage(_Wire):
-    prompt_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    candidates_token_count: int | None = None
-    thoughts_token_count: int | None = None
-
-
-class _Answer(_Wire):
-    candidates: list[_Candidate] | None = None
-    prompt_feedback: _Feedback | None = None
-    usage_metadata: _Usage | None = None
-    model_version: str | None = None
-    response_id: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The first candidate's text, without the model's thoughts."""
-        content = self.candidates[0].content if self.candidates else None
-        parts = (content and content.parts) or []
-        return "".join(part.text or "" for part in parts if not part.thought)
-
-
-def _read(body: str, request: Mapping[str, Any]) -> ModelReply:
-    answer = read_json(_Answer, body, "Gemini")
-    attributes = {**request, **_response_attributes(answer)}
-    problem = _find_problem(answer)
-    if problem:
-        raise ModelError(problem[1], reason=problem[0], attributes=attributes)
-    return ModelReply(answer.text, attributes)
-
-
 _BLOCKING = frozenset({"SAFETY", "RECITATION", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST"})
 
 
-def _find_problem(answer: _Answer) -> tuple[str, str] | None:
+def _find_problem(answer: Answer, prompt: Prompt) -> tuple[str, str] | None:
     """Why the answer can't be used, as a word and a sentence; a blocked prompt comes with HTTP 200."""
     if not answer.candidates and answer.prompt_feedback and answer.prompt_feedback.block_reason:
         return "blocked", f"Gemini blocked the prompt ({_shown(answer.prompt_feedback.block_reason)})"
     if not answer.candidates:
         return "empty", "Gemini's answer is empty"
-    finish = _shown(answer.candidates[0].finish_reason or "STOP")
+    finish = _shown(answer.finish or "STOP")
     if finish == "MAX_TOKENS":
-        return "cut-off", f"Gemini's answer was cut off at {MAX_OUTPUT_TOKENS} tokens"
+        return "cut-off", f"Gemini's answer was cut off at {prompt.max_output_tokens} tokens"
+    if finish == "TRUNCATED_STREAM":
+        return "garbled", "Gemini's answer broke off in the middle"
     if finish in _BLOCKING:
         return "blocked", f"Gemini withheld its answer ({finish})"
     if finish != "STOP":
         return "stopped", f"Gemini stopped before the end of its answer ({finish})"
-    return None if answer.text.strip() else ("empty", "Gemini's answer is empty")
+    return None if answer.text.strip() or answer.calls else ("empty", "Gemini's answer is empty")
 
 
 def _shown(name: str) -> str:
     return safe(name, one_line=True, limit=60)
 
 
-def _response_attributes(answer: _Answer) -> dict[str, Any]:
+def _response_attributes(answer: Answer) -> dict[str, Any]:
     attributes: dict[str, Any] = {}
     if answer.model_version:
         attributes["gen_ai.response.model"] = _shown(answer.model_version)
@@ -189,7 +215,7 @@ def _response_attributes(answer: _Answer) -> dict[str, Any]:
     return attributes
 
 
-def _usage_attributes(usage: _Usage) -> dict[str, int]:
+def _usage_attributes(usage: Usage) -> dict[str, int]:
     """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
     thoughts = usage.thoughts_token_count or 0
     return {

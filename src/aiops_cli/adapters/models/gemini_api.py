@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 
@@ -38,7 +38,7 @@ _OTHER_ACCESS = "auth_tokens/"
 _MODEL_ID = re.compile(r"(?!.*\.\.)[\w./-]+")
 
 # RetryInfo's duration as JSON has it.
-_DELAY = re.compile(r"[\d.]{1,12}s")
+_DELAY = re.compile(r"\d{1,9}(?:\.\d{1,9})?s")
 
 _KEY_HINT = "check the key, or make another at https://aistudio.google.com/api-keys"
 _MODEL_HINT = "https://ai.google.dev/gemini-api/docs/models lists the ids"
@@ -81,7 +81,14 @@ class GeminiApi:
             hint = _SDK_HINT if isinstance(error, ModuleNotFoundError) else None
             raise self._failures.tell("not-installed", "the Gemini SDK cannot be used", error, hint=hint) from None
 
-    def call(self, end: float, use: "Callable[[genai.Client, ModelHttp], T]", *, hold: bool = False) -> T:
+    def call(
+        self,
+        end: float,
+        use: "Callable[[genai.Client, ModelHttp], T]",
+        *,
+        hold: bool = False,
+        watch: Callable[[bytes], None] | None = None,
+    ) -> T:
         """One request with a client of its own; translates what the SDK raises, and what it lets through."""
         from google import genai
         from google.genai import errors
@@ -92,7 +99,7 @@ class GeminiApi:
         try:
             with (
                 translated("Gemini", self.base_url, self._failures),
-                open_http(end, self._failures, hold=hold) as http,
+                open_http(end, self._failures, hold=hold, watch=watch) as http,
             ):
                 # The name is needed: a client that nothing refers to closes its connection in the middle of the call.
                 client = genai.Client(api_key=self._key, vertexai=False, http_options=self._options(http, left_s))
@@ -128,7 +135,10 @@ class GeminiApi:
             429: ("rate-limited", f"Gemini takes no more requests{f' for {delay}' if delay else ''}", None),
         }
         reason, sentence, hint = sentences.get(error.code) or by_class("Gemini", error.code)
-        return self._failures.tell(reason, f"{sentence} ({error.code})", error.message, hint=hint)
+        told = self._failures.tell(reason, f"{sentence} ({error.code})", error.message, hint=hint)
+        if delay:
+            told.attributes[RETRY_AFTER] = float(delay.removesuffix("s"))
+        return told
 
 
 # Without any handler, Python prints warnings of a logger on stderr.

@@ -1,7 +1,7 @@
 """HTTP to a model's API, without redirects, compression or endless answers. Imports httpx2: import it where needed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,38 +14,46 @@ from aiops_cli.errors import ModelError
 LARGEST_ANSWER_BYTES = 16_000_000
 
 
+Watch = Callable[[bytes], None]
+_STREAM = "event-stream"
+
+
 class ModelHttp(httpx2.Client):
     """A client whose answers have an end: in bytes, and at `end` on the monotonic clock.
 
     A redirect is an answer like any other: followed, it would hand the key to wherever it leads. With `hold`, the body
-    of a good answer is kept here and `{}` is handed on, for an SDK that would read it without care.
+    of a good answer is kept here and an empty one is handed on, for an SDK that would read it without care. `watch` is
+    given the pieces of a good answer as they come.
     """
 
-    def __init__(self, end: float, *, hold: bool = False) -> None:
+    def __init__(self, end: float, *, hold: bool = False, watch: Watch | None = None) -> None:
         # Compressed, a small answer could become an endless one.
         super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
         self.held = b""
         self._end = end
         self._hold = hold
+        self._watch = watch
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """The answer with its whole body; `stream` is of no effect."""
         response = super().send(request, stream=True, **options)
         try:
-            body = self._read(response)
+            body = self._read(response, self._watch if response.status_code == 200 else None)
         finally:
             response.close()
         if self._hold and response.status_code == 200:
-            self.held, body = body, b"{}"
+            self.held, body = body, b"" if _STREAM in response.headers.get("content-type", "") else b"{}"
         headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_BODY]
         return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
 
-    def _read(self, response: httpx2.Response) -> bytes:
+    def _read(self, response: httpx2.Response, watch: Watch | None) -> bytes:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise httpx2.DecodingError("it is compressed, which was not asked for")
         body = bytearray()
         for chunk in response.iter_raw():
             body += chunk
+            if watch is not None:
+                watch(chunk)
             if len(body) > LARGEST_ANSWER_BYTES:
                 raise httpx2.DecodingError(f"it is larger than {LARGEST_ANSWER_BYTES // 1_000_000} MB")
             if time.monotonic() > self._end:
@@ -56,10 +64,10 @@ class ModelHttp(httpx2.Client):
 _OF_THE_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding"})
 
 
-def open_http(end: float, failures: Failures, *, hold: bool = False) -> ModelHttp:
+def open_http(end: float, failures: Failures, *, hold: bool = False, watch: Watch | None = None) -> ModelHttp:
     """A client for one call. Raises ModelError when the proxy in the environment makes no sense."""
     try:
-        return ModelHttp(end, hold=hold)
+        return ModelHttp(end, hold=hold, watch=watch)
     except ValueError as error:
         raise failures.tell("unreachable", "the proxy in the environment cannot be used", error) from None
 
