@@ -1,7 +1,7 @@
 """Doubles for a model, a person and a keyring. The fake of the infrastructure is the shipped simulator."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -13,7 +13,8 @@ from aiops_cli.domain.gate import Answer, Decision, Method
 from aiops_cli.domain.incident import Attempt
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.prompt import Prompt
-from aiops_cli.errors import ModelError
+from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
+from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.ports import ModelReply, Told, untold
 
 
@@ -34,6 +35,51 @@ class ScriptedModel:
             raise answer
         text = answer if isinstance(answer, str) else json.dumps(answer)
         return ModelReply(text, {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5})
+
+
+class MemoryLedger:
+    """The ledger of model calls without a store; `broken` raises StoreError at every method."""
+
+    def __init__(self, *, open_for_s: float = 0.0, refusal: ModelError | None = None) -> None:
+        self.open_for_s = open_for_s
+        self.refusal = refusal
+        self.broken = False
+        self.planned: list[PlannedCall] = []
+        self.ended: dict[int, EndedCall] = {}
+        self.reports: list[tuple[str, bool]] = []
+        self.answers: dict[str, KeptAnswer] = {}
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreError("the disk is full")
+
+    def reserve(self, call: PlannedCall, limits: Limits) -> int:
+        self._check()
+        if self.refusal is not None:
+            raise self.refusal
+        self.planned.append(call)
+        return len(self.planned)
+
+    def settle(self, number: int, ended: EndedCall) -> None:
+        self._check()
+        self.ended[number] = ended
+
+    def admit(self, model: str) -> float:
+        self._check()
+        return self.open_for_s
+
+    def report(self, model: str, *, well: bool) -> None:
+        self._check()
+        self.reports.append((model, well))
+
+    def find_answer(self, digest: str, max_age_s: float) -> KeptAnswer | None:
+        self._check()
+        kept = self.answers.get(digest)
+        return kept if kept is not None and kept.age_s <= max_age_s else None
+
+    def keep_answer(self, digest: str, model: str, text: str, attributes: Mapping[str, Any]) -> None:
+        self._check()
+        self.answers[digest] = KeptAnswer(text=text, model=model, age_s=30.0, attributes=dict(attributes))
 
 
 class ScriptedApprover:

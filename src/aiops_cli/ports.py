@@ -64,16 +64,22 @@ def untold(piece: str) -> None:
     """Nobody listens."""
 
 
+def nothing() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelReply:
     """A model's answer, untrusted, with attributes for its span (OpenTelemetry GenAI names).
 
-    `turn` is what goes back to the model when the conversation goes on; its calls are those that it asks for.
+    `turn` is what goes back to the model when the conversation goes on; its calls are those that it asks for. `confirm`
+    is for whoever could use the answer to say so: only such an answer is worth being kept for the next time.
     """
 
     text: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
     turn: ModelTurn | None = None
+    confirm: Callable[[], None] = nothing
 
 
 class Model(Protocol):

@@ -18,6 +18,9 @@ class Limits:
     per_person: int | None = None
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     """A call that is about to be made. `model` is `provider:id`; `most_usd` is the most that it can cost, None where
@@ -34,10 +37,10 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedCall:
-    """How a call ended. `outcome` is `ok`, or the reason of the ModelError; `cost_usd` is None where nobody knows.
+    """How a call ended. `outcome` is `ok`, `cached` for an answer that was kept, or the reason of the ModelError.
 
-    `answered_by` is the model as the provider named it. A call that was cut off may have cost something and gave no
-    count of tokens: its tokens are None, and its reservation stands.
+    `cost_usd` is None where nobody knows; `answered_by` is the model as the provider named it. A call that was cut off
+    may have cost something and gave no count of tokens: its tokens are None, and its reservation stands.
     """
 
     outcome: str
