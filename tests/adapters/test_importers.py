@@ -494,6 +494,13 @@ def test_broken_front_matter_is_a_problem_and_loses_nothing(block: str, line: in
     assert block in record.body
 
 
+def test_a_line_of_front_matter_may_end_in_dashes_and_blank_lines_may_stand_above_it() -> None:
+    text = "\n\n---\ntitle: Orders stuck ---\nseverity: SEV-2\nservice: 'orders\n---\n## Impact\nAll.\n"
+    (record,), (problem,), _ = read_records(text, "a/b.md")
+    assert (record.title, record.severity, record.impact) == ("Orders stuck ---", "high", "All.")
+    assert problem.place == "a/b.md:7"
+
+
 @pytest.mark.parametrize(
     "head",
     [

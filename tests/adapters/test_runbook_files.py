@@ -189,6 +189,40 @@ def test_line_ends_and_marks_of_other_systems_do_no_harm(tmp_path: Path, mark: s
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("---\nid", "--- \t\nid"),
+        ("---\n\n##", "---  \n\n##"),
+        ("---\n\n##", "...\n\n##"),
+        ("---\nid", "\n \n---\nid"),
+        ("---\nid", "\ufeff\n---\nid"),
+        ("---\n\n## Meaning\n\nMore arrives than leaves.\n", "---"),
+        ("matches:", '"matches" :'),
+    ],
+)
+def test_our_own_form_is_read_with_blanks_and_blank_lines_around_its_marks(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    assert before in STRUCTURED
+    (tmp_path / "a.md").write_text(STRUCTURED.replace(before, after, 1))
+    (file,) = find_pages(tmp_path).files
+    book = RunbookReader(None).read(file)
+    assert book.problem is None and book.structured and book.structured.alerts == ("QueueBacklog",)
+    assert structured_of([(book.text, file.name)]) == [book.structured]
+    assert book.page.front["id"] == "queue-backlog" and "queue-backlog" not in book.page.text
+
+
+def test_lines_are_counted_from_the_top_of_the_file() -> None:
+    text = "\n\n" + STRUCTURED.replace("scale_service", "reboot_all")
+    assert (read_runbook_text(text, "a", "a.md").problem or "").startswith("a.md:12: actions.0.action")
+
+
+def test_front_matter_of_ours_without_an_end_is_told() -> None:
+    book = read_runbook_text(STRUCTURED.replace("---\n\n##", "\n##"), "a", "a.md")
+    assert book.structured is None and "a.md: no front matter (" in (book.problem or "")
+
+
+@pytest.mark.parametrize(
     ("before", "after", "problem"),
     [
         ("undo: scale back\n", "", "a.md:2: undo: is missing"),
@@ -215,6 +249,18 @@ def test_front_matter_of_others_is_no_problem(front: str) -> None:
 def test_the_former_names_of_the_fields_are_told() -> None:
     text = STRUCTURED.replace("matches:", "match:").replace("verification:", "verify:").replace("actions:", "steps:")
     assert "`matches`" in (read_runbook_text(text, "a", "a.md").problem or "")
+
+
+@pytest.mark.parametrize(
+    ("front", "new"),
+    [
+        ("id: a\ntitle: A\nmatch:\n  alerts: [QueueBacklog]", "`matches`"),
+        ("title: A\nmatch: {alerts: [QueueBacklog]}\nundo: none", "`matches`"),
+        ("id: a\ntitle: A\nverify: look", "`verification`"),
+    ],
+)
+def test_one_former_name_is_told_as_well(front: str, new: str) -> None:
+    assert new in (read_runbook_text(f"---\n{front}\n---\n", "a", "a.md").problem or "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from aiops_cli.domain.markdown import split_front
 from aiops_cli.domain.page import MAX_CHARACTERS, MAX_COMMANDS, read_page
 
 OPERATOR_PAGE = """\
@@ -87,6 +88,28 @@ def test_a_page_of_headings_becomes_title_lead_sections_commands_and_metrics() -
 )
 def test_the_title_is_the_front_matters_or_the_first_heading(text: str, title: str) -> None:
     assert read_page(text, "a.md").title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "front"),
+    [
+        ("---\na: 1\n---\nx", ("a: 1\n", 2, "x")),
+        ("--- \na: 1\n---\t\nx\n", ("a: 1\n", 2, "x\n")),
+        ("\n \n---\na: 1\n---\n\nx", ("a: 1\n", 4, "\nx")),
+        ("---\na: 1\n...\nx", ("a: 1\n", 2, "x")),
+        ("---\na: 1\n---", ("a: 1\n", 2, "")),
+        ("---\n---\nx", ("", 2, "x")),
+        ("---\na: x ---\nb: --- y\n---\nx", ("a: x ---\nb: --- y\n", 2, "x")),
+        ("---\na: 1\n", None),
+        ("----\na: 1\n---\n", None),
+        ("--- a\n---\n", None),
+        ("x\n---\na: 1\n---\n", None),
+        ("---", None),
+        ("", None),
+    ],
+)
+def test_front_matter_stands_between_its_marks(text: str, front: tuple[str, int, str] | None) -> None:
+    assert split_front(text) == front
 
 
 @pytest.mark.parametrize(

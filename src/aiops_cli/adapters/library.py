@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from aiops_cli.adapters.shipped import find_data
 from aiops_cli.domain.action import CATALOGUE
+from aiops_cli.domain.markdown import split_front
 from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction
@@ -19,7 +20,6 @@ from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadConfig, BadInput, UnknownName
 from aiops_cli.strict_yaml import YamlDocument, read_yaml
 
-_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.S)
 _HEADING = re.compile(r"^##\s+(.+)$", re.M)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -186,14 +186,14 @@ def parse_runbook(text: str, name: str) -> Runbook:
 
     Raises BadConfig with file, line and field when it does not hold.
     """
-    parts = _FRONT_MATTER.match(text)
-    if not parts:
+    parts = split_front(text)
+    if parts is None:
         raise BadConfig(
             f"{name}: no front matter",
-            hint="begin the file with --- and the fields of docs/guides/runbooks.md in the repository",
+            hint="begin the file with the fields of docs/guides/runbooks.md in the repository between two lines of ---",
         )
-    # The line break stands for the first ---, so that lines count from the top of the file.
-    front = _read_front_matter(_read_plain("\n" + parts[1], name))
+    # The line breaks stand for what is above, so that lines count from the top of the file.
+    front = _read_front_matter(_read_plain("\n" * (parts.first_line - 1) + parts.inside, name))
     return Runbook(
         id=front.id,
         title=front.title,
@@ -209,7 +209,7 @@ def parse_runbook(text: str, name: str) -> Runbook:
         undo=front.undo,
         owner=front.owner,
         reviewed=front.reviewed,
-        sections=_sections(parts[2]),
+        sections=_sections(parts.body),
     )
 
 

@@ -6,6 +6,7 @@ Finding them loads nothing heavy, since every search looks whether a file change
 import hashlib
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -244,20 +245,25 @@ def read_runbook_text(text: str, id_: str, name: str) -> ReadRunbook:
 
 _OURS = frozenset({"matches", "actions", "verification"})
 _FORMER = frozenset({"match", "verify"})
+# Others have fields of these names too; beside a former name they are ours.
+_BESIDE_FORMER = frozenset({"id", "undo"})
+_KEY = re.compile(r"^[\"']?([A-Za-z]\w*)[\"']?[ \t]*:", re.M)
 
 
 def _is_meant_for_us(text: str) -> bool:
     """Whether the front matter speaks of our fields, so that a mistake in it has to be told."""
     keys = _keys(text)
-    return bool(_OURS & keys) or keys >= _FORMER
+    return bool(_OURS & keys) or keys >= _FORMER or bool(_FORMER & keys and _BESIDE_FORMER & keys)
 
 
 def _keys(text: str) -> set[str]:
-    """The keys at the margin of a front matter, whether or not it is valid YAML."""
-    if not text.startswith("---"):
-        return set()
-    front = text[3:].partition("\n---")[0]
-    return {line.partition(":")[0] for line in front.splitlines() if line[:1].isalpha() and ":" in line}
+    """The keys at the margin of a front matter, whether or not it is valid YAML or has an end."""
+    from aiops_cli.domain.markdown import split_front
+
+    front = split_front(text)
+    if front is not None:
+        return set(_KEY.findall(front.inside))
+    return set(_KEY.findall(text)) if text.lstrip().partition("\n")[0].rstrip() == "---" else set()
 
 
 def _matches(page: "Page", structured: "Runbook | None") -> dict[str, object]:

@@ -17,27 +17,55 @@ MAX_TITLE = 300
 _KEY_LINE = re.compile(r"([A-Za-z_][\w.-]{0,60})[ \t]*[:=][ \t]*(.*)")
 
 
+_YAML_FENCE = "---"
+_TOML_FENCE = "+++"
+# Each with what begins the block and what ends it; `...` ends a document of YAML.
+_FENCES = {
+    _YAML_FENCE: (re.compile(r"---[ \t]*\n"), re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.M)),
+    _TOML_FENCE: (re.compile(r"\+\+\+[ \t]*\n"), re.compile(r"^\+\+\+[ \t]*$", re.M)),
+}
+
+
+class Front(NamedTuple):
+    """What stands between the marks at the top of a file: `first_line` is the number of its first line in the file,
+    `body` is what comes behind the marks.
+    """
+
+    inside: str
+    first_line: int
+    body: str
+
+
+def split_front(text: str, fence: str = _YAML_FENCE) -> Front | None:
+    """The front matter of a file, whatever it holds; None where none begins or where it has no end.
+
+    There may be blank lines before it, blanks behind its marks, and nothing at all after it.
+    """
+    begins, ends = _FENCES[fence]
+    opening = begins.match(text, len(text) - len(text.lstrip()))
+    closing = ends.search(text, opening.end()) if opening else None
+    if opening is None or closing is None:
+        return None
+    at, behind = opening.end(), closing.end()
+    return Front(text[at : closing.start()], text.count("\n", 0, at) + 1, text[behind:].removeprefix("\n"))
+
+
 def front_matter(text: str, name: str) -> tuple[dict[str, Any], str]:
     """What stands between `---` (YAML) or `+++` (TOML) at the top, and the rest."""
-    stripped = text.lstrip()
-    fence = stripped[:3]
-    first, _, rest = stripped.partition("\n")
-    if fence not in ("---", "+++") or first.rstrip() != fence:
-        return {}, text
-    match = re.compile(rf"^{re.escape(fence)}[ \t]*$", re.M).search(rest, 0, _MAX_FRONT)
-    if match is None:
-        return {}, text
-    inside = rest[: match.start()]
-    if inside.strip() and not any(_KEY_LINE.match(line) for line in inside.split("\n")):
-        return {}, text
-    return _front_values(inside, fence, name), rest[match.end() :]
+    for fence in _FENCES:
+        front = split_front(text, fence)
+        if front is None or len(front.inside) > _MAX_FRONT:
+            continue
+        if not front.inside.strip() or any(_KEY_LINE.match(line) for line in front.inside.split("\n")):
+            return _front_values(front.inside, fence, name), front.body
+    return {}, text
 
 
 def _front_values(inside: str, fence: str, name: str) -> dict[str, Any]:
     from aiops_cli.strict_yaml import read_yaml
 
     try:
-        data = tomllib.loads(inside) if fence == "+++" else read_yaml(inside, name).data
+        data = tomllib.loads(inside) if fence == _TOML_FENCE else read_yaml(inside, name).data
     except (tomllib.TOMLDecodeError, RecursionError, BadConfig):
         data = None
     if isinstance(data, dict):

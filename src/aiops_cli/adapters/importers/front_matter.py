@@ -4,27 +4,26 @@ import re
 from typing import Any
 
 from aiops_cli.adapters.importers.columns import flatten
+from aiops_cli.domain.markdown import Front, split_front
 from aiops_cli.errors import BadConfig
 from aiops_cli.strict_yaml import read_yaml
 
-_BLOCK = re.compile(r"\s*?---[ \t]*\n(.*?)\n?(?:---|\.\.\.)[ \t]*(?:\n|$)", re.S)
 _MAX_CHARS = 50_000
+_KEY = re.compile(r"^[\w \"'./-]{1,60}:(?:\s|$)", re.M)
 
 
-def split(text: str) -> tuple[str, int]:
-    """The block's text and the number of lines it takes with its marks; nothing and 0 when there is none."""
-    found = _BLOCK.match(text[:_MAX_CHARS])
-    # A rule of dashes around prose is no front matter: that has keys.
-    if not found or not re.search(r"(?m)^[\w \"'./-]{1,60}:(?:\s|$)", found[1]):
-        return "", 0
-    return found[1], found[0].count("\n") + (not found[0].endswith("\n"))
+def split(text: str) -> Front | None:
+    """The block, or None when there is none. A rule of dashes around prose is no front matter: that has keys."""
+    front = split_front(text[:_MAX_CHARS])
+    return front if front is not None and _KEY.search(front.inside) else None
 
 
-def read(block: str) -> tuple[list[tuple[str, Any]], tuple[int, str] | None]:
+def read(front: Front) -> tuple[list[tuple[str, Any]], tuple[int, str] | None]:
     """The keys with their values, and line and reason when it is not valid YAML; its plain lines are read even so."""
+    block = front.inside
     try:
-        # The block begins on line 2 of the file.
-        data = read_yaml("\n" + block + "\n", "front matter").data
+        # The line breaks stand for what is above, so that lines count from the top of the file.
+        data = read_yaml("\n" * (front.first_line - 1) + block, "front matter").data
     except BadConfig as error:
         found = re.match(r"front matter(?::(\d+))?(?::\d+)?: (.*)", str(error), re.S)
         line = int(found[1]) if found and found[1] else 1

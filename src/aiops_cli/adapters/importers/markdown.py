@@ -64,10 +64,12 @@ def parse(text: str, place: str) -> Draft:
     """One document, which is one record."""
     draft = Draft(place, f"file:{place}", "note")
     draft.add("body", text)
-    block, taken = front_matter.split(text)
+    front = front_matter.split(text)
     cells: list[tuple[str, Any]] = []
-    if block:
-        cells, bad = front_matter.read(block)
+    taken = 0
+    if front is not None:
+        cells, bad = front_matter.read(front)
+        taken = front.first_line + front.inside.count("\n")
         if bad:
             draft.report(bad[1], f"{place}:{bad[0]}")
     lines = text[:_MAX_CHARS].split("\n")[taken:]
