@@ -191,6 +191,14 @@ def test_names_of_scenarios_do_not_hint_at_the_cause() -> None:
         ("scale_service", "set_flag\n    arguments: {on: yes}", "r.md:11: actions.0.arguments.on"),
         ("scale_service", "drain_node\n    arguments: {force: true}", "actions.0.arguments.force: is not an argument"),
         ("scale_service", "scale_service\n    arguments: 3", "r.md:11: actions.0.arguments"),
+        ("title: ", 'title: "a\\nb" #', "r.md:3: title: is more than one line"),
+        ("title: ", "title: |\n  a\n  ", "r.md:3: title: is more than one line"),
+        ("services: []", 'services: [x, "a\\nb"]', "r.md:4: services.1: is more than one line"),
+        ("  alerts: [", '  alerts: ["a\\nb", ', "r.md:6: matches.alerts.0: is more than one line"),
+        ("  alerts:", '  labels: {a: "a\\nb"}\n  alerts:', "r.md:6: matches.labels.a: is more than one line"),
+        ("  alerts:", '  labels: {"a\\nb": a}\n  alerts:', "is more than one line"),
+        ("owner: platform", 'owner: "a\\nb"', "r.md:13: owner: is more than one line"),
+        ("owner: platform", 'owner: "\\u202e\\nb"', "r.md:13: a text holds such a character: \\u202e b"),
     ],
 )
 def test_a_runbook_that_does_not_hold_is_named_with_line_and_field(old: str, new: str, words: str) -> None:
@@ -266,6 +274,12 @@ Nobody answers.
 def test_only_id_title_matches_verification_and_undo_have_to_be_there() -> None:
     book = parse_runbook("---\nid: a\ntitle: b\nmatches: {}\nverification: c\nundo: d\nreviewed:\n---\n", "a.md")
     assert (book.alerts, book.services, book.actions, book.owner, book.reviewed) == ((), (), (), "", None)
+
+
+def test_a_block_of_one_line_is_one_line_and_only_verification_and_undo_may_be_more() -> None:
+    front = "id: a\ntitle: >\n  A long\n  title\nmatches: {}\nverification: |\n  c\n  d\nundo: |\n  e\n  f\n"
+    book = parse_runbook(f"---\n{front}---\n", "a.md")
+    assert (book.title, book.verification, book.undo) == ("A long title", "c\nd\n", "e\nf\n")
 
 
 def test_every_shipped_runbook_holds() -> None:

@@ -240,6 +240,19 @@ def test_front_matter_of_ours_that_does_not_hold_is_told_and_the_page_is_kept(
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("undo:", '"x\\nerror: y": 1\nundo:'),
+        ("{team: payments}", '{"x\\nerror: y": [1]}'),
+        ("undo:", "x: !<x%0Aerror:> 1\nundo:"),
+    ],
+)
+def test_a_problem_is_one_line_whatever_it_quotes(before: str, after: str) -> None:
+    problem = read_runbook_text(STRUCTURED.replace(before, after), "a", "a.md").problem
+    assert problem and "\n" not in problem
+
+
+@pytest.mark.parametrize(
     "front", ["title: X\nweight: 20", "layout: page\nactions_menu: true", "match: any", "- a\n- b", "{{ template }}"]
 )
 def test_front_matter_of_others_is_no_problem(front: str) -> None:

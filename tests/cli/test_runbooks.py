@@ -343,6 +343,39 @@ def test_nothing_in_a_runbook_acts_on_the_terminal(aiops: Aiops, place: Path) ->
         assert result.code == 0 and not set("\x1b\x07\u202e") & set(result.out + result.err), words
 
 
+FORGED = "x\\nerror    spoof: y"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STRUCTURED.replace("[QueueBacklog]", f'["{FORGED}"]'),
+        STRUCTURED.replace("{team: payments}", f'{{team: "{FORGED}"}}'),
+        STRUCTURED.replace("{team: payments}", f'{{"{FORGED}": team}}'),
+        STRUCTURED.replace("[invoices]", f'["{FORGED}"]'),
+        STRUCTURED.replace("A queue grows", f'"{FORGED}"'),
+        STRUCTURED.replace("undo:", f'owner: "{FORGED}"\nundo:'),
+        STRUCTURED.replace("undo:", f'"{FORGED}": 1\nundo:'),
+        f'---\nalerts: ["{FORGED}"]\nowner: "{FORGED}"\ntitle: "{FORGED}"\n---\n# A page\n',
+        "# A page\n\n```sh\nkubectl 'x\nerror    spoof: y'\nrm x |\nerror    spoof: y\n```\n",
+    ],
+)
+def test_no_text_of_a_runbook_is_printed_as_a_line_of_ours(aiops: Aiops, tmp_path: Path, text: str) -> None:
+    write(tmp_path / "books", "queue-backlog.md", text=text)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("groups: [{rules: [{alert: Other, expr: up == 0}]}]")
+    printed = [aiops("runbooks", "add", str(tmp_path / "books"))]
+    aiops("history", "add", "--title", "Slow", "--service", "web")
+    for words in (("list",), ("check", "queue-backlog", "--rules", str(rules)), ("show", "queue-backlog"),
+                  ("search", "queue")):  # fmt: skip
+        printed.append(aiops("runbooks", *words))
+    lines = [line for result in printed for line in (result.out + result.err).splitlines()]
+    assert "queue-backlog" in " ".join(lines)
+    assert not [line for line in lines if line.startswith("error    spoof")]
+    shown: dict[str, str] = read_json(aiops("runbooks", "show", "queue-backlog", "-o", "json"))["runbook"]  # type: ignore[assignment]
+    assert "\n" not in shown["owner"] + shown["title"]
+
+
 def test_a_broken_runbook_of_a_team_never_proposes_an_action(aiops: Aiops, place: Path) -> None:
     front = STRUCTURED.replace("[invoices]", "[]").replace("queue-backlog", "aa-first")
     (place / "queue.md").write_text(front.replace("scale_service", "restart_service"))

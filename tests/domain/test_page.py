@@ -176,6 +176,7 @@ def test_the_lead_is_what_the_page_says_it_is_about(text: str, lead: str) -> Non
         ("---\nalert: HighLatency\n---\n", ("HighLatency",)),
         ("---\nalerts: [A1, HighLatency]\n---\n", ("A1", "HighLatency")),
         ("---\nalertname: A, B\n---\n", ("A", "B")),
+        ('---\nalerts: ["A\\nerror: x", "\\n"]\n---\n', ("A error: x",)),
         ("---\nmatches:\n  alerts: [HighLatency]\n---\n", ("HighLatency",)),
         ("# etcdNoLeader\n", ("etcdNoLeader",)),
         ("# THIS_ALERT\n", ()),
@@ -257,6 +258,11 @@ def test_a_command_that_the_page_redefines_is_no_longer_known() -> None:
         "```sh\nls\nalias ls='rm -rf /'\nls\n```\n\n```sh\nkubectl() { rm x; }\nkubectl get pods\ndf\n```", "x"
     )
     assert [c.reads_only for c in page.commands] == [True, False, False, False, False, True]
+
+
+def test_why_a_command_is_not_known_is_one_line_whatever_it_quotes() -> None:
+    page = read_page("```sh\nkubectl 'get\nerror: x'\n```", "a.md")
+    assert [(c.text, c.why) for c in page.commands] == [("kubectl 'get\nerror: x'", "not known: kubectl get error: x")]
 
 
 def test_hidden_characters_are_written_out() -> None:

@@ -163,6 +163,11 @@ def test_gaps_of_pages_of_others_are_information(prose: str, kinds: list[str]) -
     assert found(book(prose, runbook=None)) == [("info", kind, "a") for kind in kinds]
 
 
+def test_a_flaw_is_one_line_whatever_it_quotes() -> None:
+    flaws = review([book("```sh\nrm x |\nerror: y\n```\n", runbook=None)], NOTHING, TODAY)
+    assert "has `rm x | error: y`, which changes something, and no way back" in {flaw.text for flaw in flaws}
+
+
 def test_the_worst_comes_first() -> None:
     runbook = replace(RUNBOOK, services=("gone",), actions=(RunbookAction("gone"),))
     assert [row[0] for row in found(book(runbook=runbook, used=0))] == ["error", "warning", "info"]

@@ -28,6 +28,17 @@ _SERVICES = re.compile(r"^services:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 _SERVICE_NAME = re.compile(r"^  - \{?name: ([a-z0-9-]+)", re.M)
 
 
+def _one_line(text: str) -> str:
+    """Raises ValueError for more: it would be printed as if it were a line of ours."""
+    line = text.removesuffix("\n")  # a block of YAML ends in a line break, and nobody sees it
+    if "\n" in line:
+        raise ValueError("is more than one line")
+    return line
+
+
+_Line = Annotated[str, AfterValidator(_one_line)]
+
+
 class _ActionEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     action: str
@@ -55,8 +66,8 @@ def _read_date(value: object) -> object:
 
 class _Matches(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    alerts: list[str] = []
-    labels: dict[str, str] = {}
+    alerts: list[_Line] = []
+    labels: dict[_Line, _Line] = {}
     signatures: list[Annotated[str, AfterValidator(_read_signature)]] = []
     fault_classes: list[FaultClass] = []
 
@@ -64,13 +75,13 @@ class _Matches(BaseModel):
 class _FrontMatter(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
-    title: str
-    services: list[str] = []
+    title: _Line
+    services: list[_Line] = []
     matches: _Matches
     actions: list[_ActionEntry] = []
     verification: str
     undo: str
-    owner: str = ""
+    owner: _Line = ""
     reviewed: Annotated[date | None, BeforeValidator(_read_date)] = None
 
 
@@ -132,10 +143,10 @@ def _read_plain(text: str, name: str) -> YamlDocument:
     """YAML whose texts may go to a terminal as they are. Raises BadConfig with the line of one that may not."""
     document = read_yaml(text, name)
     for path, value in _texts(document.data, ()):
-        shown = safe(value)
-        if shown != value:
+        if safe(value) != value:
             hint = "leave out characters that a terminal acts on or that hide text"
-            raise BadConfig(f"{name}:{document.line(path)}: a text holds such a character: {shown[:80]}", hint=hint)
+            shown = safe(value, one_line=True)[:80]
+            raise BadConfig(f"{name}:{document.line(path)}: a text holds such a character: {shown}", hint=hint)
     return document
 
 

@@ -229,7 +229,8 @@ def read_runbook_text(text: str, id_: str, name: str) -> ReadRunbook:
         try:
             structured = parse_runbook(text, name)
         except BadConfig as error:
-            problem = f"{error.message} ({error.hint})" if error.hint else error.message
+            # A key may hold a line break, and stands in the message.
+            problem = safe(f"{error.message} ({error.hint})" if error.hint else error.message, one_line=True)
     title = structured.title if structured else page.title
     return ReadRunbook(
         id=structured.id if structured else id_,

@@ -70,7 +70,7 @@ def read_page(text: str, name: str) -> Page:
         code="\n".join([*(block.text.strip("\n") for block in blocks if block.kind == "code"), *_addresses(body)]),
         front=scalars,
         metrics=_metrics(blocks),
-        alerts=tuple(map(_lines, _alerts(front, [title, *headings], blocks))),
+        alerts=_alerts(front, [title, *headings], blocks),
     )
 
 
@@ -163,7 +163,9 @@ def _alerts(front: Mapping[str, Any], headings: Iterable[str], blocks: Sequence[
     for block in blocks:
         for match in _ALERT_MENTION.finditer(block.text):
             found += [word for word in match[1].split("|") if _is_alert(word)]
-    return tuple(dict.fromkeys(found))
+    # An item of a list in YAML may be more than one line.
+    names = (safe(name, one_line=True) for name in found)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _names_in(value: Any) -> list[str]:
@@ -199,10 +201,14 @@ def _metrics(blocks: Sequence[Block]) -> tuple[str, ...]:
 def _commands(blocks: Sequence[Block]) -> tuple[Command, ...]:
     found = ((text, block) for block in blocks for text in commands_in(block.text, block.language))
     renamed: set[str] = set()
-    return tuple(
-        Command(text[:MAX_COMMAND_CHARACTERS], block.section, block.language, *_judged(text, block.language, renamed))
-        for text, block in islice(found, MAX_COMMANDS)
-    )
+    return tuple(_command(text, block, renamed) for text, block in islice(found, MAX_COMMANDS))
+
+
+def _command(text: str, block: Block, renamed: set[str]) -> Command:
+    reads_only, why = _judged(text, block.language, renamed)
+    # The reason quotes words of the command, and a word in quotes may hold a line break.
+    why = safe(why, one_line=True)
+    return Command(text[:MAX_COMMAND_CHARACTERS], block.section, block.language, reads_only, why)
 
 
 def _judged(text: str, language: str, renamed: set[str]) -> tuple[bool, str]:

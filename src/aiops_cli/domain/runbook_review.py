@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aiops_cli.domain.page import Page
 from aiops_cli.domain.promql import promql_metrics
+from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.errors import BadConfig
 
@@ -172,7 +173,8 @@ def _changing(book: ReviewedBook) -> list[str]:
     """Actions of the catalogue all change something; of a page, the commands that are known to."""
     if book.structured:
         return [f"the action {step.action}" for step in book.structured.actions]
-    return [f"`{command.text[:60]}`" for command in book.page.commands if command.why.startswith("changes: ")]
+    changing = (command for command in book.page.commands if command.why.startswith("changes: "))
+    return [f"`{safe(command.text, one_line=True)[:60]}`" for command in changing]
 
 
 # Collisions

@@ -116,6 +116,7 @@ def _end(page: "StoredPage", book: "Runbook | None") -> Iterator[str]:
 
 def _data(page: "StoredPage", book: "ReadRunbook") -> dict[str, Any]:
     from aiops_cli.cli.runbooks.listing import page_data
+    from aiops_cli.domain.redact import safe
 
     structured, matches = book.structured, page.matches
     named = ("alerts", "labels", "signatures", "fault_classes")
@@ -126,7 +127,7 @@ def _data(page: "StoredPage", book: "ReadRunbook") -> dict[str, Any]:
         "actions": [_action_data(step) for step in structured.actions] if structured else [],
         "verification": structured.verification if structured else "",
         "undo": structured.undo if structured else "",
-        "owner": structured.owner if structured else book.page.front.get("owner", ""),
+        "owner": structured.owner if structured else safe(book.page.front.get("owner", ""), one_line=True),
         "sections": dict(book.page.sections),
         "checks": [_command_data(command) for command in book.page.commands if command.reads_only],
         "other_commands": [_command_data(command) for command in book.page.commands if not command.reads_only],
