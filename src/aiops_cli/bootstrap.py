@@ -471,7 +471,8 @@ def add_runbooks(
 ) -> "tuple[Refreshed, bool]":
     """Remember a file, folder or checkout, and bring what is known of it up to date; says whether it was remembered.
 
-    It is not where other places have all that is in it. Raises BadInput when there are no runbooks, or StoreError.
+    It is not where other places have all of it that can be read. Raises BadInput when there are no runbooks or none can
+    be read, or StoreError.
     """
     from aiops_cli.adapters.runbook_files import find_pages, place_of
 
@@ -480,14 +481,18 @@ def add_runbooks(
     before = place in [known.path for known in library.places()]
     if not before and not found.files:
         why = f": {found.unreadable[0][1]}" if found.unreadable else ""
-        hint = "Markdown files are read; README, hidden folders and links out of a folder are not"
+        hint = "Markdown files are read; README, hidden folders and links are not"
         raise BadInput(f"there are no runbooks in {place}{why}", hint=hint)
     refresh_runbooks(library, but=place)
     library.add_place(place)
     done = _refresh_place(library, place, thorough=True, progress=progress)
-    kept = before or not done.elsewhere or len(done.elsewhere) < len(found.files)
+    kept = before or bool(done.added)
     if not kept:
         library.forget_place(place)
+        if not done.elsewhere:
+            hint = "give Markdown files in UTF-8 that you may read; the place was not remembered"
+            reason = next((reason for _, reason in done.failed), "they are gone")
+            raise BadInput(f"{place}: no file could be read: {reason}", hint=hint)
     return done, kept
 
 
@@ -518,6 +523,13 @@ def runbook_path(name: str) -> str:
     from aiops_cli.adapters.runbook_files import full_path
 
     return full_path(name)
+
+
+def unread_id(name: str, place: str | None) -> str:
+    """What to call a file of a place (None: what ships) that was never read."""
+    from aiops_cli.adapters.runbook_files import id_by_path
+
+    return id_by_path(name, place)
 
 
 def is_runbook(name: str) -> bool:

@@ -15,6 +15,7 @@ from aiops_cli.adapters.runbook_files import (
     RunbookReader,
     find_pages,
     full_path,
+    id_by_path,
     place_of,
     read_runbook_text,
     shipped_runbooks,
@@ -70,9 +71,28 @@ def test_markdown_below_a_folder_is_found_and_nothing_else(tmp_path: Path) -> No
 
 
 def test_a_file_is_a_place_also_when_it_is_a_readme(tmp_path: Path) -> None:
-    write(tmp_path, "README.md", "notes.txt")
+    write(tmp_path, "README.md", "notes.MDX")
     assert ids(find_pages(tmp_path / "README.md")) == ["README"]
-    assert ids(find_pages(tmp_path / "notes.txt")) == ["notes"]
+    assert ids(find_pages(tmp_path / "notes.MDX")) == ["notes"]
+
+
+@pytest.mark.parametrize("name", ["rules.yml", "notes.txt", "ls", "a.md.bak"])
+def test_a_file_that_is_no_markdown_by_its_name_is_no_place(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name)
+    with pytest.raises(BadInput, match="is no Markdown file") as error:
+        find_pages(tmp_path / name)
+    assert error.value.hint == "name it .md, .markdown or .mdx"
+
+
+def test_what_was_never_read_goes_by_its_path_below_the_place(tmp_path: Path) -> None:
+    write(tmp_path, "in/b/c.d.md", "in/a")
+    (tmp_path / "current").symlink_to(tmp_path / "in")
+    found = {file.name: file.id for file in find_pages(tmp_path / "current").files}
+    assert found == {str(tmp_path / "in/b/c.d.md"): "b/c.d"}
+    assert {id_by_path(name, str(tmp_path / "current")) for name in found} == {"b/c.d"}
+    assert id_by_path(str(tmp_path / "in/b/c.d.md"), str(tmp_path / "in/b/c.d.md")) == "c.d"
+    assert id_by_path("runbooks/a.md", None) == "a"
+    assert id_by_path(str(tmp_path), str(tmp_path)) == str(tmp_path) and id_by_path("/", "/") == "/"
 
 
 def test_links_are_not_followed_out_of_a_place_and_a_place_may_be_a_link(tmp_path: Path) -> None:

@@ -104,6 +104,51 @@ def test_a_place_without_runbooks_is_not_remembered(
     assert "added" not in aiops("runbooks", "path").out
 
 
+def test_a_place_of_which_nothing_can_be_read_is_not_remembered(aiops: Aiops, tmp_path: Path, place: Path) -> None:
+    binary = tmp_path / "x" / "binary.md"
+    binary.parent.mkdir()
+    binary.write_bytes(b"\x7fELF\x00")
+    for given in (binary, binary.parent):
+        result = aiops("runbooks", "add", str(given))
+        assert result.code == 2 and f"{given}: no file could be read: is not text" in result.err
+        assert "hint:" in result.err and result.out == ""
+    assert "added" not in aiops("runbooks", "path").out
+    add(aiops, place)
+    (place / "binary.md").write_bytes(b"\x00")
+    (place / "kubernetes" / "binary.md").write_bytes(b"\x00")
+    inside = aiops("runbooks", "add", str(place / "kubernetes"))
+    assert inside.code == 1 and "not remembered" in inside.out and "not read" in inside.out
+    (place / "queue.md").unlink()
+    (place / "kubernetes" / "volume.md").unlink()
+    assert add(aiops, place).code == 1
+    assert aiops("runbooks", "path").out.count("added") == 1
+
+
+def test_a_file_that_is_no_markdown_by_its_name_is_refused(aiops: Aiops, tmp_path: Path) -> None:
+    write(tmp_path, "rules.yml")
+    result = aiops("runbooks", "add", str(tmp_path / "rules.yml"))
+    assert result.code == 2 and "rules.yml is no Markdown file by its name" in result.err
+    assert "hint: name it .md, .markdown or .mdx" in result.err
+    assert "added" not in aiops("runbooks", "path").out
+
+
+def test_links_are_left_out_and_the_hint_says_so(aiops: Aiops, tmp_path: Path) -> None:
+    write(tmp_path, "elsewhere.md", "x/a.txt")
+    (tmp_path / "x" / "link.md").symlink_to(tmp_path / "x" / "a.txt")
+    result = aiops("runbooks", "add", str(tmp_path / "x"))
+    assert result.code == 2 and "README, hidden folders and links are not\n" in result.err
+
+
+def test_what_two_places_cannot_read_is_told_once(aiops: Aiops, place: Path) -> None:
+    add(aiops, place / "kubernetes")
+    add(aiops, place)
+    (place / "kubernetes" / "new.md").write_bytes(b"\x00")
+    assert [each["path"] for each in read_json(aiops("runbooks", "list", "-o", "json"))["failed"]] == [  # type: ignore[index,attr-defined]
+        f"{place}/kubernetes/new.md"
+    ]
+    assert aiops("runbooks", "check").out.count("is not text") == 1
+
+
 def test_what_cannot_be_used_is_told_and_the_rest_goes_in(aiops: Aiops, place: Path) -> None:
     (place / "binary.md").write_bytes(b"\x7fELF\x00\x00")
     (place / "broken.md").write_text(STRUCTURED.replace("undo: scale back\n", "").replace("queue-b", "other-b"))
@@ -299,7 +344,23 @@ def test_what_cannot_be_read_is_an_error(aiops: Aiops, place: Path) -> None:
     add(aiops, place)
     (place / "queue.md").write_bytes(b"\x00")
     result = aiops("runbooks", "check")
-    assert result.code == 1 and "error    queue: is not text" in result.out
+    assert result.code == 1 and "error    queue-backlog: is not text" in result.out
+    for wanted in ("queue-backlog", str(place / "queue.md")):
+        assert "error    queue-backlog: is not text" in aiops("runbooks", "check", wanted).out
+    assert aiops("runbooks", "check", "kubernetes/volume").code == 0
+
+
+def test_what_could_never_be_read_is_an_error_by_its_path(aiops: Aiops, tmp_path: Path) -> None:
+    write(tmp_path / "nl", "a.md", text=PAGE)
+    (tmp_path / "nl" / "sub").mkdir()
+    (tmp_path / "nl" / "sub" / "z.md").write_bytes(b"\x00")
+    assert add(aiops, tmp_path / "nl").code == 1
+    for wanted in ("sub/z", "z.md", str(tmp_path / "nl" / "sub" / "z.md")):
+        result = aiops("runbooks", "check", wanted)
+        assert result.code == 1 and "error    sub/z: is not text" in result.out
+    assert aiops("runbooks", "check", "a").code == 0
+    unknown = aiops("runbooks", "check", "sub/y")
+    assert unknown.code == 2 and "unknown runbook" in unknown.err
 
 
 def test_dead_alerts_and_metrics_are_found_with_rules(aiops: Aiops, place: Path, tmp_path: Path) -> None:

@@ -97,21 +97,23 @@ def place_of(path: Path) -> str:
 
 
 def find_pages(place: Path) -> Listing:
-    """Markdown files of a file or below a folder; hidden folders and links out of it are left out.
+    """Markdown files of a file or below a folder; hidden folders and all links below it are left out.
 
-    Raises BadInput when there are too many files.
+    Raises BadInput for a file that is no Markdown by its name, or when there are too many files.
     """
+    real, shown = Path(os.path.realpath(place)), _shown(place)
+    if real.is_file() and real.suffix.lower() not in _SUFFIXES:
+        raise BadInput(f"{shown} is no Markdown file by its name", hint="name it .md, .markdown or .mdx")
     unreadable: list[tuple[str, str]] = []
-    found = tuple(_below(Path(os.path.realpath(place)), unreadable))
+    found = tuple(_below(real, unreadable))
     if len(found) >= _MOST_FILES:
-        shown = _shown(place)
         raise BadInput(f"{shown} has {_MOST_FILES} Markdown files or more", hint="add the folder that has the runbooks")
     return Listing(found, tuple(unreadable))
 
 
 def _below(place: Path, unreadable: list[tuple[str, str]]) -> Iterator[PageFile]:
     paths = _walk(place, unreadable) if place.is_dir() else [place]
-    root, shipped = place if place.is_dir() else place.parent, _shipped_folder()
+    root, shipped = _root_of(place), _shipped_folder()
     for count, path in enumerate(paths):
         if count >= _MOST_FILES:
             return
@@ -122,9 +124,23 @@ def _below(place: Path, unreadable: list[tuple[str, str]]) -> Iterator[PageFile]
             continue
         # Reading a pipe would wait for somebody to write into it.
         if stat.S_ISREG(info.st_mode):
-            id_ = path.relative_to(root).with_suffix("").as_posix()
-            short = safe(id_, one_line=True)[:_LONGEST_ID]
-            yield PageFile(path, _name_of(path, shipped), short, info.st_size, info.st_mtime_ns)
+            id_ = _id_of(path.relative_to(root))
+            yield PageFile(path, _name_of(path, shipped), id_, info.st_size, info.st_mtime_ns)
+
+
+def _root_of(place: Path) -> Path:
+    return place if place.is_dir() else place.parent
+
+
+def _id_of(below: Path) -> str:
+    return safe(below.as_posix().removesuffix(below.suffix), one_line=True)[:_LONGEST_ID]
+
+
+def id_by_path(name: str, place: str | None) -> str:
+    """What a file of a place (None: what ships) goes by while nothing of it is known; the place itself by its path."""
+    root = _root_of(Path(os.path.realpath(place))) if place is not None else Path(_SHIPPED)
+    path = Path(name)
+    return _id_of(path.relative_to(root) if root in path.parents else path)
 
 
 def _walk(root: Path, unreadable: list[tuple[str, str]]) -> Iterator[Path]:

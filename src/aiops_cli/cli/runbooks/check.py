@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aiops_cli.cli.options import Output, OutputOption
-from aiops_cli.errors import BadInput, ExitCode
+from aiops_cli.errors import BadInput, ExitCode, UnknownName
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.pages import Library, StoredPage
+    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
     from aiops_cli.domain.runbook_review import Flaw, Known, ReviewedBook
 
 _MOST_RULES = 5_000_000
@@ -34,19 +34,19 @@ def check(
     """
     from datetime import UTC, datetime
 
-    from aiops_cli.bootstrap import find_runbook
     from aiops_cli.cli.render import print_json
-    from aiops_cli.cli.runbooks.opening import failures, open_refreshed
+    from aiops_cli.cli.runbooks.opening import open_refreshed
     from aiops_cli.domain.runbook_review import review
 
     library, done = open_refreshed()
     pages = library.pages()
     known, skipped = _known(library, rules or [])
     books = [_reviewed(page) for page in pages]
-    flaws = [*_unread(failures(done)), *_front_matter(pages)]
+    unread = _unread(done, pages)
+    flaws = [*unread, *_front_matter(pages)]
     flaws += review(books, known, datetime.now(UTC).date(), older_than)
     if ids:
-        chosen = {find_runbook(library, wanted).id for wanted in ids}
+        chosen = {_chosen(library, wanted, unread) for wanted in ids}
         flaws = [flaw for flaw in flaws if flaw.runbook in chosen]
         pages = [page for page in pages if page.id in chosen]
     if output is Output.JSON:
@@ -55,6 +55,20 @@ def check(
     else:
         _print_text(flaws, len(pages), skipped, whole=bool(ids))
     return ExitCode.FAILED if any(flaw.severity == "error" for flaw in flaws) else ExitCode.DONE
+
+
+def _chosen(library: "Library", wanted: str, unread: "Sequence[Flaw]") -> str:
+    """The id of a runbook, also of one that could never be read. Raises UnknownName."""
+    from aiops_cli.bootstrap import find_runbook
+
+    try:
+        return find_runbook(library, wanted).id
+    except UnknownName:
+        ends = "/" + wanted.removeprefix("/")
+        for flaw in unread:
+            if wanted == flaw.runbook or flaw.path.endswith(ends):
+                return flaw.runbook
+        raise
 
 
 # --- what is checked -------------------------------------------------------------------------------------------------
@@ -122,11 +136,18 @@ def _reviewed(page: "StoredPage") -> "ReviewedBook":
     )
 
 
-def _unread(failed: Sequence[tuple[str, str]]) -> "list[Flaw]":
+def _unread(done: "Sequence[Refreshed]", pages: "Sequence[StoredPage]") -> "list[Flaw]":
+    """Files that cannot be read now; one that could be before goes by the id that it had."""
+    from aiops_cli.bootstrap import runbook_path, unread_id
+    from aiops_cli.cli.runbooks.opening import failures
     from aiops_cli.domain.runbook_review import Flaw
 
     hint = "correct it, or take it out of the place"
-    return [Flaw("unreadable", Path(path).stem, path, problem, hint, "error") for path, problem in failed]
+    ids = {path: unread_id(path, each.place) for each in done for path, _ in each.failed}
+    ids |= {page.path: page.id for page in pages}
+    return [
+        Flaw("unreadable", ids[path], runbook_path(path), problem, hint, "error") for path, problem in failures(done)
+    ]
 
 
 def _front_matter(pages: "Sequence[StoredPage]") -> "list[Flaw]":

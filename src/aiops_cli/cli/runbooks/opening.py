@@ -34,8 +34,8 @@ def tell(store: "Opened") -> None:
 
 
 def failures(done: "Sequence[Refreshed]") -> list[tuple[str, str]]:
-    """Files and folders that could not be read, as (path, reason)."""
-    return [failure for each in done for failure in each.failed]
+    """Files and folders that could not be read, as (path, reason), each once also where two places have it."""
+    return list({path: reason for each in done for path, reason in each.failed}.items())
 
 
 def with_home(path: str) -> str:
