@@ -393,6 +393,23 @@ def test_an_old_review_is_said_by_its_limit(aiops: Aiops, place: Path) -> None:
     assert "last reviewed" not in aiops("runbooks", "check", "queue-backlog", "--older-than", "36500").out
 
 
+@pytest.mark.parametrize(
+    ("front", "day"),
+    [
+        ("next_review_date: 2099-01-01", None),
+        ("updated: 2001-02-03", "2001-02-03"),
+        ("last-reviewed: 2001-02-03", "2001-02-03"),
+    ],
+)
+def test_list_and_check_agree_on_the_day_of_a_review(aiops: Aiops, tmp_path: Path, front: str, day: str | None) -> None:
+    write(tmp_path / "books", "a.md", text=f"---\n{front}\n---\n# A page\n")
+    add(aiops, tmp_path / "books")
+    (row,) = read_json(aiops("runbooks", "list", "--own", "-o", "json"))["runbooks"]  # type: ignore[misc]
+    assert row["reviewed"] == day
+    checked = aiops("runbooks", "check", "a").out
+    assert (f"last reviewed on {day}" if day else "does not say when it was last reviewed") in checked
+
+
 # --- with the rest ---------------------------------------------------------------------------------------------------
 
 

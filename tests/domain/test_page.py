@@ -1,11 +1,12 @@
 """Reading pages of other people."""
 
 import time
+from datetime import date
 
 import pytest
 
 from aiops_cli.domain.markdown import split_front
-from aiops_cli.domain.page import MAX_CHARACTERS, MAX_COMMANDS, read_page
+from aiops_cli.domain.page import MAX_CHARACTERS, MAX_COMMANDS, read_page, reviewed_on
 
 OPERATOR_PAGE = """\
 # KubePodCrashLooping
@@ -190,6 +191,25 @@ def test_the_lead_is_what_the_page_says_it_is_about(text: str, lead: str) -> Non
 )
 def test_alert_names_come_from_front_matter_headings_and_mentions(text: str, alerts: tuple[str, ...]) -> None:
     assert read_page(text, "a.md").alerts == alerts
+
+
+@pytest.mark.parametrize(
+    ("front", "day"),
+    [
+        ({"reviewed": "2026-03-04"}, date(2026, 3, 4)),
+        ({"Last-Reviewed": " 2026-03-04T10:00:00Z"}, date(2026, 3, 4)),
+        ({"review_date": "2026-03-04"}, date(2026, 3, 4)),
+        ({"lastReviewDate": "2026-03-04"}, date(2026, 3, 4)),
+        ({"updated": "2026-03-05", "last_review": "2026-03-04"}, date(2026, 3, 4)),
+        ({"last_reviewed": "last spring", "updated": "2026-03-05"}, date(2026, 3, 5)),
+        ({"next_review_date": "2026-03-04"}, None),
+        ({"next-review": "2026-03-04", "reviewer": "2026-03-04", "review_due": "2026-03-04"}, None),
+        ({"reviewed": "2026-02-30"}, None),
+        ({}, None),
+    ],
+)
+def test_a_page_of_others_says_when_it_was_reviewed_last(front: dict[str, str], day: date | None) -> None:
+    assert reviewed_on(front) == day
 
 
 @pytest.mark.parametrize(

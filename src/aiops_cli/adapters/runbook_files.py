@@ -8,9 +8,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -284,9 +283,13 @@ def _keys(text: str) -> set[str]:
 
 
 def _matches(page: "Page", structured: "Runbook | None") -> dict[str, object]:
-    matches: dict[str, object] = {"checks": [command.text for command in page.commands if command.reads_only]}
+    from aiops_cli.domain.page import reviewed_on
+
+    checks = [command.text for command in page.commands if command.reads_only]
+    reviewed = structured.reviewed if structured else reviewed_on(page.front)
+    matches: dict[str, object] = {"checks": checks, "reviewed": reviewed.isoformat() if reviewed else None}
     if structured is None:
-        return matches | {"alerts": list(page.alerts), "reviewed": _review_date(page.front)}
+        return matches | {"alerts": list(page.alerts)}
     return matches | {
         "structured": True,
         "alerts": list(structured.alerts),
@@ -294,19 +297,7 @@ def _matches(page: "Page", structured: "Runbook | None") -> dict[str, object]:
         "signatures": list(structured.signatures),
         "services": list(structured.services),
         "fault_classes": [fault.value for fault in structured.fault_classes],
-        "reviewed": structured.reviewed.isoformat() if structured.reviewed else None,
     }
-
-
-def _review_date(front: Mapping[str, str]) -> str | None:
-    """The day on which somebody else's page says that it was reviewed."""
-    for key, value in front.items():
-        if "review" in key.lower():
-            try:
-                return date.fromisoformat(value.strip()[:10]).isoformat()
-            except ValueError:
-                continue
-    return None
 
 
 def structured_of(texts: Iterable[tuple[str, str]]) -> "list[Runbook]":

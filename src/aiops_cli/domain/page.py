@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -72,6 +73,24 @@ def read_page(text: str, name: str) -> Page:
         metrics=_metrics(blocks),
         alerts=_alerts(front, [title, *headings], blocks),
     )
+
+
+# Without the signs between their words; the first that says a day counts. A `next_review_date` is none of them.
+_REVIEW_KEYS = (
+    "reviewed", "lastreviewed", "lastreview", "reviewedon", "reviewedat", "reviewdate", "lastreviewdate",
+    "lastreviewedon", "lastreviewedat", "updated",
+)  # fmt: skip
+
+
+def reviewed_on(front: Mapping[str, str]) -> date | None:
+    """The day on which a page of others says, in its front matter, that somebody last read or changed it."""
+    said = {re.sub(r"[-_ .]", "", key.lower()): value.strip()[:10] for key, value in front.items()}
+    for key in _REVIEW_KEYS:
+        try:
+            return date.fromisoformat(said.get(key, ""))
+        except ValueError:
+            continue
+    return None
 
 
 # An address's path often names what it is about, and there are pages that say nothing else.

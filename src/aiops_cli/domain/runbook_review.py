@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from aiops_cli.domain.page import Page
+from aiops_cli.domain.page import Page, reviewed_on
 from aiops_cli.domain.promql import promql_metrics
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook
@@ -216,13 +216,11 @@ def _named(other: ReviewedBook, book: ReviewedBook) -> str:
 
 # Neglect
 
-_REVIEW_KEYS = ("reviewed", "last_reviewed", "last-reviewed", "lastreviewed", "last_review", "review_date", "updated")
-
 
 def _neglect(book: ReviewedBook, today: date, review_after_days: int) -> Iterator[Flaw]:
     if not book.used and not book.shipped:  # of what ships, a team has most for trouble it never had
         yield _flaw(book, "info", "never-used", "was never used in an incident", "see whether its alert still exists")
-    reviewed = _reviewed(book)
+    reviewed = book.structured.reviewed if book.structured else reviewed_on(book.page.front)
     if reviewed is None:
         severity: Severity = "warning" if book.structured else "info"
         hint = f'read it again, and write `reviewed: "{today.isoformat()}"`'
@@ -237,18 +235,6 @@ def _neglect(book: ReviewedBook, today: date, review_after_days: int) -> Iterato
         if book.last_used is not None:
             text += f", and last used on {book.last_used.date().isoformat()}"
         yield _flaw(book, "warning", "review-old", text, f"read it again; {review_after_days} days is the limit")
-
-
-def _reviewed(book: ReviewedBook) -> date | None:
-    if book.structured:
-        return book.structured.reviewed
-    for key, value in book.page.front.items():
-        if key.lower() in _REVIEW_KEYS:
-            try:
-                return date.fromisoformat(value.strip()[:10])
-            except ValueError:
-                continue
-    return None
 
 
 # Rule files
