@@ -13,7 +13,7 @@ import yaml
 
 from aiops_cli.errors import BadConfig
 
-_MAX_BYTES = 1_000_000
+_MAX_SIZE = 1_000_000
 _MAX_DEPTH = 50
 Path = tuple[str | int, ...]
 
@@ -59,10 +59,10 @@ class YamlDocument:
         return self.lines.get(at, 1)
 
 
-def read_yaml(text: str, name: str) -> YamlDocument:
-    """Parse one document. Raises BadConfig with file, line and column."""
-    if len(text) > _MAX_BYTES:
-        raise BadConfig(f"{name}: larger than {_MAX_BYTES // 1_000_000} MB")
+def read_yaml(text: str, name: str, *, limit: int = _MAX_SIZE) -> YamlDocument:
+    """Parse one document of at most `limit` characters. Raises BadConfig with file, line and column."""
+    if len(text) > limit:
+        raise BadConfig(f"{name}: larger than {limit // 1_000_000} MB")
     loader = _Loader(text)
     try:
         _refuse_aliases(text, name)

@@ -377,6 +377,11 @@ def test_dead_alerts_and_metrics_are_found_with_rules(aiops: Aiops, place: Path,
     assert aiops("runbooks", "check", "--rules", str(tmp_path / "none")).code == 2
     rules.write_bytes(b"\xff\xfe")
     assert "not UTF-8" in aiops("runbooks", "check", "--rules", str(rules)).err
+    rules.write_text(f"groups: []\n# {'x' * 5_000_000}")
+    large = aiops("runbooks", "check", "--rules", str(rules)).err
+    assert "is larger than 5 MB\nhint: " in large
+    rules.write_text("groups: [")
+    assert "hint: give a file of Prometheus rules in YAML" in aiops("runbooks", "check", "--rules", str(rules)).err
 
 
 def test_services_are_checked_once_the_history_knows_some(aiops: Aiops, place: Path) -> None:

@@ -12,7 +12,6 @@ from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.errors import BadConfig
 
-REVIEW_AFTER_DAYS = 180
 Severity = Literal["error", "warning", "info"]
 _ORDER: Mapping[str, int] = {"error": 0, "warning": 1, "info": 2}
 
@@ -39,7 +38,6 @@ class Known:
     services: frozenset[str] | None
     alerts: frozenset[str] | None
     metrics: frozenset[str] | None
-    actions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,8 @@ class Flaw:
     severity: Severity
 
 
-def review(
-    books: Sequence[ReviewedBook], known: Known, today: date, review_after_days: int = REVIEW_AFTER_DAYS
-) -> list[Flaw]:
-    """Every flaw of a collection, the worst first."""
+def review(books: Sequence[ReviewedBook], known: Known, today: date, review_after_days: int) -> list[Flaw]:
+    """Every flaw of a collection, the worst first. Whether front matter holds was found out when it was read."""
     flaws = [*_same_ids(books), *_ties(books)]
     for book in books:
         flaws += _dead_references(book, known)
@@ -75,11 +71,9 @@ def _flaw(book: ReviewedBook, severity: Severity, kind: str, text: str, hint: st
 
 def _dead_references(book: ReviewedBook, known: Known) -> Iterator[Flaw]:
     structured = book.structured
-    actions = [step.action for step in structured.actions] if structured else []
     services = structured.services if structured else ()
     # What ships names services, alerts and metrics of many teams; that this team lacks some is no fault of the file.
     severity: Severity = "info" if book.shipped else "warning"
-    yield from _dead(book, "error", "action", actions, known.actions)
     yield from _dead(book, severity, "service", services, known.services)
     yield from _dead(book, severity, "alert", _alerts_of(book), known.alerts)
     yield from _dead(book, severity, "metric", book.page.metrics, known.metrics)
@@ -240,16 +234,22 @@ def _neglect(book: ReviewedBook, today: date, review_after_days: int) -> Iterato
 # Rule files
 
 
+MAX_RULES = 5_000_000
+RULES_HINT = "give a file of Prometheus rules in YAML"
+
+
 def read_rules(text: str, name: str) -> tuple[frozenset[str], frozenset[str]]:
     """Alert names and metric names of a Prometheus rule file, or of PrometheusRule objects in one or more documents.
 
     Metrics are what rules ask for and what they record. Raises BadConfig when it is no YAML or has no groups of rules.
     """
-    from aiops_cli.strict_yaml import read_yaml
-
     alerts: set[str] = set()
     metrics: set[str] = set()
-    groups = [group for part in _documents(text) for group in _groups(read_yaml(part, name).data)]
+    try:
+        documents = _documents(text, name)
+    except BadConfig as error:
+        raise BadConfig(error.message, hint=error.hint or RULES_HINT) from error
+    groups = [group for document in documents for group in _groups(document)]
     if not groups:
         hint = "a rule file has `groups:`, each with a name and `rules:`"
         raise BadConfig(f"{name}: no groups of rules", hint=hint)
@@ -262,14 +262,25 @@ def read_rules(text: str, name: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(alerts), frozenset(metrics)
 
 
-def _documents(text: str) -> list[str]:
-    parts: list[list[str]] = [[]]
-    for line in text.replace("\r\n", "\n").split("\n"):
+def _documents(text: str, name: str) -> list[Any]:
+    parts: list[tuple[int, list[str]]] = [(0, [])]
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         if line.startswith("---"):
-            parts.append([])
+            parts.append((number, []))
         else:
-            parts[-1].append(line)
-    return [whole for part in parts if (whole := "\n".join(part)).strip()]
+            parts[-1][1].append(line)
+    return [_document(whole, above, name) for above, part in parts if (whole := "\n".join(part)).strip()]
+
+
+def _document(text: str, above: int, name: str) -> Any:
+    """What one document says. Raises BadConfig with the line in the file, which has so many lines `above` it."""
+    from aiops_cli.strict_yaml import read_yaml
+
+    try:
+        return read_yaml(text, name, limit=MAX_RULES).data
+    except BadConfig:
+        # Again for the line alone: line breaks before each of many documents would be the square of their number.
+        return read_yaml("\n" * above + text, name, limit=MAX_RULES).data
 
 
 def _groups(data: Any) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
     from aiops_cli.domain.runbook_review import Flaw, Known, ReviewedBook
 
-_MOST_RULES = 5_000_000
 _NAMED = 5
 
 
@@ -30,7 +29,7 @@ def check(
 ) -> ExitCode:
     """Find dead references, gaps, ties, and runbooks that nobody uses or has read for a long time.
 
-    Exit code 1 when something is an error: front matter that does not hold, an action that does not exist, an id twice.
+    Exit code 1 when something is an error: a file that cannot be read, front matter that does not hold, an id twice.
     """
     from datetime import UTC, datetime
 
@@ -77,7 +76,6 @@ def _chosen(library: "Library", wanted: str, unread: "Sequence[Flaw]") -> str:
 def _known(library: "Library", rules: Sequence[Path]) -> "tuple[Known, list[str]]":
     """Names that exist, and what could not be checked for want of them."""
     from aiops_cli.bootstrap import known_services
-    from aiops_cli.domain.action import CATALOGUE
     from aiops_cli.domain.runbook_review import Known
 
     alerts, metrics = _read_rule_files(rules)
@@ -86,7 +84,7 @@ def _known(library: "Library", rules: Sequence[Path]) -> "tuple[Known, list[str]
     services = frozenset(real | set(known_services())) if real else None
     skipped = [] if real else ["services (no incident of a real system names one yet)"]
     skipped += [] if alerts is not None else ["alerts (no --rules)", "metrics (no --rules)"]
-    return Known(services, alerts, metrics, frozenset(CATALOGUE)), skipped
+    return Known(services, alerts, metrics), skipped
 
 
 def _read_rule_files(paths: Sequence[Path]) -> tuple[frozenset[str] | None, frozenset[str] | None]:
@@ -106,18 +104,19 @@ def _read_rule_files(paths: Sequence[Path]) -> tuple[frozenset[str] | None, froz
 
 
 def _text_of(path: Path, shown: str) -> str:
-    hint = "give a file of Prometheus rules in YAML"
+    from aiops_cli.domain.runbook_review import MAX_RULES, RULES_HINT
+
     try:
         with path.open("rb") as stream:
-            raw = stream.read(_MOST_RULES + 1)
+            raw = stream.read(MAX_RULES + 1)
     except OSError as error:
-        raise BadInput(f"cannot read {shown}: {error.strerror}", hint=hint) from error
-    if len(raw) > _MOST_RULES:
-        raise BadInput(f"{shown} is larger than {_MOST_RULES // 1_000_000} MB", hint=hint)
+        raise BadInput(f"cannot read {shown}: {error.strerror}", hint=RULES_HINT) from error
+    if len(raw) > MAX_RULES:
+        raise BadInput(f"{shown} is larger than {MAX_RULES // 1_000_000} MB", hint="give several files, --rules each")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{shown} is not UTF-8 text", hint=hint) from error
+        raise BadInput(f"{shown} is not UTF-8 text", hint=RULES_HINT) from error
 
 
 def _reviewed(page: "StoredPage") -> "ReviewedBook":
