@@ -36,6 +36,13 @@ systemctl --no-pager -l status nginx
 journalctl -u kubelet --since "1 hour ago" -f
 df -h; free -m
 du -sh /var/log/* | sort -rh | head
+lsof
+lsof -nP -i :8080
+lsof -nPiTCP:443 -sTCP:LISTEN
+lsof -p 42 -a -d ^txt -Fpcn
+lsof +L1 /var
+lsof +D /var/log -u ^root -t
+lsof -r5 -c nginx | wc -l
 top -b -n1
 ps aux --sort=-%mem | head -5
 ss -tlnp
@@ -501,6 +508,14 @@ gcloud list compute instances delete
 az list vm delete
 az rest list
 top -b -n1 -k
+lsof -D b
+lsof -Db /tmp/x
+lsof -nD b
+lsof -oD b
+lsof -LDb
+lsof -Dr/tmp/x -i
+lsof +m /tmp/x
+find / -name x -exec lsof -Db {} +
 iptables -t nat -L -Z
 iptables -L -F
 ip r flush cache

@@ -11,7 +11,7 @@ READS_ALWAYS = words_of(
     "cat head tail tac nl cut tr column wc fold rev paste comm cmp diff stat ls pwd whoami id groups uname echo true"
     " false which whereis type basename dirname realpath readlink md5sum sha1sum sha256sum cksum base64 od strings df"
     " du free uptime w who last lastb nproc lscpu lsblk lspci lsusb lsmod lsns findmnt getent ps pgrep pidof pstree"
-    " pmap lsof netstat iostat vmstat mpstat dig nslookup host traceroute tracepath grep egrep fgrep zgrep zcat sleep"
+    " pmap netstat iostat vmstat mpstat dig nslookup host traceroute tracepath grep egrep fgrep zgrep zcat sleep"
     " cd lvs vgs pvs pg_isready pg_lsclusters printenv getconf locale arch lslocks"
 )
 
@@ -102,6 +102,10 @@ TOOLS: Mapping[str, Tool] = {
     "supervisorctl": Tool(
         verbs="status|tail|version|avail|maintail", valued="cs", names="--configuration= --serverurl="),
     "dmesg": Tool(letters="TtHwWkxLrdu", valued="lf", names="--ctime --human --follow --level= --facility= --since="),
+    # Its -D writes a cache, also behind a letter whose value may be left out; +D looks into a folder.
+    "lsof": Tool(
+        letters="abCEfghHKlLMnNoOPQrRStUvVwXzZ", valued="cdepu", attached="FisTx",
+        words=r"(?!.*(?:^| )\+[^cdDeEfLMrw]).*"),
     "top": Tool(letters="bcHiSE1", valued="nduUpow", needs="-b"),
     "sar": Tool(letters="uqrdbBSWwA", valued="nPf"),
     "pidstat": Tool(letters="urdhltwIRsv", valued="pC"),
