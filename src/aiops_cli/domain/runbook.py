@@ -44,11 +44,6 @@ class Runbook:
     reviewed: date | None = None
     sections: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def text(self) -> str:
-        """All prose, for search."""
-        return "\n".join(f"{heading}\n{prose}" for heading, prose in self.sections.items())
-
 
 def for_fault(fault: FaultClass, runbooks: Iterable[Runbook], entity: str = "") -> Runbook | None:
     """The first runbook, in the order given, that names the fault class and is for that service or for any; or None."""

@@ -128,11 +128,6 @@ class Refreshed:
     failed: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[str, str | None] = field(default_factory=dict)
 
-    @property
-    def any(self) -> bool:
-        """Whether anything is different now."""
-        return bool(self.added or self.changed or self.removed)
-
 
 # Written at once, so that nobody waits for the lock until a large place is read.
 _BATCH = 100
