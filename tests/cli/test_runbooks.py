@@ -295,7 +295,21 @@ def test_a_search_gives_the_best_first_with_the_reason_and_the_full_path(aiops: 
 
 def test_a_misspelt_word_is_corrected_and_said(aiops: Aiops) -> None:
     assert "conections is not known; searched for connections" in aiops("runbooks", "search", "conections").out
-    assert aiops("runbooks", "search", "qqqqzzzz").out == "nothing found\n"
+
+
+def test_a_search_without_a_result_says_what_may_help(aiops: Aiops) -> None:
+    nothing = aiops("runbooks", "search", "qqqqzzzz")
+    assert nothing.code == 0 and nothing.out == "nothing found\n"
+    assert nothing.err == "fewer or other words may help; `aiops runbooks list` has all there are\n"
+    assert aiops("runbooks", "search", "conections").err == ""
+    assert aiops("runbooks", "search", "qqqqzzzz", "-o", "json").err == ""
+
+
+@pytest.mark.parametrize("words", [[""], ["  ", "\n"], ["-"]])
+def test_a_search_for_nothing_is_refused(aiops: Aiops, words: list[str]) -> None:
+    result = aiops("runbooks", "search", *words, stdin=b" \n")
+    assert result.code == 2 and result.out == ""
+    assert "error: there is nothing to search for\nhint: name " in result.err
 
 
 def test_a_search_may_leave_out_what_is_for_other_services(aiops: Aiops, place: Path) -> None:
@@ -311,9 +325,7 @@ def test_words_are_read_from_stdin(aiops: Aiops) -> None:
     assert result.code == 0 and "pool-exhausted" in result.out
 
 
-@pytest.mark.parametrize(
-    "text", ["", "'; DROP TABLE page; --", '"', "(", "NEAR(a b)", "\U0001f525", "データベース", "*"]
-)
+@pytest.mark.parametrize("text", ["'; DROP TABLE page; --", '"', "(", "NEAR(a b)", "\U0001f525", "データベース", "*"])
 def test_search_words_are_data(aiops: Aiops, text: str) -> None:
     assert aiops("runbooks", "search", "--", text).code == 0
 

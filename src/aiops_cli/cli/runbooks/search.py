@@ -7,6 +7,7 @@ import typer
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.cli.runbooks.opening import OwnOption
+from aiops_cli.errors import BadInput
 
 if TYPE_CHECKING:
     from aiops_cli.domain.memory import MatchedRunbook
@@ -28,8 +29,11 @@ def search(
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.cli.runbooks.opening import open_refreshed, tell
 
+    text = _text(query)
+    if not text.strip():
+        raise BadInput("there is nothing to search for", hint="name an alert, a symptom or an error in a few words")
     library, _ = open_refreshed()
-    answer = library.find_runbooks(_text(query), limit, service=service, shipped=None if own is None else not own)
+    answer = library.find_runbooks(text, limit, service=service, shipped=None if own is None else not own)
     tell(library)
     books: list[MatchedRunbook] = answer.results  # type: ignore[assignment]
     if output is Output.JSON:
@@ -40,6 +44,7 @@ def search(
         print(f"{typed} is not known; searched for {taken}")
     if not books:
         print("nothing found")
+        print("fewer or other words may help; `aiops runbooks list` has all there are", file=sys.stderr)
     for book in books:
         print_lines(_found_lines(book))
 
