@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import ThesaurusSource
     from aiops_cli.adapters.store.engine import Database
-    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
+    from aiops_cli.adapters.store.pages import Library, Refreshed, WholePage
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
@@ -504,14 +504,14 @@ def forget_runbooks(library: "Library", path: Path) -> tuple[str, int]:
     return place, library.forget_place(place)
 
 
-def read_page_of(page: "StoredPage") -> "ReadRunbook":
+def read_page_of(page: "WholePage") -> "ReadRunbook":
     """A known runbook, read from the text that is kept of it."""
     from aiops_cli.adapters.runbook_files import read_runbook_text
 
     return read_runbook_text(page.text, page.id, page.path)
 
 
-def find_runbook(library: "Library", wanted: str) -> "StoredPage":
+def find_runbook(library: "Library", wanted: str) -> "WholePage":
     """A runbook by its id, its path, or the end of its path. Raises UnknownName with the nearest ids."""
     from aiops_cli.adapters.runbook_files import name_of
 
@@ -543,7 +543,7 @@ def known_runbooks(library: "Library") -> "list[Runbook]":
     """The runbooks with our front matter, the team's own before those that ship. Raises StoreError."""
     from aiops_cli.adapters.runbook_files import structured_of
 
-    return structured_of((page.text, page.path) for page in library.pages())
+    return structured_of((page.text, page.path) for page in library.whole_pages(structured=True))
 
 
 def read_evidence(paths: Sequence[Path]) -> "Gathered":

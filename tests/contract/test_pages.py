@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.bootstrap import add_runbooks, known_runbooks, open_library, open_store, refresh_runbooks
+from aiops_cli.domain.runbook import for_fault
+from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput, StoreError, UnknownName
 
 
@@ -173,6 +175,21 @@ def test_a_runbook_is_found_by_id_or_by_the_end_of_its_path(library: Library) ->
     assert "did you mean x/a_b" in (error.value.hint or "")
 
 
+def test_texts_are_read_where_they_are_asked_for_alone(library: Library) -> None:
+    refresh(library, Book("/p/b.md", id="b", matches='{"structured": true}'), Book("/p/c.md", id="c", problem="wrong"))
+    refresh(library, Book("runbooks/a.md", id="a", text="Other words"), place=None)
+    read: list[str] = []
+    event.listen(library.database._engine, "before_cursor_execute", lambda *given: read.append(given[2]))
+    assert [page.id for page in library.pages()] == ["b", "c", "a"]
+    assert read and not [statement for statement in read if "page.text" in statement]
+    assert [(page.id, page.text) for page in library.whole_pages()] == [
+        ("b", "Some words"), ("c", "Some words"), ("a", "Other words")
+    ]  # fmt: skip
+    assert [page.id for page in library.whole_pages(structured=True)] == ["b", "c"]
+    assert [statement for statement in read if "page.text" in statement]
+    assert library.page("a").text == library.page("a.md").text == "Other words"
+
+
 def test_a_search_may_be_of_the_own_or_of_what_ships_alone(library: Library) -> None:
     refresh(library, *(Book(f"runbooks/s{n}.md", id=f"s{n}") for n in range(20)), place=None)
     refresh(library, *(Book(f"/p/{n}.md", id=f"s{n}") for n in range(20)))
@@ -256,3 +273,13 @@ def test_the_plan_is_given_the_teams_own_runbooks_that_hold(library: Library, tm
     books = known_runbooks(library)
     assert books[0].id == "own" and len(books) > 30
     assert [problem[0] for problem in library.problems(str(tmp_path))] == [str(tmp_path / "broken.md")]
+
+
+def test_the_plan_is_made_from_the_teams_own_for_the_service_by_id(library: Library, tmp_path: Path) -> None:
+    front = "title: Own\nmatches: {alerts: [A], fault_classes: [capacity-exhausted]}\nverification: look\nundo: none"
+    for id_, services in (("zz", ""), ("z-other", "bank"), ("zy", "shop")):
+        (tmp_path / f"{id_}.md").write_text(f"---\nid: {id_}\nservices: [{services}]\n{front}\n---\n")
+    add_runbooks(library, tmp_path)
+    books = known_runbooks(library)
+    taken = {name: for_fault(FaultClass.CAPACITY_EXHAUSTED, books, name) for name in ("shop", "bank", "web")}
+    assert {name: book and book.id for name, book in taken.items()} == {"shop": "zy", "bank": "z-other", "web": "zz"}

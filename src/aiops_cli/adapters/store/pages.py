@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -77,9 +77,9 @@ class Reader(Protocol):
         """All of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPage:
-    """A known runbook. `used` counts incidents that it was recalled for or whose plan was made from it.
+    """A known runbook without its text. `used` counts incidents that it was recalled for or was planned from.
 
     `matches` holds what it is for: alerts, labels, signatures, services, fault classes. `reviewed` is a day.
     """
@@ -91,7 +91,6 @@ class StoredPage:
     commit: str | None
     shipped: bool
     problem: str | None
-    text: str
     place: str | None
     used: int
     last_used: datetime | None
@@ -102,6 +101,13 @@ class StoredPage:
         """The day on which somebody last read it, as it says itself."""
         said = self.matches.get("reviewed")
         return date.fromisoformat(said) if said else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholePage(StoredPage):
+    """A known runbook with the text that is kept of it."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,21 +310,35 @@ class Library(Searching):
 
     def pages(self) -> list[StoredPage]:
         """Every runbook, the team's own first, by id."""
-        at = tables.page.c
         with self.database.read() as connection:
-            return [_stored(row) for row in connection.execute(_pages().order_by(at.shipped, at.id, at.path))]
+            return _all_pages(connection)
 
-    def page(self, wanted: str) -> StoredPage:
+    def whole_pages(self, *, structured: bool = False) -> list[WholePage]:
+        """Every runbook with its text, in the same order; or only those whose front matter speaks of our fields.
+
+        Those in which it does not hold are among them: another version of the program may see that otherwise.
+        """
+        at = tables.page.c
+        texts: dict[str, str] = {}
+        with self.database.read() as connection:
+            pages = [page for page in _all_pages(connection) if _speaks_of_ours(page) or not structured]
+            for some in index.chunks([page.path for page in pages]):
+                found = connection.execute(select(at.path, at.text).where(at.path.in_(some)))
+                texts |= {row.path: row.text for row in found}
+        return [_with_text(page, texts[page.path]) for page in pages]
+
+    def page(self, wanted: str) -> WholePage:
         """One runbook by its id, or by a path that ends so. Raises UnknownName with the nearest ids."""
         at = tables.page.c
         with self.database.read() as connection:
-            found = connection.execute(_pages().where(at.id == wanted).order_by(at.shipped, at.path)).first()
+            whole = _pages(at.text)
+            found = connection.execute(whole.where(at.id == wanted).order_by(at.shipped, at.path)).first()
             if found is None:
                 ends = at.path.endswith("/" + wanted.removeprefix("/"), autoescape=True)
-                ending = connection.execute(_pages().where((at.path == wanted) | ends).limit(2)).all()
+                ending = connection.execute(whole.where((at.path == wanted) | ends).limit(2)).all()
                 found = ending[0] if len(ending) == 1 else None
             if found is not None:
-                return _stored(found)
+                return _with_text(_stored(found), found.text)
             known = list(connection.scalars(select(at.id).order_by(at.shipped, at.id)))
         raise UnknownName("runbook", wanted, known)
 
@@ -452,7 +472,10 @@ def _remove(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(delete(tables.page).where(tables.page.c.number.in_(some)))
 
 
-def _pages() -> Any:
+def _pages(*more: Any) -> Any:
+    """What is listed of a page, and `more`; texts are most of the store, and a list needs none."""
+    at = tables.page.c
+    listed = (at.id, at.title, at.path, at.revision, at.commit, at.shipped, at.problem, at.matches, *more)
     use = tables.runbook_use.c
     used = (
         select(use.runbook, func.count(func.distinct(use.incident)).label("used"), func.max(use.at).label("last_used"))
@@ -460,10 +483,15 @@ def _pages() -> Any:
         .subquery()
     )
     return (
-        select(tables.page, used.c.used, used.c.last_used, tables.source.c.place)
-        .outerjoin(used, used.c.runbook == tables.page.c.id)
-        .outerjoin(tables.source, tables.source.c.id == tables.page.c.source)
+        select(*listed, used.c.used, used.c.last_used, tables.source.c.place)
+        .outerjoin(used, used.c.runbook == at.id)
+        .outerjoin(tables.source, tables.source.c.id == at.source)
     )
+
+
+def _all_pages(connection: Connection) -> list[StoredPage]:
+    at = tables.page.c
+    return [_stored(row) for row in connection.execute(_pages().order_by(at.shipped, at.id, at.path))]
 
 
 def _stored(row: Any) -> StoredPage:
@@ -475,9 +503,16 @@ def _stored(row: Any) -> StoredPage:
         commit=row.commit,
         shipped=bool(row.shipped),
         problem=row.problem,
-        text=row.text,
         place=row.place,
         used=row.used or 0,
         last_used=parse_time(row.last_used),
         matches=json.loads(row.matches),
     )
+
+
+def _speaks_of_ours(page: StoredPage) -> bool:
+    return bool(page.matches.get("structured") or page.problem)
+
+
+def _with_text(page: StoredPage, text: str) -> WholePage:
+    return WholePage(**{each.name: getattr(page, each.name) for each in fields(page)}, text=text)

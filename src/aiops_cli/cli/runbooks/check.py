@@ -10,7 +10,7 @@ from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.errors import BadInput, ExitCode, UnknownName
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage
+    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.domain.runbook_review import Flaw, Known, ReviewedBook
 
 _NAMED = 5
@@ -38,7 +38,7 @@ def check(
     from aiops_cli.domain.runbook_review import review
 
     library, done = open_refreshed()
-    pages = library.pages()
+    pages = library.whole_pages()
     known, skipped = _known(library, rules or [])
     books = [_reviewed(page) for page in pages]
     unread = _unread(done, pages)
@@ -119,7 +119,7 @@ def _text_of(path: Path, shown: str) -> str:
         raise BadInput(f"{shown} is not UTF-8 text", hint=RULES_HINT) from error
 
 
-def _reviewed(page: "StoredPage") -> "ReviewedBook":
+def _reviewed(page: "WholePage") -> "ReviewedBook":
     from aiops_cli.bootstrap import read_page_of, runbook_path
     from aiops_cli.domain.runbook_review import ReviewedBook
 
