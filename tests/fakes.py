@@ -9,32 +9,50 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from aiops_cli.domain.action import EffectiveCall
-from aiops_cli.domain.gate import Answer, Decision, Method
+from aiops_cli.domain.gate import Answer as Said
+from aiops_cli.domain.gate import Decision, Method
 from aiops_cli.domain.incident import Attempt
 from aiops_cli.domain.plan import Plan
-from aiops_cli.domain.prompt import Prompt
+from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.ports import ModelReply, Told, untold
 
+# A text, a JSON object, calls of tools as (name, arguments), or an error.
+Answer = str | dict[str, Any] | list[tuple[str, dict[str, Any]]] | ModelError
+NO_OBJECTION = json.dumps({"objections": [], "confidence": 1.0, "raise_risk": False})
+
 
 class ScriptedModel:
-    """A model that says what it is told to; keeps the prompts. A ModelError in the script is raised."""
+    """A model that says what it is told to; keeps the prompts. A ModelError in the script is raised, and calls of tools
+    are what it asks for. As a reviewer of plans it says `critique`, and its prompts are in `reviews`.
+    """
 
     name = "gemini:scripted-1"
     provider = "gcp.gemini"
 
-    def __init__(self, *answers: str | dict[str, Any] | ModelError) -> None:
-        self.answers = list(answers)
+    def __init__(self, *answers: Answer, critique: str | ModelError = NO_OBJECTION) -> None:
+        self.answers: list[Answer] = list(answers)
         self.prompts: list[Prompt] = []
+        self.reviews: list[Prompt] = []
+        self.critique = critique
 
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
+        if prompt.stage == "remediate":
+            self.reviews.append(prompt)
+            return self._reply(self.critique)
         self.prompts.append(prompt)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return self._reply(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
+
+    def _reply(self, answer: Answer) -> ModelReply:
         if isinstance(answer, ModelError):
             raise answer
+        attributes = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5}
+        if isinstance(answer, list):
+            calls = tuple(ToolCall(f"c{n}", name, arguments) for n, (name, arguments) in enumerate(answer, start=1))
+            return ModelReply("", attributes, ModelTurn(self.name, "", calls, {"role": "model", "parts": []}))
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        return ModelReply(text, {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 5})
+        return ModelReply(text, attributes, ModelTurn(self.name, text))
 
 
 class MemoryLedger:
@@ -98,7 +116,7 @@ class ScriptedApprover:
         yes = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         fields: dict[str, Any] = {
             "digest": call.digest,
-            "answer": Answer.APPROVE if yes is True else Answer.DENY,
+            "answer": Said.APPROVE if yes is True else Said.DENY,
             "by": "tester",
             "method": Method.PROMPT,
             "reason": "as the test says",

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.world import World
+from aiops_cli.adapters.models.chain import Chain
 from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.bootstrap import (
     Scene,
@@ -54,14 +55,15 @@ class Stage:
         store = store or memory_store()
         refresh_runbooks(store)
         load_past(self.scene.scenario, store)  # type: ignore[arg-type]
+        bus = EventBus([self.events.append])
         return Kit(
             observer=self.observer,
             actuator=self.scene.actuator,
-            model=model,
+            model=Chain([model], bus) if model is not None else None,
             store=store,
             approver=approver,
             clock=self.scene.clock,
-            bus=EventBus([self.events.append]),
+            bus=bus,
             runbooks=known_runbooks(store),
         )
 

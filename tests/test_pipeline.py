@@ -11,7 +11,7 @@ from aiops_cli.domain.incident import ActionState
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome
 from aiops_cli.errors import BackendError, ModelError, StoreError
-from aiops_cli.events import Acted, Closed, Decided, Diagnosed, OperationEnded, StageEntered
+from aiops_cli.events import Acted, Closed, Decided, Diagnosed, ModelRefused, OperationEnded, StageEntered
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
 from tests.scenes import Stage, memory_store, stage
@@ -233,7 +233,7 @@ def test_tokens_of_an_unusable_answer_are_counted(payments: Stage) -> None:
     assert incident.diagnosis is not None and incident.diagnosis.degraded is not None
     spans = [e.operation for e in payments.of(OperationEnded) if e.operation.kind == "model"]
     assert spans[0].attributes["gen_ai.usage.input_tokens"] == 10
-    assert spans[0].error == "json"
+    assert payments.of(ModelRefused)[0].reason.startswith("the model's answer is not JSON")
 
 
 def test_a_model_cannot_declare_the_incident_over(payments: Stage) -> None:

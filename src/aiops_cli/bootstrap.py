@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import ThesaurusSource
     from aiops_cli.adapters.store.engine import Database
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook
-    from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer
+    from aiops_cli.events import EventBus
+    from aiops_cli.investigation import Budget
+    from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer, Outputs
 
 Settings = Mapping[str, Resolved]
 _KEY_MARK = "key-in-keyring"
@@ -163,23 +167,69 @@ def _thesaurus(home: Path | None) -> "ThesaurusSource":
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
+def make_models(settings: Settings, home: Path) -> "tuple[Model, ...]":
+    """The models for this run, the first one loading its SDK already; none for the embedded reasoner alone."""
+    first = make_model(settings, home)
+    if first is None:
+        return ()
+    second = str(settings["fallback_model"].value)
+    if second in ("", first.name):
+        return (first,)
+    behind = _model_named(second, settings, ask_keyring=(home / _KEY_MARK).exists())
+    return (first, behind) if behind is not None else (first,)
+
+
+def make_chain(models: "Sequence[Model]", bus: "EventBus") -> "Chain | None":
+    """The models of a run behind one port; None without any."""
+    if not models:
+        return None
+    from aiops_cli.adapters.models.chain import Books, Chain
+
+    return Chain(models, bus, Books(person=_person()))
+
+
+def _person() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def make_budget(settings: Settings) -> "Budget":
+    """What a diagnosis through a model may take."""
+    from aiops_cli.investigation import Budget
+
+    return Budget(
+        deadline_s=settings["deadline"].value,
+        turns=settings["max_turns"].value,
+        calls=settings["max_questions"].value,
+        tokens=settings["max_tokens"].value,
+        context=settings["context_tokens"].value,
+    )
+
+
+def make_outputs(home: Path) -> "Outputs":
+    """Where long answers to a model's questions are kept whole, in a folder for each incident."""
+    from aiops_cli.adapters.outputs import FolderOutputs
+
+    return FolderOutputs(home / "incidents")
+
+
 def make_model(settings: Settings, home: Path) -> "Model | None":
     """The model for this run, or None for the embedded reasoner alone.
 
     `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
     keyring costs up to half a second. `gemini` looks into both, and says so when there is no key.
     """
-    from aiops_cli.adapters.keys import find_key
-
     reasoner = settings["reasoner"].value
     provider, model_id = parse_model(str(settings["model"].value))
     if reasoner == "offline":
         return None
-    key = find_key(provider, ask_keyring=reasoner == "gemini" or (home / _KEY_MARK).exists())
-    if key is not None:
-        from aiops_cli.adapters.models.gemini import Gemini
-
-        model = Gemini(model_id, key.value, str(settings["model_url"].value) or None)
+    ask_keyring = reasoner == "gemini" or (home / _KEY_MARK).exists()
+    model = _model_named(f"{provider}:{model_id}", settings, ask_keyring=ask_keyring)
+    if model is not None:
         model.preload()
         return model
     if reasoner == "auto":
@@ -187,6 +237,16 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
     from aiops_cli.adapters.models.unavailable import Unavailable
 
     return Unavailable(f"{provider}:{model_id}", _no_key(), "no-key")
+
+
+def _model_named(name: str, settings: Settings, *, ask_keyring: bool) -> "Gemini | None":
+    """A model by its name, or None without a key for it."""
+    from aiops_cli.adapters.keys import find_key
+    from aiops_cli.adapters.models.gemini import Gemini
+
+    provider, model_id = parse_model(name)
+    key = find_key(provider, ask_keyring=ask_keyring)
+    return None if key is None else Gemini(model_id, key.value, str(settings["model_url"].value) or None)
 
 
 def require_key(settings: Settings) -> None:

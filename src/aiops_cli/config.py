@@ -76,6 +76,23 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
+def _text_or_nothing(value: Any) -> str:
+    return "" if value == "" else _text(value)
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        try:
+            number = int(str(value))
+        except ValueError:
+            raise ValueError("must be a whole number") from None
+        if isinstance(value, bool) or not low <= number <= high:
+            raise ValueError(f"must be between {low} and {high}")
+        return number
+
+    return parse
+
+
 def _url(value: Any) -> str:
     """An address of an API, or nothing. Plain http is for this machine and for gateways of one's own."""
     from urllib.parse import urlsplit
@@ -104,6 +121,21 @@ SETTINGS: Mapping[str, Setting] = {
                 "Who diagnoses. `auto` takes Gemini when a key is found, else the embedded reasoner.",
                 "auto, offline, gemini"),
         Setting("model", "gemini:gemini-3.5-flash-lite", _text, "The model, as PROVIDER:ID.", "gemini:ID"),
+        Setting("fallback_model", "gemini:gemini-3.8-flash", _text_or_nothing,
+                "The model behind it: asked when the first cannot answer, and first for what is hard.",
+                "empty, PROVIDER:ID"),
+        Setting("max_turns", 6, _count(1, 30),
+                "How many requests a conversation with a model may take; 1 is a single question without tools.",
+                "1 to 30"),
+        Setting("max_questions", 12, _count(0, 100), "How many things a model may look up in one diagnosis.",
+                "0 to 100"),
+        Setting("max_tokens", 200_000, _count(1_000, 5_000_000), "How many tokens one diagnosis may take.",
+                "1000 to 5000000"),
+        Setting("context_tokens", 60_000, _count(2_000, 1_000_000),
+                "Above so many tokens the earlier turns of a conversation are summarised.", "2000 to 1000000"),
+        Setting("critic", "auto", _choice("auto", "on", "off"),
+                "A model reviews the plan before you are asked; `auto` where it could do harm that is not taken back.",
+                "auto, on, off"),
         Setting("model_url", "", _url, "Another address of the model's API: a proxy or a gateway.", "URL"),
         Setting("backend", "simulator", _choice("simulator", "none"),
                 "Where evidence comes from. `simulator` is the embedded world, for alerts on a service it knows.",

@@ -22,7 +22,9 @@ from aiops_cli.bootstrap import (
     SystemClock,
     known_runbooks,
     load_past,
-    make_model,
+    make_budget,
+    make_chain,
+    make_models,
     open_store,
     read_case,
     read_scenario,
@@ -228,17 +230,26 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
 
     refresh_runbooks(store)
     telemetry, watch = Telemetry(__version__), _Watch()
+    bus = EventBus([telemetry, watch])
+    chain = make_chain(make_models(settings, find_home()), bus)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,
-        model=make_model(settings, find_home()),
+        model=chain,
         store=store,
         approver=SimulatedApprover(),
         clock=scene.clock,
-        bus=EventBus([telemetry, watch]),
+        bus=bus,
         runbooks=known_runbooks(store),
     )
-    options = pipeline.Options(deadline_s=settings["deadline"].value, environment="evaluation", handed=handed)
+    options = pipeline.Options(
+        deadline_s=settings["deadline"].value,
+        budget=make_budget(settings),
+        escalates=chain is not None and chain.has_next,
+        critic=settings["critic"].value,
+        environment="evaluation",
+        handed=handed,
+    )
     incident = pipeline.run(group, kit, options)
     summary = telemetry.summary(0.0)
     tokens = summary.tokens

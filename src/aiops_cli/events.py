@@ -56,6 +56,28 @@ class Recalled(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelAsked(Event):
+    """A model looks something up in the evidence or in memory, and says what that would decide."""
+
+    question: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpoke(Event):
+    """A piece of a model's answer came, in the thread that waits for it."""
+
+    piece: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRefused(Event):
+    """A model's answer came and cannot be used, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosed(Event):
     """There is a diagnosis."""
 

@@ -8,15 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
+from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal, Risk
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
-from aiops_cli.domain.consultation import ask, read
+from aiops_cli.domain.consultation import Background
+from aiops_cli.domain.critic import ask_critic, find_uncorroborated, is_destructive, raised, read_critique
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
 from aiops_cli.domain.findings import Case, incident_end, signatures_of
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
 from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
+from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft, remember
 from aiops_cli.domain.runbook import Runbook
@@ -49,7 +51,8 @@ from aiops_cli.events import (
     StageEntered,
     Verified,
 )
-from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer, Store
+from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, investigate, is_needed
+from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer, Outputs, Store
 
 _SIMILAR_SHOWN = 3
 
@@ -66,11 +69,15 @@ class Kit:
     clock: Clock
     bus: EventBus
     runbooks: Sequence[Runbook] = ()
+    outputs: Outputs | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence.
+
+    `budget` is what the model may take of it; `routed` asks a model only where that is worth it, and `escalates` a
+    stronger one where the first is in doubt. `critic` is `on`, `off`, or `auto`: for plans that could do harm.
 
     `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
     they go through the same gate.
@@ -79,6 +86,10 @@ class Options:
     plan_only: bool = False
     by_hand: tuple[Proposal, ...] = ()
     deadline_s: float = 60.0
+    budget: Budget = DEFAULT_BUDGET
+    routed: bool = False
+    escalates: bool = False
+    critic: str = "auto"
     environment: str = "unknown"
     origin: str | None = None
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
@@ -205,38 +216,43 @@ def _recall(incident: Incident, case: Case, kit: Kit) -> Recall:
 
 def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options: Options) -> Diagnosis:
     with _stage(incident, Stage.DIAGNOSE, kit):
-        answer = diagnose(case, recall)
+        hostile = find_instructions(incident.group, case.evidence, recall)
+        answer = replace(diagnose(case, recall), hostile=hostile)
         if kit.model is not None:
-            try:
-                answer = _ask_model(kit.model, incident, case, answer, recall, kit, options)
-            except ModelError as error:
-                why = error.message + (f" ({error.hint})" if error.hint else "")
-                answer = replace(answer, degraded=why, unusable=error.answered)
+            answer = _consult(kit.model, incident, case, answer, kit, options)
         incident.diagnosis = answer
         incident.first_diagnosis = incident.first_diagnosis or answer
         kit.bus.publish(Diagnosed(incident, answer))
         return answer
 
 
-def _ask_model(
-    model: Model, incident: Incident, case: Case, offline: Diagnosis, recall: Recall, kit: Kit, options: Options
-) -> Diagnosis:
+def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, kit: Kit, options: Options) -> Diagnosis:
+    """The model's diagnosis where one is worth asking for; else the embedded one, with the reason."""
+    if options.routed and not is_needed(offline, harmless=_is_harmless(incident, case, offline, kit)):
+        return replace(offline, second_opinion=_UNASKED)
     tried = [
         f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts
     ]
-    prompt = ask(case, offline, recall, incident.inventory, tried)
-    name = f"generate_content {model.name.partition(':')[2]}"
-    attributes = {"gen_ai.provider.name": model.provider, "gen_ai.request.model": model.name.partition(":")[2]}
-    with kit.bus.operation(OperationKind.MODEL, name, **attributes) as operation:
-        operation.attributes["gen_ai.prompt.version"] = prompt.version
-        try:
-            reply = model.ask(prompt, options.deadline_s)
-            operation.attributes |= reply.attributes
-            return read(reply.text, case, offline, model.name)
-        except ModelError as error:
-            operation.attributes |= error.attributes
-            operation.error = error.reason
-            raise
+    background = Background(
+        offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
+    )
+    desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates)
+    try:
+        found = investigate(incident, case, background, desk, replace(options.budget, deadline_s=options.deadline_s))
+        return replace(found, hostile=offline.hostile)
+    except ModelError as error:
+        why = error.message + (f" ({error.hint})" if error.hint else "")
+        return replace(offline, degraded=why, unusable=error.answered)
+
+
+_UNASKED = "is sure, and what it would do harms nothing: no model was asked"
+
+
+def _is_harmless(incident: Incident, case: Case, offline: Diagnosis, kit: Kit) -> bool:
+    """Whether the plan that follows from a diagnosis holds nothing but actions of low risk."""
+    tried = {attempt.proposal.identity for attempt in incident.attempts}
+    steps = draft(offline, case, kit.runbooks, incident.inventory, tried).steps
+    return all(CATALOGUE[step.action].risk is Risk.LOW for step in steps)
 
 
 def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> None:
@@ -249,23 +265,60 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 # --- remediate -------------------------------------------------------------------------------------------------------
 
 
-def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, by_hand: Sequence[Proposal]) -> Plan:
+def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
     """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
-    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, by_hand)
+    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, options.by_hand)
     plan = remember(plan, incident.recall)
     if kit.actuator is None:
         plan = replace(plan, refused=())
-    incident.planned_call = None
+    incident.plan = incident.planned_call = None
     while plan.steps and kit.actuator is not None and incident.planned_call is None:
         try:
             incident.planned_call = _prepare(plan.steps[0], incident, kit)
         except BackendError as error:
             refused = f"{plan.steps[0].action} {plan.steps[0].target}: {error.message}"
             plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
-    incident.plan = plan
+    incident.plan = plan = _reviewed(incident, case, diagnosis, plan, kit, options)
     kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
     return plan
+
+
+def _reviewed(incident: Incident, case: Case, diagnosis: Diagnosis, plan: Plan, kit: Kit, options: Options) -> Plan:
+    """The plan with what speaks against its next step; a reviewer can take confidence away and add none."""
+    call = incident.planned_call
+    if call is None:
+        return plan
+    alone = find_uncorroborated(plan.steps[0], case)
+    if alone is not None:
+        plan = replace(plan, objections=(*plan.objections, alone), raised=True)
+    if kit.model is not None and (options.critic == "on" or (options.critic == "auto" and is_destructive(call))):
+        plan = _criticise(kit.model, incident, case, diagnosis, plan, kit, options)
+    if plan.raised:
+        incident.planned_call = replace(call, risk=raised(call.risk))
+    return plan
+
+
+def _criticise(
+    model: Model, incident: Incident, case: Case, diagnosis: Diagnosis, plan: Plan, kit: Kit, options: Options
+) -> Plan:
+    assert incident.planned_call is not None
+    prompt = ask_critic(case, diagnosis, plan, incident.planned_call)
+    prompt = replace(prompt, incident=incident.id, service=incident.group.service or "", hard=options.escalates)
+    try:
+        reply = model.ask(prompt, options.deadline_s * _CRITIC_SHARE)
+        critique = read_critique(reply.text, case)
+    except ModelError as error:
+        return replace(plan, objections=(*plan.objections, f"not reviewed: {error.message}"))
+    reply.confirm()
+    if critique.confidence < diagnosis.confidence:
+        incident.diagnosis = replace(diagnosis, confidence=critique.confidence)
+    who = reply.turn.model if reply.turn else model.name
+    said = tuple(f"{who}: {text}" for text in critique.objections) or (f"none by {who}",)
+    return replace(plan, objections=(*plan.objections, *said), raised=plan.raised or critique.raises_risk)
+
+
+_CRITIC_SHARE = 0.5
 
 
 def _remediate(
@@ -273,7 +326,7 @@ def _remediate(
 ) -> Attempt | None:
     """One attempt: draft, ask, act. None when it ended the incident: nothing to propose, or no approval."""
     with _stage(incident, Stage.REMEDIATE, kit):
-        plan = _draft(incident, case, diagnosis, kit, options.by_hand)
+        plan = _draft(incident, case, diagnosis, kit, options)
         if incident.planned_call is None or kit.actuator is None:
             left = "no action of the catalogue is left to try"
             if options.by_hand:
@@ -335,7 +388,8 @@ def _judge(attempt: Attempt, incident: Incident, decision: Decision, kit: Kit) -
 def _prepare(proposal: Proposal, incident: Incident, kit: Kit) -> EffectiveCall:
     """The exact call on the target's present state, for this firing of this alert and no other."""
     assert kit.actuator is not None
-    return replace(kit.actuator.prepare(proposal), occasion=incident.group.occasion)
+    call = replace(kit.actuator.prepare(proposal), occasion=incident.group.occasion)
+    return replace(call, risk=raised(call.risk)) if incident.plan is not None and incident.plan.raised else call
 
 
 def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:

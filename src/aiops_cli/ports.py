@@ -10,7 +10,7 @@ from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
-from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.memory import Found, Recall
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
@@ -153,6 +153,25 @@ class Store(Protocol):
 
         `signatures` are what was found, as `signatures_of` gives it; `exclude` are ids of incidents to leave out.
         """
+
+    def look_up(
+        self,
+        text: str,
+        *,
+        runbooks: bool,
+        simulated: bool,
+        exclude: Collection[str],
+        limit: int,
+        before: datetime,
+    ) -> Sequence[Found]:
+        """What a search for these words finds: runbooks, or past incidents that began no later than `before`."""
+
+
+class Outputs(Protocol):
+    """Keeps whole what a model was shown a part of, for the person who wants to read it. Raises nothing."""
+
+    def keep(self, incident_id: str, name: str, text: str) -> None:
+        """Keep a text under this name, as far as there is room."""
 
 
 class Embedder(Protocol):

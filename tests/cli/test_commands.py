@@ -316,7 +316,7 @@ def test_a_model_sees_what_was_handed_over() -> None:
     from datetime import UTC, datetime
 
     from aiops_cli.domain.alert import Alert, AlertGroup
-    from aiops_cli.domain.consultation import ask
+    from aiops_cli.domain.consultation import Background, ask
     from aiops_cli.domain.diagnosis import diagnose
     from aiops_cli.domain.evidence import Evidence, EvidenceSet, TextLines
     from aiops_cli.domain.findings import Case
@@ -326,5 +326,5 @@ def test_a_model_sees_what_was_handed_over() -> None:
     lines = (*(f"fine {n}" for n in range(500)), "the valve is refused by plant 9")
     item = Evidence("", "file:x", "", None, "x: 501 lines", TextLines(lines))
     case = Case(AlertGroup("text", "k", (Alert(name="a"),)), None, EvidenceSet.collect([item], [], now), now)
-    prompt = ask(case, diagnose(case, Recall()), Recall(), [], []).user
+    prompt = ask(case, Background(offline=diagnose(case, Recall()), recall=Recall(), inventory=[])).user
     assert "E1: the valve is refused by plant 9" in prompt and "fine 0" in prompt and "fine 400" not in prompt

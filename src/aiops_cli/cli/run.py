@@ -14,7 +14,10 @@ from aiops_cli.bootstrap import (
     known_runbooks,
     load_past,
     make_approver,
-    make_model,
+    make_budget,
+    make_chain,
+    make_models,
+    make_outputs,
     open_store,
     refresh_runbooks,
 )
@@ -116,22 +119,29 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     from aiops_cli import pipeline
     from aiops_cli.events import EventBus
 
-    model = make_model(request.settings, find_home())
+    models = make_models(request.settings, find_home())
     watchers = _watch(scene, request)
+    # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
+    bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
+    chain = make_chain(models, bus)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,
-        model=model,
+        model=chain,
         store=watchers.store,
         approver=_approver(request, watchers),
         clock=scene.clock,
-        # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
-        bus=EventBus([watchers.telemetry, watchers.recorder, watchers.console]),
+        bus=bus,
         runbooks=known_runbooks(watchers.store),
+        outputs=None if request.no_record else make_outputs(find_home()),
     )
     options = pipeline.Options(
         plan_only=request.only_plans,
         deadline_s=request.settings["deadline"].value,
+        budget=make_budget(request.settings),
+        routed=request.settings["reasoner"].value == "auto",
+        escalates=chain is not None and chain.has_next,
+        critic=request.settings["critic"].value,
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,
@@ -141,7 +151,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         incident = pipeline.run(group, kit, options)
     finally:
         watchers.console.close()
-        for notice in watchers.store.notices:
+        for notice in (*watchers.store.notices, *(chain.notices if chain else ())):
             print(f"note: {notice}", file=sys.stderr)
     with signals_held():
         data = _finish(incident, scene, watchers, request)

@@ -76,7 +76,8 @@ class Hypothesis:
 class Diagnosis:
     """A judgement with its reasons. `reasoner` is who made it; `degraded` says why it was not the one asked for.
 
-    `unusable` is set when the one asked for did answer, and the answer could not be used.
+    `unusable` is set when the one asked for did answer, and the answer could not be used. `cached_s` is how old the
+    answer is where it was given before to the same question. `hostile` are instructions that stand in the evidence.
     """
 
     verdict: Verdict
@@ -95,6 +96,8 @@ class Diagnosis:
     struck: tuple[str, ...] = ()
     proposals: tuple[Proposal, ...] = ()
     second_opinion: str | None = None
+    cached_s: float | None = None
+    hostile: tuple[str, ...] = ()
 
     @property
     def leading(self) -> Hypothesis | None:

@@ -192,6 +192,8 @@ class DiagnosisPart(_Part):
     not_seen: list[str]
     rule_change: str | None
     second_opinion: str | None
+    cached_s: float | None
+    hostile: list[str]
     struck: list[str]
 
 
@@ -252,6 +254,7 @@ class PlanPart(_Part):
     checks: list[str]
     assessment: list[ConsiderationPart]
     choices: list[str]
+    objections: list[str]
 
 
 class DecisionPart(_Part):
@@ -630,7 +633,7 @@ def _diagnosis(incident: Incident, found: Diagnosis) -> DiagnosisPart:
     return DiagnosisPart(
         **_fields(
             found, "summary", "confidence", "band", "reasoner", "degraded", "assumption", "question", "rule_change",
-            "second_opinion",
+            "second_opinion", "cached_s",
         ),
         verdict=found.verdict.value,
         hypotheses=[
@@ -649,6 +652,7 @@ def _diagnosis(incident: Incident, found: Diagnosis) -> DiagnosisPart:
         options=list(found.options),
         ruled_out=list(found.ruled_out),
         not_seen=list(found.not_seen),
+        hostile=list(found.hostile),
         struck=list(found.struck),
     )  # fmt: skip
 
@@ -680,6 +684,7 @@ def _plan(plan: Plan, call: EffectiveCall | None) -> PlanPart:
         checks=list(plan.checks),
         assessment=[ConsiderationPart(topic=row.topic, text=row.text) for row in plan.assessment],
         choices=list(plan.choices),
+        objections=list(plan.objections),
     )
 
 

@@ -27,6 +27,7 @@ class Plan:
 
     `checks` are read-only commands to run first, `assessment` is what was weighed before, in a fixed order. `advice` is
     what the runbook tells a person to do, and `choices` what only a person can decide, for when no step is left.
+    `objections` are what speaks against the next step; with `raised` it counts as one level riskier for them.
     """
 
     steps: tuple[Proposal, ...]
@@ -37,6 +38,8 @@ class Plan:
     checks: tuple[str, ...] = ()
     assessment: tuple[Consideration, ...] = ()
     choices: tuple[str, ...] = ()
+    objections: tuple[str, ...] = ()
+    raised: bool = False
 
 
 def draft(

@@ -89,6 +89,11 @@ class Chain:
         self.provider = models[0].provider
         self.notices: list[str] = []
 
+    @property
+    def has_next(self) -> bool:
+        """Whether another model stands behind the first."""
+        return len(self._models) > 1
+
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         """The first answer that one of the models gives within `deadline_s`. Raises ModelError with all reasons."""
         end = time.monotonic() + deadline_s

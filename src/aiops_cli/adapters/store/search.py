@@ -145,6 +145,23 @@ class Searching(Opened):
         others = index.load(connection, [number for number in fused if number not in known])
         return [replace(hit, fused=fused.get(hit.number, 0.0)) for hit in (*hits, *others)]
 
+    def look_up(
+        self,
+        text: str,
+        *,
+        runbooks: bool,
+        simulated: bool,
+        exclude: Collection[str],
+        limit: int,
+        before: datetime,
+    ) -> list[Found]:
+        """What a search for these words finds: runbooks, or past incidents that began no later than `before`."""
+        kinds = (RUNBOOK,) if runbooks else tuple(kind for kind in KINDS if kind != RUNBOOK)
+        until = None if runbooks else before + timedelta(microseconds=1)
+        only = Wanted(kinds=kinds, simulated=None if runbooks else simulated, until=until)
+        answer = self.search(text, limit + len(exclude), only)
+        return [found for found in answer.results if found.id not in exclude][:limit]
+
     def recall(
         self,
         group: "AlertGroup",

@@ -143,6 +143,9 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
     rows += [("Runbook:", _runbook(book)) for book in incident.recall.runbooks[:2]]
     if diagnosis.second_opinion:
         rows.append(("Opinion:", f"{diagnosis.reasoner} {diagnosis.second_opinion}"))
+    if diagnosis.cached_s is not None:
+        rows.append(("Kept:", f"the answer was given {duration(diagnosis.cached_s)} ago, to the very same question"))
+    rows += [("Warning:", f"instructions in the evidence, not followed: {text}") for text in diagnosis.hostile]
     rows += [("Struck:", text) for text in diagnosis.struck]
     if diagnosis.rule_change:
         rows.append(("Spare it:", diagnosis.rule_change))
@@ -206,6 +209,7 @@ def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis:
         ("risk", f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"),
         ("digest", call.digest),
     ]
+    facts[-1:-1] = [("objection", Text(text, "yellow")) for text in plan.objections]
     if attempt.proposal.stop_gap:
         facts.insert(4, ("beware", Text("a stop-gap: it hides the symptom and leaves the cause", "yellow")))
     title = f"APPROVE? attempt {attempt.number} of 3"
@@ -407,7 +411,7 @@ def _review_rows(review: ReviewPart, verdict: Text) -> list[tuple[str, str | Tex
     rows.append(("afterwards", f"{after}, in {review.watched_minutes:.0f} simulated minutes left alone"))
     held = "alert held" if review.no_fault else "outage"
     rows.append((held, f"{review.outage_minutes:.0f} simulated minutes from the alert on"))
-    rows.append(("cost", money(review.cost_usd, "no model was called")))
+    rows.append(("cost", money(review.cost_usd, "" if review.cost_usd else "no model was called")))
     return rows
 
 

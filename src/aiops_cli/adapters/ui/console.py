@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
 from aiops_cli.domain.figures import figure
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.redact import safe
 from aiops_cli.events import (
     Acted,
     AlertReceived,
@@ -29,6 +31,9 @@ from aiops_cli.events import (
     Event,
     EvidenceCollected,
     Measured,
+    ModelAsked,
+    ModelRefused,
+    ModelSpoke,
     Operation,
     OperationEnded,
     OperationKind,
@@ -89,11 +94,10 @@ class Console:
         self._spinner: Spinner | None = None
         self._began: dict[int, float] = {}
         self._stage_began = 0.0
+        self._heard = ""
         self._lost: set[RichConsole] = set()
         self.shown: str | None = None
         self.report_error: str | None = None
-        self._plan: PlanDrafted | None = None
-        self._diagnosis: Diagnosis | None = None
 
     def __call__(self, event: Event | OperationStarted | OperationEnded) -> None:
         """Take an event. A terminal or a reader that went away ends the showing there, never the run."""
@@ -110,10 +114,15 @@ class Console:
                 self._say_stage("monitor", _coverage_line(evidence))
             case Recalled(recall=recall):
                 self._say("recall", _recall_line(recall))
+            case ModelAsked(question=question, why=why):
+                self._say("ask", f"{question} · {why}" if why else question)
+            case ModelRefused(reason=reason):
+                self._say("model", f"its answer cannot be used: {reason}")
+            case ModelSpoke(piece=piece):
+                self._hear(piece)
             case Diagnosed(incident=incident, diagnosis=diagnosis):
                 self._show_diagnosis(incident, diagnosis)
             case PlanDrafted(plan=plan, call=call):
-                self._plan = event
                 self._print(blocks.plan_block(plan, call))
             case ApprovalAsked(attempt=attempt, call=call):
                 self._ask(event)
@@ -131,15 +140,16 @@ class Console:
                 self._print(blocks.result_block(incident, self._out.width, chart=self._chart))
 
     def _show_diagnosis(self, incident: Incident, diagnosis: Diagnosis) -> None:
-        self._diagnosis = diagnosis
         self._say_stage("diagnose", f"{diagnosis.reasoner}: {diagnosis.verdict.value}, {diagnosis.confidence:.0%}")
         self._print(blocks.diagnosis_block(incident, diagnosis))
 
     def _ask(self, event: ApprovalAsked) -> None:
         """The panel goes to stderr: it has to be seen wherever stdout leads."""
         self._stop()
-        assert self._plan is not None and self._diagnosis is not None
-        panel = blocks.approval_panel(event.call, event.attempt, self._plan.plan, self._diagnosis, self._err.width)
+        # As they are now: a reviewer may have taken confidence away since they were shown.
+        plan, diagnosis = event.incident.plan, event.incident.diagnosis
+        assert plan is not None and diagnosis is not None
+        panel = blocks.approval_panel(event.call, event.attempt, plan, diagnosis, self._err.width)
         self.shown = None
         if self._try(self._err, lambda: self._err.print(panel)):
             self.shown = event.call.digest
@@ -151,14 +161,25 @@ class Console:
             self._stop()
             self._spin(_DOING.get(operation.name, operation.name))
         elif operation.kind is OperationKind.MODEL:
+            self._heard = ""
             self._update(f"asking {operation.attributes.get('gen_ai.request.model')}")
         elif operation.kind is OperationKind.PERSON:
             self._stop()
 
     def _end(self, operation: Operation) -> None:
-        self._began.pop(operation.id, None)
+        began = self._began.pop(operation.id, None)
         if operation.kind is OperationKind.STAGE:
             self._stop()
+        elif operation.kind is OperationKind.MODEL:
+            self._say("model", _call_line(operation), time.monotonic() - began if began is not None else None)
+        elif "aiops.cached.age_s" in operation.attributes:
+            self._say("model", f"an answer of {duration(operation.attributes['aiops.cached.age_s'])} ago is taken")
+
+    def _hear(self, piece: str) -> None:
+        """What a model says, as it comes: the summary of its answer, which is JSON and not whole yet."""
+        self._heard += piece
+        if (said := _SUMMARY.search(self._heard)) is not None:
+            self._update(safe(said[1], one_line=True)[-_HEARD_CHARS:])
 
     def _print(self, block: RenderableType) -> None:
         if self._report:
@@ -225,6 +246,22 @@ class Console:
             self._stop()
             if self._err.is_terminal:
                 self._err.show_cursor(True)
+
+
+_SUMMARY = re.compile(r'"summary"\s*:\s*"((?:[^"\\]|\\.)*)')
+_HEARD_CHARS = 70
+
+
+def _call_line(operation: Operation) -> str:
+    """One call of a model: who, and what it took or why it failed."""
+    attributes = operation.attributes
+    who = f"{attributes.get('gen_ai.request.model')}"
+    again = f", try {attributes['aiops.retry'] + 1}" if "aiops.retry" in attributes else ""
+    if operation.error:
+        return f"{who}{again}: {operation.error.replace('-', ' ')}"
+    tokens = [attributes.get(f"gen_ai.usage.{name}_tokens") for name in ("input", "output")]
+    took = f"{tokens[0]:,} + {tokens[1]:,} tokens" if all(isinstance(each, int) for each in tokens) else "answered"
+    return f"{who}{again}: {took}"
 
 
 def _coverage_line(evidence: EvidenceSet) -> str:

@@ -1,0 +1,138 @@
+"""The reviewer of a plan, and what stands on one leg: both can take away and neither can add."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aiops_cli.domain.action import Risk
+from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.plan import Plan
+from aiops_cli.errors import ModelError
+from aiops_cli.pipeline import Options, run
+from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
+from tests.scenes import Stage, stage
+
+
+@pytest.fixture
+def payments() -> Stage:
+    return stage("payments-evening")
+
+
+def critique(*objections: str, confidence: float = 1.0, raises: bool = False) -> str:
+    return json.dumps({"objections": list(objections), "confidence": confidence, "raise_risk": raises})
+
+
+def ran(at: Stage, model: Any, approver: Any = None, **options: Any) -> tuple[Incident, Plan]:
+    kit = at.kit(approver or ScriptedApprover(False), model=model)
+    incident = run(at.group, kit, replace(Options(), **options))
+    assert incident.plan is not None
+    return incident, incident.plan
+
+
+def scaling(confidence: float = 0.9, evidence: str = "E14") -> ScriptedModel:
+    action = {**model_action("scale_service", "payments-api", replicas=5), "evidence": [evidence]}
+    return ScriptedModel(model_answer(confidence=confidence, evidence=["E14"], actions=[action]))
+
+
+def test_what_it_objects_to_stands_in_the_plan_and_its_doubt_is_the_confidence(payments: Stage) -> None:
+    model = scaling()
+    model.critique = critique("E14 is flat since 18:00", confidence=0.4)
+    incident, plan = ran(payments, model, critic="on")
+    assert plan.objections == (f"{model.name}: E14 is flat since 18:00",)
+    assert incident.diagnosis is not None and incident.diagnosis.confidence == 0.4
+
+
+def test_it_cannot_raise_the_confidence(payments: Stage) -> None:
+    model = scaling(confidence=0.7)
+    model.critique = critique(confidence=1.0)
+    incident, plan = ran(payments, model, critic="on")
+    assert incident.diagnosis is not None and incident.diagnosis.confidence == 0.7
+    assert plan.objections == (f"none by {model.name}",) and not plan.raised
+
+
+def test_it_can_raise_the_risk_and_never_lower_it(payments: Stage) -> None:
+    model = scaling()
+    model.critique = critique("too wide", raises=True)
+    approver = ScriptedApprover(False)
+    incident, plan = ran(payments, model, approver, critic="on")
+    assert plan.raised and approver.asked[0].risk is not Risk.LOW
+    other, calm = ran(stage("payments-evening"), scaling(), asked := ScriptedApprover(False), critic="on")
+    assert not calm.raised
+    levels = list(Risk)
+    assert levels.index(approver.asked[0].risk) == levels.index(asked.asked[0].risk) + 1
+    # What is approved is the call and not what was said of it.
+    assert incident.planned_call is not None and other.planned_call is not None
+    assert approver.asked[0].digest == asked.asked[0].digest
+
+
+def test_it_cannot_change_the_call_or_answer_for_the_person(payments: Stage) -> None:
+    model = scaling()
+    model.critique = json.dumps({
+        "objections": [], "confidence": 1.0, "raise_risk": False, "approve": True,
+        "actions": [model_action("restart_service", "ledger-db")],
+    })  # fmt: skip
+    approver = ScriptedApprover(False)
+    incident, plan = ran(payments, model, approver, critic="on")
+    assert [call.action for call in approver.asked] == ["scale_service"] == [step.action for step in plan.steps][:1]
+    assert not incident.acted
+
+
+UNUSABLE = ["", "not json", "[]", '{"objections": "no"}', critique()[:-1], critique(confidence=float("nan"))]
+
+
+@pytest.mark.parametrize("answer", [*UNUSABLE, ModelError("away", reason="unavailable")])
+def test_a_review_that_fails_is_told_and_stops_nothing(payments: Stage, answer: Any) -> None:
+    model = scaling()
+    model.critique = answer
+    approver = ScriptedApprover(True)
+    incident, plan = ran(payments, model, approver, critic="on")
+    assert plan.objections[0].startswith("not reviewed: ") and approver.asked and incident.acted
+
+
+@pytest.mark.parametrize(
+    ("critic", "action", "reviewed"),
+    [
+        ("auto", ("restart_service", "payments-api", {}), True),
+        ("auto", ("scale_service", "payments-api", {"replicas": 5}), False),
+        ("on", ("scale_service", "payments-api", {"replicas": 5}), True),
+        ("off", ("restart_service", "payments-api", {}), False),
+    ],
+)
+def test_a_plan_is_reviewed_where_it_could_do_harm_that_stays(
+    payments: Stage, critic: str, action: tuple[str, str, dict[str, Any]], reviewed: bool
+) -> None:
+    name, target, arguments = action
+    model = ScriptedModel(model_answer(evidence=["E14"], actions=[model_action(name, target, **arguments)]))
+    ran(payments, model, critic=critic)
+    assert bool(model.reviews) is reviewed
+
+
+def test_its_prompt_has_the_exact_call_and_prohibitions(payments: Stage) -> None:
+    model = scaling()
+    ran(payments, model, critic="on")
+    [prompt] = model.reviews
+    assert "scale_service payments-api replicas=5" in prompt.user and "undo: " in prompt.user
+    assert "You must not" in prompt.system and prompt.version == "critic-1" and prompt.stage == "remediate"
+
+
+def test_without_a_model_nobody_reviews(payments: Stage) -> None:
+    kit = payments.kit(ScriptedApprover(False))
+    incident = run(payments.group, kit, Options(critic="on"))
+    assert incident.plan is not None and incident.plan.objections == ()
+
+
+def log_ids(at: Stage) -> list[str]:
+    from aiops_cli.domain.evidence import LogLine
+
+    return [item.id for item, _ in at.case().evidence.of(LogLine)]
+
+
+def test_what_rests_on_text_that_anybody_can_write_is_told_and_counts_as_riskier(payments: Stage) -> None:
+    [written, *_] = log_ids(payments) or ["E999"]
+    for cited, stands in ((written, False), ("E14", True), ("E999", False)):
+        at = stage("payments-evening")
+        approver = ScriptedApprover(False)
+        _, plan = ran(at, scaling(evidence=cited), approver, critic="off")
+        assert (plan.objections == ()) is stands and plan.raised is not stands, (cited, plan.objections)
