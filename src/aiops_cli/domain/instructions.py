@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from aiops_cli.domain.alert import AlertGroup
-from aiops_cli.domain.evidence import EvidenceSet, TextLines
+from aiops_cli.domain.evidence import EvidenceSet, KubeObject, TextLines
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
 
@@ -22,11 +22,13 @@ _ORDERS = re.compile(
             # to forget what it was told
             r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}"
             r"\b(?:previous|prior|above|earlier|all|your|system|safety)\b.{0,30}\b(?:instruction|prompt|rule|message|polic|guardrail|order|context)",
+            r"\b(?:ignore|disregard|forget|override)\b.{0,20}\b(?:your|the|all|any|these|those)\b.{0,20}"
+            r"\b(?:instructions?|rules?|prompts?|guardrails?|polic(?:y|ies))\b",
             r"\bnew (?:system )?(?:instructions?|directives?)\b|\bsystem (?:prompt|override|message)\b",
             # to be another, or to be spoken to by another
             r"\byou are (?:now|no longer)\b|\b(?:act|behave|respond) as (?:an?|the|if)\b",
             r"<\s*/?\s*(?:system|assistant|user|instructions?|evidence)\s*>|\[/?(?:INST|SYSTEM)\]|<\|im_(?:start|end)\|>",
-            r"^\s*(?:system|assistant|developer)\s*(?:prompt|message|note)?\s*:\s",
+            r"^\s*(?:system|developer)\s*(?:prompt|message|note)?\s*:\s|\bassistant\s*:\s",
             # to us, by what we are
             rf"\b(?:attention|note|message|dear|hey|to)\b.{{0,20}}\b{_US}\b.{{0,60}}\b(?:must|should|please|run|execute|"
             r"restart|delete|scale|approve|propose|do not|rollback|roll back)\b",
@@ -35,6 +37,7 @@ _ORDERS = re.compile(
             r"\bwithout (?:asking|approval|confirmation|permission)\b",
             r"\b(?:pre-?approved|already approved|approval granted)\b",
             r"\b(?:skip|bypass|disable)\b.{0,20}\b(?:approval|confirmation|the gate|safety|verification)\b",
+            r"\bapproval (?:is |was )?granted\b|\bact without\b",
             r"\bdo not (?:tell|mention|report|reveal|show|alert)\b.{0,30}"
             r"\b(?:user|human|operator|engineer|anyone|person|on-?call)\b",
             r"\b(?:send|post|upload|exfiltrate|leak)\b.{0,40}"
@@ -65,10 +68,12 @@ def find_instructions(group: AlertGroup, evidence: EvidenceSet, recall: Recall) 
 def _texts(group: AlertGroup, evidence: EvidenceSet, recall: Recall) -> Iterator[tuple[str, str]]:
     for alert in group.alerts:
         yield from _named("the alert", (alert.name, alert.summary))
-        yield from ((f"label {name}", f"{name} {value}") for name, value in alert.labels.items())
+        yield from ((f"label {name}", text) for name, value in alert.labels.items() for text in (name, value))
         yield from ((f"annotation {name}", value) for name, value in alert.annotations.items())
     for item in evidence.items:
-        yield item.id, f"{item.entity} {item.text}"
+        yield from _named(item.id, (item.entity, item.text))
+        if isinstance(item.payload, KubeObject):
+            yield item.id, item.payload.name
         if isinstance(item.payload, TextLines):
             yield from _named(item.id, item.payload.lines)
     for past in recall.incidents:
