@@ -32,19 +32,19 @@ class _Question(BaseModel):
     """The arguments of a tool. `why` is for the record and the screen: what the answer would decide."""
 
     model_config = ConfigDict(extra="ignore")
-    why: Annotated[str, Field(max_length=400, description="what the answer would decide, in one sentence")] = ""
+    why: Annotated[str, Field(max_length=400, description="what it would decide")] = ""
 
 
 class _Metrics(_Question):
     entity: Name
-    metric: Annotated[Name, Field(description="a part of a metric's name; empty for all")] = ""
-    minutes: Annotated[int, Field(ge=1, le=10_080, description="how far back from the end of the evidence")] = 60
+    metric: Annotated[Name, Field(description="part of its name")] = ""
+    minutes: Annotated[int, Field(ge=1, le=10_080, description="how far back")] = 60
 
 
 class _Logs(_Question):
-    entity: Annotated[Name, Field(description="empty for all")] = ""
-    around: Annotated[str, Field(max_length=40, description="a time, ISO 8601; empty for the end")] = ""
-    minutes: Annotated[int, Field(ge=1, le=10_080, description="before and after that time")] = 60
+    entity: Annotated[Name, Field(description="all, if empty")] = ""
+    around: Annotated[str, Field(max_length=40, description="ISO 8601; else the end")] = ""
+    minutes: Annotated[int, Field(ge=1, le=10_080, description="to either side")] = 60
     contains: Annotated[Name, Field(description="only lines with these words")] = ""
 
 
@@ -53,7 +53,7 @@ class _Describe(_Question):
 
 
 class _Changes(_Question):
-    minutes: Annotated[int, Field(ge=1, le=43_200, description="how far back from the end of the evidence")] = 1440
+    minutes: Annotated[int, Field(ge=1, le=43_200, description="how far back")] = 1440
 
 
 class _Search(_Question):
@@ -94,9 +94,9 @@ def tool_specs() -> tuple[ToolSpec, ...]:
 
 
 def _schema(arguments: type[_Question]) -> dict[str, Any]:
-    """A JSON schema that every provider takes: types, descriptions and what is required."""
+    """A JSON schema that every provider takes, and no longer than it has to be: ranges are checked when it answers."""
     whole = arguments.model_json_schema()
-    kept = ("type", "description", "minimum", "maximum", "maxLength", "minLength")
+    kept = ("type", "description")
     fields = {
         name: {key: value for key, value in field.items() if key in kept} for name, field in whole["properties"].items()
     }
