@@ -152,7 +152,7 @@ def test_planned_work_counts_where_it_is_on_the_way_and_has_begun() -> None:
     assert "planned-work" not in benign(graph, HURT, change("x", "maintenance", -5, "maintenance of x until 05:00"))
 
 
-def test_usage_that_hurts_nobody_is_a_rule_too_tight() -> None:
+def test_model_usage_that_hurts_nobody_is_a_rule_too_tight() -> None:
     spend = Signal("web", Metric.COST_PER_HOUR, ">", 30.0, "USD/h", 600, "")
     calm = service("web", (0.2, None), (0.001, None))
     cost, unit = series("web", Metric.COST_PER_HOUR, 15.0, 42.0), series("web", Metric.COST_PER_REQUEST, 0.001)
