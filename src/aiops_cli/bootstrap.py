@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import ThesaurusSource
     from aiops_cli.adapters.store.engine import Database
-    from aiops_cli.adapters.store.pages import Library, Refreshed, WholePage
+    from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.memory import MatchedRunbook
+    from aiops_cli.domain.page import Command
     from aiops_cli.domain.recorded_case import RecordedCase
-    from aiops_cli.domain.runbook import Runbook
+    from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.events import EventBus
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer, Outputs
@@ -81,6 +83,17 @@ def open_records(home: Path) -> "Transfer":
     from aiops_cli.adapters.store.transfer import Transfer
 
     return Transfer(_database(home), _thesaurus(home))
+
+
+def check_store(home: Path) -> None:
+    """Find out whether there is a store, without making one. Raises StoreError where there is none."""
+    from aiops_cli.adapters.store.engine import store_path
+    from aiops_cli.errors import StoreError
+
+    path = store_path(home)
+    if not os.environ.get(DATABASE_VARIABLE, "").strip() and not os.path.isfile(path):
+        hint = f"`aiops doctor` makes one; where yours is elsewhere, set AIOPS_HOME or {DATABASE_VARIABLE}"
+        raise StoreError(f"there is no incident store at {path}", hint=hint)
 
 
 def open_embedding(home: Path) -> "Embedding":
@@ -569,6 +582,67 @@ def read_page_of(page: "WholePage") -> "ReadRunbook":
     from aiops_cli.adapters.runbook_files import read_runbook_text
 
     return read_runbook_text(page.text, page.id, page.path)
+
+
+def page_data(page: "StoredPage") -> dict[str, Any]:
+    """A runbook in a list as JSON has it."""
+    return {
+        "id": page.id,
+        "title": page.title,
+        "path": runbook_path(page.path),
+        "place": page.place,
+        "shipped": page.shipped,
+        "structured": bool(page.matches.get("structured")),
+        "revision": page.revision,
+        "commit": page.commit,
+        "reviewed": page.reviewed.isoformat() if page.reviewed else None,
+        "used": page.used,
+        "last_used": page.last_used,
+        "problem": page.problem,
+    }
+
+
+def runbook_data(page: "WholePage") -> dict[str, Any]:
+    """A whole runbook as JSON has it. Its commands are shown, and run by nobody here."""
+    from aiops_cli.domain.redact import safe
+
+    book = read_page_of(page)
+    structured, matches = book.structured, page.matches
+    named = ("alerts", "labels", "signatures", "fault_classes")
+    empty: dict[str, Any] = {"labels": {}}
+    return page_data(page) | {
+        "services": matches.get("services", []),
+        "matches": {name: matches.get(name, empty.get(name, [])) for name in named},
+        "actions": [_action_data(step) for step in structured.actions] if structured else [],
+        "verification": structured.verification if structured else "",
+        "undo": structured.undo if structured else "",
+        "owner": structured.owner if structured else safe(book.page.front.get("owner", ""), one_line=True),
+        "sections": dict(book.page.sections),
+        "checks": [_command_data(command) for command in book.page.commands if command.reads_only],
+        "other_commands": [_command_data(command) for command in book.page.commands if not command.reads_only],
+        "metrics": list(book.page.metrics),
+    }
+
+
+def _action_data(step: "RunbookAction") -> dict[str, Any]:
+    return {
+        "action": step.action,
+        "when": step.when,
+        "stop_gap": step.stop_gap,
+        "arguments": dict(step.arguments),
+    }
+
+
+def _command_data(command: "Command") -> dict[str, str]:
+    return {"text": command.text, "section": command.section, "language": command.language, "why": command.why}
+
+
+def found_runbook_data(book: "MatchedRunbook") -> dict[str, Any]:
+    """A runbook that was found as JSON has it; what is only for ranking is left out."""
+    from dataclasses import asdict
+
+    data = asdict(book) | {"path": runbook_path(book.path)}
+    return {name: value for name, value in data.items() if name not in ("words", "rank")}
 
 
 def find_runbook(library: "Library", wanted: str) -> "WholePage":

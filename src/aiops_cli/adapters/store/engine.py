@@ -167,9 +167,14 @@ def open_memory(image: bytes | None = None) -> Database:
     return Database(engine, "memory", keeps=False)
 
 
+def store_path(home: Path) -> Path:
+    """Where the store of a data folder is, or would be."""
+    return home / _FILE
+
+
 def open_file(home: Path) -> Database:
     """The store in a data folder, made where it is missing; read where it cannot be written. Raises StoreError."""
-    path = home / _FILE
+    path = store_path(home)
     if path.is_file() and not _is_writable(home, path):
         reading = _sqlite(f"file:{quote(str(path.absolute()))}", {"mode": "ro", "uri": "true"})
         return Database(reading, str(path), keeps=True, read_only=True)

@@ -17,6 +17,9 @@ from aiops_cli.adapters.store.search import Searching, Wanted
 from aiops_cli.domain.status import UNFINISHED, Status
 from aiops_cli.errors import UnknownName
 
+# Documents that are read together, so that no reader of many keeps writers waiting.
+_TOGETHER = 100
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentRow:
@@ -54,6 +57,15 @@ class IncidentRow:
     recorded_at: datetime
     duration_s: float | None
     votes: int = 0
+
+    @property
+    def proof(self) -> str:
+        """What is known of the fix: measured, said by a person, or neither."""
+        if self.fix_verified:
+            return "verified"
+        if self.fix_worked is None:
+            return "not verified"
+        return "worked, a person says" if self.fix_worked else "did not work, a person says"
 
 
 class History(Searching):
@@ -96,6 +108,33 @@ class History(Searching):
         column = tables.incident.c.service
         with self.database.read() as connection:
             return sorted(connection.scalars(select(column).where(column.is_not(None)).distinct()))
+
+    def check_service(self, service: str | None) -> None:
+        """A service that no incident was about is probably misspelt, and an empty list hides it. Raises UnknownName."""
+        known = self.services() if service is not None else []
+        if service is not None and known and service not in known:
+            raise UnknownName("service", service, known)
+
+    def runs(self, since: datetime, limit: int, *, service: str | None = None) -> Iterator[tuple[IncidentRow, Any]]:
+        """Runs of aiops that were recorded from `since` (aware) on, with their documents, the newest first.
+
+        By the clock of the machine, also where the world of the run had another one. What people keep by hand is left
+        out.
+        """
+        at, text = tables.incident.c, tables.document.c.text
+        joined = tables.incident.join(tables.document, tables.document.c.incident == at.number)
+        # The document's own words: quotes in a text of somebody's would be escaped.
+        ours = (at.recorded_at >= iso(since), at.kind == "incident", text.not_like('%"source": "record"%'))
+        newest = select(at.number).select_from(joined).where(*ours, *([at.service == service] if service else []))
+        with self.database.read() as connection:
+            ordered = newest.order_by(at.recorded_at.desc(), at.number.desc()).limit(limit)
+            numbers = connection.scalars(ordered).all()
+        for start in range(0, len(numbers), _TOGETHER):
+            some = numbers[start : start + _TOGETHER]
+            with self.database.read() as connection:
+                found = connection.execute(select(tables.incident, text).select_from(joined).where(at.number.in_(some)))
+                rows = {row.number: row for row in found}
+            yield from ((_listed(rows[number]), json.loads(rows[number].text)) for number in some if number in rows)
 
     def find(self, incident_id: str) -> IncidentRow:
         """One incident's line. Raises UnknownName with the nearest ids."""

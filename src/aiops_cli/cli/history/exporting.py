@@ -50,7 +50,7 @@ def export(
     """Export incidents, whole: `aiops history import` reads both formats back without loss."""
     from aiops_cli.adapters.store.engine import number_of
     from aiops_cli.bootstrap import open_records
-    from aiops_cli.cli.history.filters import check_service, read_wanted
+    from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.config import find_home
     from aiops_cli.errors import UsageError
@@ -69,7 +69,7 @@ def export(
             kinds=kind, status=status, service=service, severity=severity, labels=label, since=since,
             until=until, simulated=simulated,
         )  # fmt: skip
-        check_service(store, service)
+        store.check_service(service)
         numbers = [number_of(row.id) for row in store.each(wanted)]
     count = _write(store, numbers, form, to)
     left = len(set(numbers)) - count if numbers is not None else 0

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.history import History
     from aiops_cli.adapters.store.search import Wanted
 
 StatusOption = Annotated[str | None, typer.Option("--status", help="Only incidents that stand so.")]
@@ -61,7 +60,7 @@ def read_wanted(
 ) -> "Wanted":
     """The filters as a search takes them. Raises UnknownName or UsageError for a value that is none.
 
-    No store is needed for it: a mistake in the command line makes none. `check_service` follows.
+    No store is needed for it: a mistake in the command line makes none. The store's own `check_service` follows.
     """
     from aiops_cli.adapters.store.search import KINDS, Wanted
     from aiops_cli.domain.status import UNFINISHED, Status
@@ -90,12 +89,3 @@ def read_wanted(
 
 
 _SEVERITIES = ("critical", "high", "warning", "info", "unknown")
-
-
-def check_service(store: "History", service: str | None) -> None:
-    """A service that no incident was about is probably misspelt, and an empty list hides it. Raises UnknownName."""
-    from aiops_cli.errors import UnknownName
-
-    known = store.services() if service is not None else []
-    if service is not None and known and service not in known:
-        raise UnknownName("service", service, known)

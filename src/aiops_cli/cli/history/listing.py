@@ -35,7 +35,7 @@ def list_incidents(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List incidents, those recorded last first."""
-    from aiops_cli.cli.history.filters import check_service, read_wanted
+    from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_rows
 
@@ -44,7 +44,7 @@ def list_incidents(
         simulated=simulated,
     )  # fmt: skip
     store = open_reading()
-    check_service(store, service)
+    store.check_service(service)
     rows = store.incidents(limit, wanted)
     if output is Output.JSON:
         print_json({"schema_version": 1, "incidents": [row_data(row) for row in rows]})
@@ -71,13 +71,4 @@ def status_words(row: "IncidentRow") -> str:
 
 
 def _what(row: "IncidentRow") -> str:
-    return f"{row.title}; {row.fix} ({proof(row)})" if row.fix else row.title
-
-
-def proof(row: "IncidentRow") -> str:
-    """What is known of the fix: measured, said by a person, or neither."""
-    if row.fix_verified:
-        return "verified"
-    if row.fix_worked is None:
-        return "not verified"
-    return "worked, a person says" if row.fix_worked else "did not work, a person says"
+    return f"{row.title}; {row.fix} ({row.proof})" if row.fix else row.title

@@ -40,7 +40,7 @@ def search(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Search incidents, postmortems, notes and runbooks in your own words; each result says why it matched."""
-    from aiops_cli.cli.history.filters import check_service, read_wanted
+    from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import open_reading, tell
     from aiops_cli.cli.render import print_json
     from aiops_cli.domain.status import UNFINISHED, Status
@@ -54,7 +54,7 @@ def search(
         raise UsageError("a search finds what has ended", hint=f"aiops history list --status {status}")
     store = open_reading(with_runbooks=not kind or "runbook" in kind)
     if set(wanted.kinds) != {"runbook"}:
-        check_service(store, service)
+        store.check_service(service)
     answer = store.search(_text(query), limit, wanted)
     tell(store)
     if output is Output.JSON:

@@ -53,6 +53,8 @@ def page(row: "IncidentRow", data: Data, open_actions: Sequence[str], facts: Seq
 
 def _head(row: "IncidentRow", data: Data) -> list[str]:
     from aiops_cli.cli.history.listing import status_words
+    from aiops_cli.domain.agent import ORIGIN, said_over_by
+    from aiops_cli.domain.status import Status
 
     lines = [
         f"{row.id}  {row.title}",
@@ -65,9 +67,14 @@ def _head(row: "IncidentRow", data: Data) -> list[str]:
     if source == "record" and row.simulated:
         lines.append(f"  a past that {row.origin or 'a scenario'} tells of")
     elif source == "record":
-        lines.append(
-            f"  kept by hand{f', from {row.origin}' if row.origin else ''}: nothing here was measured by aiops"
-        )
+        origin = row.origin or ""
+        kept = f"kept by hand{f', from {origin}' if origin else ''}"
+        if origin.startswith(ORIGIN):
+            kept = "written by an agent over MCP"
+        lines.append(f"  {kept}: nothing here was measured by aiops")
+    said_by = said_over_by((data.get("kept") or {}).get("edits") or ()) if row.status == Status.RESOLVED else None
+    if said_by:
+        lines.append(f"  that it is over, {said_by} says: nothing was measured, and no person said so")
     labels = ((data.get("record") or {}).get("labels") or {}).items()
     lines += [f"  labels       {', '.join(f'{name}={value}' for name, value in labels)}"] if labels else []
     return lines
@@ -102,7 +109,6 @@ def _chart(data: Data) -> list[str]:
 
 
 def _tried(row: "IncidentRow", data: Data, open_actions: Sequence[str]) -> list[str]:
-    from aiops_cli.cli.history.listing import proof
     from aiops_cli.domain.action import describe_call
 
     lines = []
@@ -116,7 +122,7 @@ def _tried(row: "IncidentRow", data: Data, open_actions: Sequence[str]) -> list[
         )
     lines += [f"  UNKNOWN OUTCOME: {action} was begun and never settled" for action in open_actions]
     if row.fix and (not lines or (data.get("record") or {}).get("fix")):
-        lines.append(f"  fix: {row.fix} ({proof(row)})")
+        lines.append(f"  fix: {row.fix} ({row.proof})")
     return ["WHAT WAS TRIED", *lines] if lines else []
 
 

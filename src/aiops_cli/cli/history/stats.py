@@ -34,7 +34,7 @@ def stats(
     """How long incidents take, what comes again, what causes them, and which fixes work."""
     from dataclasses import asdict
 
-    from aiops_cli.cli.history.filters import check_service, read_wanted
+    from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.domain.statistics import count_history
@@ -44,7 +44,7 @@ def stats(
         until=until, simulated=simulated,
     )  # fmt: skip
     store = open_reading()
-    check_service(store, service)
+    store.check_service(service)
     found = count_history(store.each(wanted), top)
     if output is Output.JSON:
         print_json({"schema_version": 1, **asdict(found)})

@@ -1,6 +1,6 @@
 """`aiops runbooks list`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.cli.runbooks.opening import OwnOption
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def list_runbooks(own: OwnOption = None, output: OutputOption = Output.TEXT) -> None:
     """List the runbooks, the team's own before those that ship, with how often each was used."""
+    from aiops_cli.bootstrap import page_data
     from aiops_cli.cli.render import print_json, print_rows
     from aiops_cli.cli.runbooks.opening import failures, open_refreshed
 
@@ -29,26 +30,6 @@ def list_runbooks(own: OwnOption = None, output: OutputOption = Output.TEXT) -> 
         empty="no runbooks of your own; `aiops runbooks add PATH` reads them",
     )
     _print_problems(pages, unread)
-
-
-def page_data(page: "StoredPage") -> dict[str, Any]:
-    """A runbook in a list as JSON has it."""
-    from aiops_cli.bootstrap import runbook_path
-
-    return {
-        "id": page.id,
-        "title": page.title,
-        "path": runbook_path(page.path),
-        "place": page.place,
-        "shipped": page.shipped,
-        "structured": bool(page.matches.get("structured")),
-        "revision": page.revision,
-        "commit": page.commit,
-        "reviewed": page.reviewed.isoformat() if page.reviewed else None,
-        "used": page.used,
-        "last_used": page.last_used,
-        "problem": page.problem,
-    }
 
 
 def _row(page: "StoredPage") -> tuple[str, ...]:

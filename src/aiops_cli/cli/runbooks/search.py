@@ -1,7 +1,7 @@
 """`aiops runbooks search`."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,7 @@ def search(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Search runbooks in your own words, best first; each says why it matched and what it does not have."""
+    from aiops_cli.bootstrap import found_runbook_data
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.cli.runbooks.opening import open_refreshed, tell
 
@@ -37,7 +38,7 @@ def search(
     tell(library)
     books: list[MatchedRunbook] = answer.results  # type: ignore[assignment]
     if output is Output.JSON:
-        results = [_found_data(book) for book in books]
+        results = [found_runbook_data(book) for book in books]
         print_json({"schema_version": 1, "results": results, "corrected": dict(answer.corrected)})
         return
     for typed, taken in answer.corrected.items():
@@ -53,16 +54,6 @@ def _text(query: list[str]) -> str:
     if query != ["-"]:
         return " ".join(query)
     return sys.stdin.buffer.read(_MOST_BYTES).decode("utf-8", errors="replace")
-
-
-def _found_data(book: "MatchedRunbook") -> dict[str, Any]:
-    """A result as JSON has it; what is only for ranking is left out."""
-    from dataclasses import asdict
-
-    from aiops_cli.bootstrap import runbook_path
-
-    data = asdict(book) | {"path": runbook_path(book.path)}
-    return {name: value for name, value in data.items() if name not in ("words", "rank")}
 
 
 def _found_lines(book: "MatchedRunbook") -> list[str]:

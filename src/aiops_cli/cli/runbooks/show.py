@@ -1,7 +1,7 @@
 """`aiops runbooks show`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,16 +21,16 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show one runbook: what it is for, what to look at, what to do, and the way back. Nothing is run."""
-    from aiops_cli.bootstrap import find_runbook, read_page_of
+    from aiops_cli.bootstrap import find_runbook, read_page_of, runbook_data
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.cli.runbooks.opening import open_refreshed
 
     library, _ = open_refreshed()
     page = find_runbook(library, runbook)
-    book = read_page_of(page)
     if output is Output.JSON:
-        print_json({"schema_version": 1, "runbook": _data(page, book)})
+        print_json({"schema_version": 1, "runbook": runbook_data(page)})
         return
+    book = read_page_of(page)
     print_lines([*_head(page, book), *_body(book), *_end(page, book.structured)])
 
 
@@ -112,37 +112,3 @@ def _end(page: "StoredPage", book: "Runbook | None") -> Iterator[str]:
     owner = f"owner {book.owner} · " if book and book.owner else ""
     origin = f"from {page.place}" if page.place else "ships with aiops"
     yield f"{owner}{reviewed} · {used}{last} · {origin}"
-
-
-def _data(page: "StoredPage", book: "ReadRunbook") -> dict[str, Any]:
-    from aiops_cli.cli.runbooks.listing import page_data
-    from aiops_cli.domain.redact import safe
-
-    structured, matches = book.structured, page.matches
-    named = ("alerts", "labels", "signatures", "fault_classes")
-    empty: dict[str, Any] = {"labels": {}}
-    return page_data(page) | {
-        "services": matches.get("services", []),
-        "matches": {name: matches.get(name, empty.get(name, [])) for name in named},
-        "actions": [_action_data(step) for step in structured.actions] if structured else [],
-        "verification": structured.verification if structured else "",
-        "undo": structured.undo if structured else "",
-        "owner": structured.owner if structured else safe(book.page.front.get("owner", ""), one_line=True),
-        "sections": dict(book.page.sections),
-        "checks": [_command_data(command) for command in book.page.commands if command.reads_only],
-        "other_commands": [_command_data(command) for command in book.page.commands if not command.reads_only],
-        "metrics": list(book.page.metrics),
-    }
-
-
-def _action_data(step: "RunbookAction") -> dict[str, Any]:
-    return {
-        "action": step.action,
-        "when": step.when,
-        "stop_gap": step.stop_gap,
-        "arguments": dict(step.arguments),
-    }
-
-
-def _command_data(command: "Command") -> dict[str, str]:
-    return {"text": command.text, "section": command.section, "language": command.language, "why": command.why}
