@@ -1,7 +1,7 @@
 """What people add to the history by hand: records, corrections, links, feedback; and how long evidence is kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput, UnknownName, UsageError
 
 Outcome = Literal["new", "same", "changed", "conflict"]
+Changes = Mapping[str, Any] | Callable[[Record], Mapping[str, Any]]
 # Titles that are so alike, of the same time or nearly the same words, are probably one incident told twice.
 _ALIKE = 88.0
 _SAME_TIME = timedelta(hours=36)
@@ -130,9 +131,10 @@ class Records(SqlStore):
             row = find_row(connection, incident_id)
             return record_of(dict(row._mapping), json.loads(document_text(connection, row.number)))
 
-    def edit(self, incident_id: str, changes: Mapping[str, Any], by: str) -> tuple[str, list[str]]:
+    def edit(self, incident_id: str, changes: Changes, by: str) -> tuple[str, list[str]]:
         """Change what is kept by hand: the incident's id and the fields that are different now; what they were is kept.
 
+        Changes that depend on what is there are a function of it: nobody else writes between the two.
         Raises UnknownName, BadInput for a value that does not hold, UsageError for what a run measured.
         """
         if self.find(incident_id).status == Status.RUNNING:
@@ -141,7 +143,7 @@ class Records(SqlStore):
             row = find_row(connection, incident_id)
             data = completed(row, json.loads(document_text(connection, row.number)))
             before = record_of(dict(row._mapping), data)
-            after = _changed(before, changes)
+            after = _changed(before, changes(before) if callable(changes) else changes)
             fields = _different(before, after)
             if data["alert"]["source"] != "record":
                 _check_measured(data["incident"]["status"], fields)
@@ -338,6 +340,10 @@ def _note_edits(
     connection: Connection, number: int, before: Record, after: Record, fields: Sequence[str], by: str
 ) -> None:
     was, becomes = before.model_dump(mode="json"), after.model_dump(mode="json")
+    there = len(was["timeline"])
+    if there and becomes["timeline"][:there] == was["timeline"]:
+        # Lines that were added stand for themselves: all of it twice at every line would outgrow the incident.
+        was["timeline"], becomes["timeline"] = [], becomes["timeline"][there:]
     connection.execute(
         insert(tables.edit),
         [

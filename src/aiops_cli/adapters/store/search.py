@@ -293,7 +293,9 @@ def _rows(connection: Connection, table: Any, numbers: Iterable[int | None]) -> 
 
 def _failed_fixes(connection: Connection, incidents: Mapping[int, Row[Any]]) -> set[int]:
     """The incidents whose fix, as it stands in the record, was carried out and measured not to work."""
-    tried = [number for number, row in incidents.items() if row.status == Status.NOT_RECOVERED and row.fix]
+    # What somebody says later of the end does not change what was measured of the fix.
+    ended = (Status.NOT_RECOVERED, Status.RESOLVED)
+    tried = [number for number, row in incidents.items() if row.status in ended and row.fix and not row.fix_verified]
     at = tables.attempt.c
     # An attempt's outcome and an incident's status have the same word for it.
     failed = (at.incident.in_(tried), at.outcome == Status.NOT_RECOVERED)
