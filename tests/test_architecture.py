@@ -101,6 +101,41 @@ def test_steps_are_taken_by_the_actuator_and_by_rehearsals_in_worlds_of_their_ow
     assert sorted(pipeline_and_shell) == sorted(takers)
 
 
+def test_no_tool_of_another_agent_can_reach_an_action() -> None:
+    """They get at the store, at runbooks and at words; nothing that proposes, approves or acts is among it."""
+    reached: set[str] = set()
+    for name, tree in trees():
+        if name.startswith("toolbox/"):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiops_cli"):
+                    wanted = {f"{node.module}.{alias.name}" for alias in node.names}
+                    reached |= wanted if node.module == "aiops_cli.bootstrap" else {str(node.module)}
+                assert not isinstance(node, ast.Import) or "aiops_cli" not in ast.unparse(node), name
+    outside = {each for each in reached if not each.startswith(("aiops_cli.domain.", "aiops_cli.toolbox"))}
+    assert outside - {"aiops_cli.errors"} == {
+        "aiops_cli.adapters.store.base",
+        "aiops_cli.adapters.store.history",
+        "aiops_cli.adapters.store.reading",
+        "aiops_cli.adapters.store.search",
+        "aiops_cli.adapters.store.transfer",
+        "aiops_cli.adapters.ui.words",
+        *(
+            f"aiops_cli.bootstrap.{name}"
+            for name in (
+                "check_store",
+                "find_runbook",
+                "found_runbook_data",
+                "open_history",
+                "open_records",
+                "refresh_runbooks",
+                "runbook_data",
+            )
+        ),
+    }
+    forbidden = ("gate", "plan", "action", "consultation")
+    assert not {each for each in reached if each.rpartition(".")[2] in forbidden}
+
+
 def test_the_truth_is_read_by_scoring_and_rehearsals_alone() -> None:
     readers = {name for name, tree in trees() for node in ast.walk(tree)
                if isinstance(node, ast.Attribute) and node.attr == "truth"}  # fmt: skip
@@ -147,7 +182,7 @@ def test_every_module_and_public_class_says_what_it_is() -> None:
 
 
 HEAVY = ("sqlalchemy", "google.genai", "pydantic", "questionary", "prompt_toolkit", "keyring", "opentelemetry", "yaml",
-         "genai_prices", "rapidfuzz", "rich.console", "httpx2", "asyncio")  # fmt: skip
+         "genai_prices", "rapidfuzz", "rich.console", "httpx2", "asyncio", "mcp", "mcp_types")  # fmt: skip
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -177,7 +212,7 @@ TYPER = {"pydantic"}
 def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
     modules = modules_after(*arguments)
     assert heavy_of(modules) <= heavy
-    groups = ("aiops_cli.cli.history", "aiops_cli.cli.runbooks")
+    groups = ("aiops_cli.cli.history", "aiops_cli.cli.mcp", "aiops_cli.cli.runbooks")
     ours = {name for name in modules if name.startswith("aiops_cli") and not name.startswith(groups)}
     allowed = {"aiops_cli", "aiops_cli.errors", "aiops_cli.cli"} | {
         f"aiops_cli.cli.{name}"

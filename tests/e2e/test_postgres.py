@@ -18,6 +18,7 @@ from aiops_cli.adapters.store.engine import open_file, open_url
 from aiops_cli.adapters.store.search import Wanted
 from aiops_cli.adapters.store.transfer import Transfer
 from aiops_cli.bootstrap import open_history, open_records, open_store, refresh_runbooks
+from aiops_cli.domain.agent import author_of
 from aiops_cli.domain.alert import Alert, AlertGroup, Severity
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.record import Record
@@ -25,6 +26,8 @@ from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadConfig, StoreError
 from aiops_cli.pipeline import Options, run
+from aiops_cli.toolbox.catalogue import TOOLS
+from aiops_cli.toolbox.tool import Desk
 from tests.conftest import Result
 from tests.fakes import ScriptedApprover
 from tests.scenes import stage
@@ -507,3 +510,24 @@ def test_two_laptops_with_the_same_numbers_meet_and_every_reference_follows(
             assert document["incident"]["repeat_of"] == first
             assert document["memory"]["incidents"][0]["id"] == first
             assert first in shared.show(linking["id"])[1]["memory"]["incidents"][0]["id"]
+
+
+def test_the_tools_of_other_agents_work_on_a_teams_store(team: str, home: Path) -> None:
+    store = open_records(home)
+    at = stage("payments-evening")
+    incident = run(at.group, at.kit(ScriptedApprover(False), store=store), Options(plan_only=True))
+    store.save(incident)
+    by_hand = store.keep([Record(title="told", service="payments-api")])[0][0]
+    desk = Desk(home, author_of("scout"), lambda sentence: None)
+    call = {name: lambda tool=tool, **given: tool(desk, given) for name, tool in TOOLS.items()}
+    assert {one["id"] for one in call["context_summary"]()["open"]} == {incident.id, by_hand}
+    call["record_progress"](incident=incident.id, text="looked")
+    call["mark_resolved"](incident=incident.id, why="well", fix="waited")
+    note = call["add_memory"](title="quokka", text="never on Fridays")["note"]
+    assert call["similar_errors"](text="quokka")["found"][0]["id"] == note
+    assert call["search_runbooks"](text="HighLatency")["runbooks"]
+    assert call["token_usage"]()["total"]["calls"] == 0 and call["error_log"]()["errors"] == []
+    # By hand are the others: a run is told from them by its own document.
+    assert [row.id for row, _ in store.runs(datetime(2020, 1, 1, tzinfo=UTC), 10)] == [incident.id]
+    assert store.find(incident.id).fix_worked is None and store.find(incident.id).status == "resolved"
+    store.close()
