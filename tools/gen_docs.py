@@ -151,7 +151,7 @@ _ENDINGS = {
     Status.INTERRUPTED: "Ctrl-C, SIGTERM or SIGHUP; what had happened is in the record",
     Status.FAILED: "a backend or the store failed, or every action that was tried failed to run",
     Status.OPEN: "kept by hand, and not over as far as people say",
-    Status.RESOLVED: "a person says that it is over; nothing was measured",
+    Status.RESOLVED: "a person, or an agent over MCP, says that it is over; nothing was measured",
     Status.NOTED: "a note, which is no incident",
 }
 
@@ -169,8 +169,9 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions` and `aiops config` use 0, 1, 2 and",
-            "130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file does not hold.",
+            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops mcp` and `aiops config` use",
+            "0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file does",
+            "not hold.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -385,6 +386,16 @@ class _Action(BaseModel):
     arguments: dict[str, Any]
 
 
+class _Tool(BaseModel):
+    """A tool for other agents; `writes` is empty where it only reads, `arguments` is a JSON Schema itself."""
+
+    name: str
+    does: str
+    reads: str
+    writes: str
+    arguments: dict[str, Any]
+
+
 class _ScenarioRow(BaseModel):
     """A scenario in a list."""
 
@@ -549,6 +560,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "spans": int,
         "bytes": int,
     },
+    "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
     "scenarios-validate": {"scenarios": list[Rehearsal]},
