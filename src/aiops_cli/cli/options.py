@@ -40,3 +40,14 @@ ApprovalFileOption = Annotated[
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Keep nothing; without a record nothing can be done, only diagnosed.")
 ]
+CriticOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--critic/--no-critic", help="A model reviews the plan before you are asked; otherwise as the setting says."
+    ),
+]
+
+
+def named(critic: bool | None) -> str | None:
+    """The switch as the setting has it."""
+    return None if critic is None else ("on" if critic else "off")

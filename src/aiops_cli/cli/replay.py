@@ -8,6 +8,7 @@ import typer
 from aiops_cli.cli.options import (
     ApprovalFileOption,
     ApproveSimulatedOption,
+    CriticOption,
     DeadlineOption,
     ModelOption,
     NoColorOption,
@@ -17,6 +18,7 @@ from aiops_cli.cli.options import (
     PlanOnlyOption,
     QuietOption,
     ReasonerOption,
+    named,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def replay(
     reasoner: ReasonerOption = None,
     model: ModelOption = None,
     deadline: DeadlineOption = None,
+    critic: CriticOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
@@ -69,7 +72,7 @@ def replay(
         raise UsageError("--no-act does nothing, so there is nothing to do or to approve", hint="leave one of them out")
     world = read_scenario(scenario)
     by_hand = read_calls(do or [], world.targets)
-    settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline})
+    settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline, "critic": named(critic)})
     scene, observer = stage_scenario(world, seed, speed=speed)
     group = observer.alert_group()
     said = _drill(observer, group, no_color) if drill else None

@@ -8,6 +8,7 @@ import typer
 from aiops_cli.cli.options import (
     ApprovalFileOption,
     ApproveSimulatedOption,
+    CriticOption,
     DeadlineOption,
     ModelOption,
     NoColorOption,
@@ -17,6 +18,7 @@ from aiops_cli.cli.options import (
     PlanOnlyOption,
     QuietOption,
     ReasonerOption,
+    named,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def triage(
     reasoner: ReasonerOption = None,
     model: ModelOption = None,
     deadline: DeadlineOption = None,
+    critic: CriticOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
@@ -67,7 +70,7 @@ def triage(
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
-    flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend}
+    flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend, "critic": named(critic)}
     settings = resolve(flags)
     request = Request(
         settings=settings,
