@@ -258,8 +258,19 @@ def _model_named(name: str, settings: Settings, *, ask_keyring: bool) -> "Gemini
     from aiops_cli.adapters.models.gemini import Gemini
 
     provider, model_id = parse_model(name)
+    url = str(settings["model_url"].value) or None
+    if uses_vertex():
+        return Gemini(model_id, "", url, vertex=True)
     key = find_key(provider, ask_keyring=ask_keyring)
-    return None if key is None else Gemini(model_id, key.value, str(settings["model_url"].value) or None)
+    return None if key is None else Gemini(model_id, key.value, url)
+
+
+def uses_vertex() -> bool:
+    """Whether the SDK's own variables ask for Vertex AI, which signs in with the machine's credentials."""
+    return any(os.environ.get(name, "").strip().lower() in ("1", "true") for name in _VERTEX_VARIABLES)
+
+
+_VERTEX_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
 
 
 def require_key(settings: Settings) -> None:
@@ -267,7 +278,7 @@ def require_key(settings: Settings) -> None:
     from aiops_cli.adapters.keys import find_key
 
     provider, _ = parse_model(str(settings["model"].value))
-    if find_key(provider, ask_keyring=True) is None:
+    if not uses_vertex() and find_key(provider, ask_keyring=True) is None:
         raise BadConfig(_no_key(), hint="`aiops config set-key`, or set GEMINI_API_KEY")
 
 

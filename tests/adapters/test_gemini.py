@@ -1,6 +1,7 @@
 """The Gemini adapter over the real SDK, against a local server in Gemini's wire format."""
 
 import importlib
+import json
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -741,3 +743,44 @@ def test_another_http_library_set_in_the_environment_is_no_bug(monkeypatch: pyte
     error = fail(reset())
     assert error.reason in ("not-installed", "unreachable")
     assert error.hint is None
+
+
+# --- Vertex AI -------------------------------------------------------------------------------------------------------
+
+
+def service_account(folder: Path, token_url: str) -> Path:
+    """Credentials of a machine that does not exist; the key is made here and now."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kind, coding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
+    pem = made.private_bytes(coding, kind, serialization.NoEncryption()).decode()
+    account = {"type": "service_account", "project_id": "p", "private_key": pem, "token_uri": token_url,
+               "client_email": "a@p.example", "private_key_id": "1"}  # fmt: skip
+    (folder / "account.json").write_text(json.dumps(account))
+    return folder / "account.json"
+
+
+def test_vertex_ai_is_what_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    token = reply({"access_token": uuid.uuid4().hex, "expires_in": 3600, "token_type": "Bearer"})
+    with GeminiServer(token, answer('{"a": 1}')) as server:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(service_account(tmp_path, f"{server.url}/token")))
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "our-project")
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
+        model = Gemini(MODEL, "", server.url, vertex=True)
+        assert model.ask(PROMPT, DEADLINE_S).text == '{"a": 1}'
+    asked = server.received[-1]
+    assert "/v1beta1/projects/our-project/locations/europe-west4/publishers/google/models/" in asked.path
+    assert asked.headers["authorization"].startswith("Bearer ") and "x-goog-api-key" not in asked.headers
+    assert model.provider == "gcp.vertex_ai"
+
+
+def test_vertex_ai_without_credentials_is_told_with_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nothing.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "our-project")
+    with pytest.raises(ModelError) as caught:
+        Gemini(MODEL, "", "http://127.0.0.1:9", vertex=True).ask(PROMPT, DEADLINE_S)
+    assert caught.value.reason == "no-key" and "GOOGLE_CLOUD_PROJECT" in (caught.value.hint or "")

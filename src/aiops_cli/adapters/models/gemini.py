@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 
 class Gemini:
-    """A Gemini model behind the `Model` port, with an API key of the Gemini Developer API."""
+    """A Gemini model behind the `Model` port, with an API key of the Gemini Developer API, or through Vertex AI."""
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None) -> None:
+    def __init__(self, model: str, api_key: str, base_url: str | None = None, *, vertex: bool = False) -> None:
         self.name = f"gemini:{model}"
-        self.provider = "gcp.gemini"
-        self._api = GeminiApi(model, api_key, base_url)
+        self.provider = "gcp.vertex_ai" if vertex else "gcp.gemini"
+        self._api = GeminiApi(model, api_key, base_url, vertex=vertex)
 
     def preload(self) -> None:
         """Start loading the SDK and return; should that fail, `ask` says so."""

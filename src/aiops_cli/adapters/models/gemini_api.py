@@ -8,6 +8,7 @@ AttributeError or a warning on the terminal.
 import importlib
 import logging
 import math
+import os
 import re
 import time
 import warnings
@@ -42,18 +43,31 @@ _DELAY = re.compile(r"\d{1,9}(?:\.\d{1,9})?s")
 
 _KEY_HINT = "check the key, or make another at https://aistudio.google.com/api-keys"
 _MODEL_HINT = "https://ai.google.dev/gemini-api/docs/models lists the ids"
+_VERTEX_PLACE = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
+_VERTEX_HINT = "set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, and sign in: gcloud auth application-default login"
 _SDK_HINT = "pip install 'google-genai>=3.3,<4'"
 
 T = TypeVar("T")
 
 
 class GeminiApi:
-    """Calls one model with an API key. `texts` are what a call sends and its errors must not quote."""
+    """Calls one model with an API key, or with `vertex` as the SDK's environment variables say: project, location,
+    credentials of the machine. `texts` are what a call sends and its errors must not quote.
+    """
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None, texts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: str,
+        api_key: str,
+        base_url: str | None = None,
+        texts: Sequence[str] = (),
+        *,
+        vertex: bool = False,
+    ) -> None:
         self.model = model
-        # Always passed on: the SDK would look for another one in the environment.
-        self.base_url = base_url or BASE_URL
+        self.vertex = vertex
+        # Always passed on: the SDK would look for another one in the environment. Vertex has one for each location.
+        self.base_url = base_url or ("" if vertex else BASE_URL)
         self._key = api_key.strip()
         self._failures = Failures(self._key, texts)
 
@@ -61,7 +75,7 @@ class GeminiApi:
         """Raise ModelError for a call that could not be made."""
         if deadline_s <= 0:
             raise ModelError("no time was left to ask Gemini", reason="deadline")
-        if not HEADER_WORD.fullmatch(self._key) or self._key.startswith(_OTHER_ACCESS):
+        if not self.vertex and (not HEADER_WORD.fullmatch(self._key) or self._key.startswith(_OTHER_ACCESS)):
             raise ModelError("the Gemini key is empty or has another form", reason="bad-key", hint=_KEY_HINT)
         if not _MODEL_ID.fullmatch(self.model):
             shown = safe(self.model, one_line=True, limit=SHOWN_CHARS)
@@ -90,7 +104,7 @@ class GeminiApi:
         watch: Callable[[bytes], None] | None = None,
     ) -> T:
         """One request with a client of its own; translates what the SDK raises, and what it lets through."""
-        from google import genai
+        from google.auth.exceptions import GoogleAuthError
         from google.genai import errors
 
         from aiops_cli.adapters.models.http import open_http, translated
@@ -98,25 +112,41 @@ class GeminiApi:
         left_s = max(end - time.monotonic(), 0.001)
         try:
             with (
-                translated("Gemini", self.base_url, self._failures),
+                translated("Gemini", self.base_url or "Vertex AI", self._failures),
                 open_http(end, self._failures, hold=hold, watch=watch) as http,
             ):
                 # The name is needed: a client that nothing refers to closes its connection in the middle of the call.
-                client = genai.Client(api_key=self._key, vertexai=False, http_options=self._options(http, left_s))
+                client = self._client(http, left_s)
                 return use(client, http)
         except errors.APIError as error:
             raise self._refusal(error) from None
         except errors.UnknownApiResponseError as error:
             raise self._failures.tell("garbled", "Gemini's answer cannot be decoded", error) from None
+        except (GoogleAuthError, ValueError) as error:
+            if not self.vertex:
+                raise
+            raise self._failures.tell("no-key", "Vertex AI lets nobody in", error, hint=_VERTEX_HINT) from None
+
+    def _client(self, http: "ModelHttp", left_s: float) -> "genai.Client":
+        """A client for one call. Raises ValueError or GoogleAuthError where Vertex AI finds no project or credentials."""
+        from google import genai
+
+        options = self._options(http, left_s)
+        if self.vertex:
+            # Said once more: with another address the SDK forgets what it finds in the environment.
+            project, location = (os.environ.get(name) or None for name in _VERTEX_PLACE)
+            place = location or "global"
+            return genai.Client(vertexai=True, project=project, location=place, http_options=options)
+        return genai.Client(api_key=self._key, vertexai=False, http_options=options)
 
     def _options(self, http: "ModelHttp", left_s: float) -> "types.HttpOptions":
         from google.genai import types
 
         return types.HttpOptions(
             httpx_client=http,
-            base_url=self.base_url,
+            base_url=self.base_url or None,
             # The SDK's default is v1, which has refused fields that the SDK itself sends (js-genai#1746).
-            api_version="v1beta",
+            api_version="v1beta1" if self.vertex else "v1beta",
             timeout=math.ceil(left_s * 1000),
             headers={"X-Server-Timeout": str(max(_LEAST_SERVER_TIMEOUT_S, math.ceil(left_s)))},
         )
