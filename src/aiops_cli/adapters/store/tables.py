@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -304,4 +305,53 @@ vector = Table(
     Column("item", Integer, primary_key=True, autoincrement=False),
     Column("digest", String, nullable=False, index=True),
     Column("data", LargeBinary, nullable=False),
+)
+
+# Every call to a model, written before it is made and settled after. Money is in whole billionths of a US dollar: sums
+# of integers do not drift, a budget is compared to the letter, and a price of 0.001 USD for a million tokens is still
+# one of them a token. `cost_nano` is null where nobody knows it, `reserved_nano` where the price was not known before.
+# `outcome` is null while a call is under way, and for ever where its process was killed. `incident` is the id as text:
+# a call can also be about none.
+model_call = Table(
+    "model_call",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", String, nullable=False, index=True),
+    Column("person", String, nullable=False),
+    Column("incident", String, nullable=False, index=True),
+    Column("stage", String, nullable=False),
+    Column("service", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("answered_by", String),
+    Column("outcome", String),
+    Column("seconds", Float),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("reserved_nano", BigInteger),
+    Column("cost_nano", BigInteger),
+    Column("cached", Boolean, nullable=False),
+)
+
+# The circuit breaker of a model that failed lately; of one that works there is no row.
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("model", String, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("opened_at", String),
+    Column("probing_since", String),
+)
+
+# Answers to questions, by the digest of the question. `number` is the order in which they came, whatever the clock did.
+answer = Table(
+    "answer",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String, nullable=False, unique=True),
+    Column("model", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", String, nullable=False),
 )

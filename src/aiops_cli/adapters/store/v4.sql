@@ -1,4 +1,24 @@
 -- What version 4 adds, as it was when it was released. Run on stores of version 3 alone; never changed afterwards.
+CREATE TABLE answer (
+    number INTEGER NOT NULL,
+    digest VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    text TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    at VARCHAR NOT NULL,
+    PRIMARY KEY (number),
+    UNIQUE (digest)
+);
+
+CREATE TABLE breaker (
+    model VARCHAR NOT NULL,
+    failures INTEGER NOT NULL,
+    opened_at VARCHAR,
+    probing_since VARCHAR,
+    PRIMARY KEY (model)
+);
+
 CREATE TABLE incident_new (
     number INTEGER NOT NULL,
     uid VARCHAR NOT NULL,
@@ -43,6 +63,30 @@ CREATE TABLE index_state (
     thesaurus TEXT NOT NULL,
     PRIMARY KEY (id)
 );
+
+CREATE TABLE model_call (
+    number INTEGER NOT NULL,
+    at VARCHAR NOT NULL,
+    person VARCHAR NOT NULL,
+    incident VARCHAR NOT NULL,
+    stage VARCHAR NOT NULL,
+    service VARCHAR NOT NULL,
+    model VARCHAR NOT NULL,
+    answered_by VARCHAR,
+    outcome VARCHAR,
+    seconds FLOAT,
+    input_tokens BIGINT,
+    cached_tokens BIGINT,
+    output_tokens BIGINT,
+    reserved_nano BIGINT,
+    cost_nano BIGINT,
+    cached BOOLEAN NOT NULL,
+    PRIMARY KEY (number)
+);
+
+CREATE INDEX ix_model_call_at ON model_call (at);
+
+CREATE INDEX ix_model_call_incident ON model_call (incident);
 
 CREATE TABLE post (
     term INTEGER NOT NULL,
