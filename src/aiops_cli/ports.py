@@ -213,5 +213,11 @@ class CallLedger(Protocol):
     def find_answer(self, digest: str, max_age_s: float) -> KeptAnswer | None:
         """What was answered before to the question with this digest."""
 
+    def note_kept(self, call: PlannedCall) -> None:
+        """Write down that a kept answer was given in the place of this call: it cost nothing, and no limit counts it.
+
+        Without it nobody would know how often the cache helps.
+        """
+
     def keep_answer(self, digest: str, model: str, text: str, attributes: Mapping[str, Any]) -> None:
         """Keep an answer that could be used, for as long as the cache keeps any."""
