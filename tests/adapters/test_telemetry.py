@@ -2,7 +2,7 @@
 
 import pytest
 
-from aiops_cli.adapters.telemetry.prices import price_calls
+from aiops_cli.adapters.telemetry.prices import most_cost, price_calls
 from aiops_cli.adapters.telemetry.spans import Telemetry
 from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.words import duration, money
@@ -34,6 +34,31 @@ def test_prices(calls: list[dict[str, object]], usd: float | None, note: str) ->
     cost = price_calls(calls)
     assert cost.usd == (pytest.approx(usd) if usd is not None else None)
     assert cost.note == note
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "usd"),
+    [
+        ("gemini:gemini-3.5-flash-lite", (1_000_000, 0), 0.30),
+        ("gemini:gemini-3.5-flash-lite", (0, 1_000_000), 2.50),
+        ("gemini:gemini-3.5-flash-lite", (10_000, 8_192), 0.02348),
+        ("gemini:gemini-99", (10, 10), None),
+        ("gemini:", (10, 10), None),
+        ("ollama:gemini-3.5-flash-lite", (10, 10), None),
+        ("gemini-3.5-flash-lite", (10, 10), None),
+        ("gemini:gemini-3.5-flash-lite", (-1, 10), None),
+    ],
+)
+def test_the_most_that_a_call_can_cost(model: str, tokens: tuple[int, int], usd: float | None) -> None:
+    assert most_cost(model, *tokens) == (pytest.approx(usd) if usd is not None else None)
+
+
+def test_no_answer_costs_more_than_the_most() -> None:
+    most = most_cost("gemini:gemini-3.5-flash-lite", 50_000, 8_192)
+    for cached, output in ((0, 8_192), (50_000, 8_192), (20_000, 100)):
+        usage = {"input_tokens": 50_000, "cache_read.input_tokens": cached, "output_tokens": output}
+        spent = price_calls([{**CALL, **{f"gen_ai.usage.{name}": count for name, count in usage.items()}}]).usd
+        assert most is not None and spent is not None and spent <= most
 
 
 def test_operations_become_a_tree_of_spans_with_errors_and_totals() -> None:
