@@ -13,6 +13,7 @@ from aiops_cli.adapters.store import index, tables
 from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import find_number, iso, name_of, now, number_of
 from aiops_cli.adapters.store.history import document_text, find_row
+from aiops_cli.adapters.store.ledger import LONGEST_KEPT
 from aiops_cli.adapters.store.sql import SqlStore, known_origins
 from aiops_cli.domain.document import document_of_record
 from aiops_cli.domain.record import Record, find_contradiction, record_of
@@ -46,12 +47,22 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What is, or would be, taken out: incidents, evidence texts, spans, and about how many bytes."""
+    """What is, or would be, taken out: incidents, evidence texts, spans, and about how many bytes of those.
+
+    `calls` are rows of the ledger of model calls, `answers` those that were kept and cannot be used any more.
+    """
 
     incidents: int
     texts: int
     spans: int
     size: int
+    calls: int
+    answers: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to take out."""
+        return not (self.texts or self.spans or self.calls or self.answers)
 
 
 class Records(SqlStore):
@@ -211,24 +222,31 @@ class Records(SqlStore):
     def prune(self, before: datetime, *, dry_run: bool) -> Pruned:
         """Take the texts of evidence and the spans of incidents that ended before then out; everything else stays.
 
-        Pinned incidents keep theirs, digests stay in any case, and no incident is ever deleted.
+        Pinned incidents keep theirs, digests stay in any case, and no incident is ever deleted. What calls of models
+        cost goes when it is older than that and than `CALLS_KEPT` too; an incident's own document keeps its cost.
         """
         at = tables.incident.c
         ended = func.coalesce(at.closed_at, at.opened_at)
         old = select(at.number).where(ended < iso(before), ~at.pinned, at.status != Status.RUNNING)
         texts = (tables.evidence.c.incident.in_(old), tables.evidence.c.text.is_not(None))
         spans = tables.span.c.incident.in_(old)
+        today = datetime.now(UTC)
+        calls = tables.model_call.c.at < iso(min(before, today - CALLS_KEPT))
+        answers = tables.answer.c.at < iso(today - LONGEST_KEPT)
         with self.database.read() as connection:
-            found = _count(connection, texts, spans)
-        if not dry_run and (found.texts or found.spans):
+            found = _count(connection, texts, spans, calls, answers)
+        if not dry_run and not found.is_nothing:
             with self.database.write() as connection:
                 connection.execute(update(tables.evidence).where(*texts).values(text=None))
-                connection.execute(delete(tables.span).where(spans))
+                for table, which in ((tables.span, spans), (tables.model_call, calls), (tables.answer, answers)):
+                    connection.execute(delete(table).where(which))
             self.database.compact()
         return found
 
 
 _BATCH = 500
+# Thirteen months and a bit: the month of a year ago can still be compared.
+CALLS_KEPT = timedelta(days=400)
 
 
 def _find_subject(connection: Connection, subject: str) -> int:
@@ -381,11 +399,15 @@ def _of_those_words(store: Records, connection: Connection, record: Record) -> S
     return connection.execute(query.order_by(at.number)).all()
 
 
-def _count(connection: Connection, texts: Sequence[Any], spans: Any) -> Pruned:
+def _count(connection: Connection, texts: Sequence[Any], spans: Any, calls: Any, answers: Any) -> Pruned:
     evidence = tables.evidence.c
     length = func.coalesce(func.sum(func.length(evidence.text)), 0)
     counted = select(func.count(func.distinct(evidence.incident)), func.count(), length).where(*texts)
     incidents, lines, size = connection.execute(counted).one()
     attributes = func.coalesce(func.sum(func.length(tables.span.c.attributes)), 0)
     rows, more = connection.execute(select(func.count(), attributes).select_from(tables.span).where(spans)).one()
-    return Pruned(int(incidents), int(lines), int(rows), int(size) + int(more))
+    old = [
+        connection.scalar(select(func.count()).select_from(table).where(which)) or 0
+        for table, which in ((tables.model_call, calls), (tables.answer, answers))
+    ]
+    return Pruned(int(incidents), int(lines), int(rows), int(size) + int(more), *old)

@@ -1,12 +1,15 @@
 """`aiops history prune`."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from aiops_cli.adapters.store.records import Pruned
 
 
 def prune(
@@ -21,6 +24,7 @@ def prune(
     """Take the bulky part of old evidence and the spans of old runs out.
 
     Incidents, their diagnosis, decisions, actions and the digests of all evidence stay. Pinned ones keep all of it.
+    Calls of models are counted by `aiops cost` for 400 days at least.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -32,30 +36,35 @@ def prune(
     before = datetime.now(UTC) - timedelta(days=days)
     store = open_writing()
     found = store.prune(before, dry_run=True)
-    nothing = not (found.texts or found.spans)
-    if not dry_run and not nothing and not (yes or _is_wanted(found.incidents, days)):
+    nothing = found.is_nothing
+    if not dry_run and not nothing and not (yes or _is_wanted(found, days)):
         print("nothing was taken out", file=sys.stderr)
         return ExitCode.ACTION_NEEDED
     if not dry_run and not nothing:
         store.prune(before, dry_run=False)
     if output is Output.JSON:
-        data = {"incidents": found.incidents, "texts": found.texts, "spans": found.spans, "bytes": found.size}
+        data = {"incidents": found.incidents, "texts": found.texts, "spans": found.spans, "bytes": found.size,
+                "calls": found.calls, "answers": found.answers}  # fmt: skip
         print_json({"schema_version": 1, "dry_run": dry_run, "older_than_days": days, **data})
         return ExitCode.DONE
     what = (
         f"{found.texts} texts of evidence of {found.incidents} incidents and {found.spans} spans, {_size(found.size)}"
     )
+    if found.calls or found.answers:
+        what += f"; {found.calls} calls of models and {found.answers} kept answers"
     does = "would be taken out" if dry_run else "taken out"
     print(f"nothing is older than {days} days" if nothing else f"{does}: {what} (older than {days} days)")
     return ExitCode.DONE
 
 
-def _is_wanted(incidents: int, days: int) -> bool:
+def _is_wanted(found: "Pruned", days: int) -> bool:
     """A person's yes at the terminal; without one it is No."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("nobody to ask: give --yes, or --dry-run to see what would go", file=sys.stderr)
         return False
-    question = f"Take the evidence texts of {incidents} incidents that ended more than {days} days ago out?"
+    calls = f", and {found.calls} old calls of models," if found.calls else ""
+    ended = f"{found.incidents} incidents that ended more than {days} days ago"
+    question = f"Take the evidence texts of {ended}{calls} out?"
     return typer.confirm(question, default=False, err=True)
 
 
