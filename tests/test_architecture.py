@@ -212,7 +212,7 @@ TYPER = {"pydantic"}
 def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
     modules = modules_after(*arguments)
     assert heavy_of(modules) <= heavy
-    groups = ("aiops_cli.cli.history", "aiops_cli.cli.mcp", "aiops_cli.cli.runbooks")
+    groups = ("aiops_cli.cli.cost", "aiops_cli.cli.history", "aiops_cli.cli.mcp", "aiops_cli.cli.runbooks")
     ours = {name for name in modules if name.startswith("aiops_cli") and not name.startswith(groups)}
     allowed = {"aiops_cli", "aiops_cli.errors", "aiops_cli.cli"} | {
         f"aiops_cli.cli.{name}"
@@ -239,6 +239,12 @@ def test_a_search_of_the_history_loads_the_store_and_no_more() -> None:
     ours = {name.removeprefix("aiops_cli.") for name in modules if name.startswith("aiops_cli.domain.")}
     assert ours == {"domain.memory", "domain.ranking", "domain.redact", "domain.status", "domain.thesaurus",
                     "domain.words"}  # fmt: skip
+
+
+def test_costs_are_told_without_the_list_of_prices() -> None:
+    modules_after("cost")
+    assert heavy_of(modules_after("cost")) <= {"sqlalchemy", "asyncio"} | TYPER
+    assert heavy_of(modules_after("cost", "budget", "-o", "csv")) <= {"sqlalchemy", "asyncio"} | TYPER
 
 
 def test_a_search_of_the_runbooks_reads_no_file_that_did_not_change() -> None:

@@ -17,7 +17,6 @@ from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 from aiops_cli.adapters.library import parse_runbook, read_scenario, scenario_names
 from aiops_cli.adapters.ui.ask import _parse_approvals
 from aiops_cli.bootstrap import DATABASE_VARIABLE, stage_scenario
-from aiops_cli.cli.options import Output
 from aiops_cli.config import SETTINGS
 from aiops_cli.domain import alert as domain_alert
 from aiops_cli.domain.action import CATALOGUE
@@ -116,9 +115,14 @@ def find_problem(words: list[str]) -> str | None:
     if unknown:
         return f"{name} has no option {unknown[0]}"
     for option, value in pairwise(rest):
-        if option in ("-o", "--output") and value not in list(Output):
+        if option in ("-o", "--output") and value not in outputs_of(command):
             return f"{option} of {name} takes no {value!r}"
     return find_unknown_name(name, rest)
+
+
+def outputs_of(command: Any) -> list[str]:
+    """What the option --output of a command takes."""
+    return [str(choice) for each in command.params if each.name == "output" for choice in type(each.default)]
 
 
 def find_unknown_name(command: str, rest: list[str]) -> str | None:
@@ -157,6 +161,8 @@ def test_the_readme_names_every_command() -> None:
         ("aiops history serch x", "aiops history has no command 'serch'"),
         ("aiops triage x --plan", "aiops triage has no option --plan"),
         ("aiops history list --output yaml", "--output of aiops history list takes no 'yaml'"),
+        ("aiops cost --by model --output csv", None),
+        ("aiops cost budget -o csv", None),
         ("aiops replay payments-morning", "aiops replay knows no 'payments-morning'"),
         ("aiops actions show reboot", "aiops actions show knows no 'reboot'"),
     ],

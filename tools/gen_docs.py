@@ -30,6 +30,7 @@ from aiops_cli.adapters.backends.simulator.schema import (
     scenario_schema,
 )
 from aiops_cli.adapters.keys import GEMINI_VARIABLES
+from aiops_cli.adapters.store.costs import Grouping
 from aiops_cli.adapters.store.history import IncidentRow
 from aiops_cli.cli.app import app
 from aiops_cli.cli.doctor import Check
@@ -44,6 +45,7 @@ from aiops_cli.domain.runbook_review import Flaw
 from aiops_cli.domain.scoring import Result
 from aiops_cli.domain.statistics import Statistics
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.usage import BreakerState, CostRow, Crossed, UsageFigures
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from aiops_cli.errors import ExitCode
 
@@ -169,9 +171,9 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops mcp` and `aiops config` use",
-            "0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file does",
-            "not hold.",
+            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`, `aiops mcp` and",
+            "`aiops config` use 0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add`",
+            "when a file does not hold.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -521,6 +523,34 @@ class _SameId(BaseModel):
     paths: list[str]
 
 
+class _Budget(BaseModel):
+    """A limit in US dollars with what counts towards it; see `aiops cost budget`.
+
+    `reserved_usd` is set aside for `open` calls; calls of `unknown` price are in no sum.
+    """
+
+    limit_usd: float | None
+    spent_usd: float
+    reserved_usd: float
+    left_usd: float | None
+    open: int
+    unknown: int
+    level: Literal["ok", "warning", "critical"]
+
+
+class _IncidentBudget(_Budget):
+    """What an incident of today cost so far."""
+
+    incident: str
+
+
+class _Rate(BaseModel):
+    """Calls of the last minute, and how many may be made; None is no limit."""
+
+    limit: int | None
+    made: int
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
@@ -559,6 +589,25 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "texts": int,
         "spans": int,
         "bytes": int,
+        "calls": int,
+        "answers": int,
+    },
+    "cost": {
+        "by": Grouping,
+        "since": datetime | None,
+        "rows": list[CostRow],
+        "figures": UsageFigures,
+        "crossed": list[Crossed],
+        "note": str,
+    },
+    "cost-budget": {
+        "day": date,
+        "daily": _Budget,
+        "incidents": list[_IncidentBudget],
+        "incident_limit_usd": float | None,
+        "calls_per_minute": _Rate,
+        "calls_per_person": _Rate,
+        "breakers": list[BreakerState],
     },
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},

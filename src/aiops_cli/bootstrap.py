@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.models.chain import Chain
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.runbook_files import ReadRunbook
-    from aiops_cli.adapters.store.base import ThesaurusSource
+    from aiops_cli.adapters.store.base import Opened, ThesaurusSource
+    from aiops_cli.adapters.store.costs import Costs
     from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.ledger import Ledger
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.sql import SqlStore
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.page import Command
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
+    from aiops_cli.domain.usage import Limits
     from aiops_cli.events import EventBus
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer, Outputs
@@ -121,6 +124,36 @@ def open_library(home: Path | None) -> "Library":
     from aiops_cli.adapters.store.pages import Library
 
     return Library(_database(home), _thesaurus(home), embedder=make_embedder(home) if home else None)
+
+
+def make_ledger(store: "Opened") -> "Ledger":
+    """The ledger of model calls in an open store: of one in memory it is gone with the process."""
+    from aiops_cli.adapters.store.ledger import Ledger
+
+    return Ledger(store.database)
+
+
+def make_costs(store: "Opened") -> "Costs":
+    """What the ledger of an open store adds up to."""
+    from aiops_cli.adapters.store.costs import Costs
+
+    return Costs(store.database)
+
+
+def limits_of(settings: Settings) -> "Limits":
+    """What calls of models may cost and how often they may be made, by the settings."""
+    from aiops_cli.domain.usage import Limits
+
+    return Limits(
+        daily_usd=_unless(settings["daily_budget"].value, ""),
+        incident_usd=_unless(settings["incident_budget"].value, ""),
+        per_minute=_unless(settings["calls_per_minute"].value, 0),
+        per_person=_unless(settings["calls_per_person"].value, 0),
+    )
+
+
+def _unless(value: Any, unlimited: Any) -> Any:
+    return None if value == unlimited else value
 
 
 def _database(home: Path | None) -> "Database":

@@ -70,6 +70,53 @@ def _days(low: float, high: float) -> Callable[[Any], float]:
     return parse
 
 
+def _dollars(low: float, high: float) -> Callable[[Any], float | str]:
+    """An amount of US dollars, or nothing, which is no limit."""
+
+    def parse(value: Any) -> float | str:
+        if value == "":
+            return ""
+        try:
+            number = float(str(value).removeprefix("$"))
+        except ValueError:
+            raise ValueError("must be an amount in US dollars, such as 2.50") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be between {low:g} and {high:,.0f} US dollars")
+        return number
+
+    return parse
+
+
+def _count(high: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        text = str(value)
+        if not text.isascii() or not text.isdigit() or int(text) > high:
+            raise ValueError(f"must be a whole number from 0 to {high:,}")
+        return int(text)
+
+    return parse
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _age(high_s: float) -> Callable[[Any], float]:
+    """Seconds, from `90s`, `15m`, `1h`, `7d` or a number of seconds."""
+
+    def parse(value: Any) -> float:
+        text = str(value)
+        unit = _UNITS.get(text[-1:], 0)
+        try:
+            seconds = float(text[:-1] if unit else text) * (unit or 1)
+        except ValueError:
+            raise ValueError("must be a time such as 90s, 15m, 1h or 7d") from None
+        if not 0 <= seconds <= high_s:
+            raise ValueError(f"must be between 0 and {high_s / 86_400:g}d")
+        return seconds
+
+    return parse
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text that is not empty")
@@ -151,6 +198,20 @@ SETTINGS: Mapping[str, Setting] = {
                 "URL"),
         Setting("keep_evidence", 90.0, _days(1, 36_500),
                 "How long `aiops history prune` leaves the texts of evidence and the spans of runs.", "1d to 36500d"),
+        Setting("daily_budget", "", _dollars(0.0001, 1_000_000),
+                "What calls of models may cost in a day of UTC, in US dollars, for everybody who shares the store.",
+                "empty for no limit, 0.0001 to 1000000"),
+        Setting("incident_budget", "", _dollars(0.0001, 1_000_000),
+                "What calls of models may cost for one incident, in US dollars.",
+                "empty for no limit, 0.0001 to 1000000"),
+        Setting("calls_per_minute", 60, _count(100_000),
+                "How many calls of models everybody who shares the store may make in a minute; 0 is no limit.",
+                "0 to 100000"),
+        Setting("calls_per_person", 30, _count(100_000),
+                "How many of them one person may make in a minute; 0 is no limit.", "0 to 100000"),
+        Setting("cache_answers", 3600.0, _age(7 * 86_400),
+                "How long a model's answer is given again to the very same question; 0 is never.",
+                "0 to 7d, such as 1h"),
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
                 "What this machine looks after; written into every record.",
                 "unknown, production, staging, homelab, sandbox"),

@@ -22,6 +22,8 @@ COMMANDS = {
     "history-add": ["history", "add", "--title", "the lift is stuck"],
     "history-import": ["history", "import", str(ROOT / "CHANGELOG.md"), "--dry-run"],
     "history-prune": ["history", "prune", "--dry-run"],
+    "cost": ["cost"],
+    "cost-budget": ["cost", "budget"],
     "scenarios-list": ["scenarios", "list"],
     "scenarios-show": ["scenarios", "show", "payments-evening"],
     "scenarios-validate": ["scenarios", "validate", "search-morning"],

@@ -37,7 +37,7 @@ def _root(
 
 
 def _register() -> None:
-    from aiops_cli.cli import actions, config, doctor, eval, history, mcp, replay, runbooks, scenarios, triage
+    from aiops_cli.cli import actions, config, cost, doctor, eval, history, mcp, replay, runbooks, scenarios, triage
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
@@ -47,6 +47,7 @@ def _register() -> None:
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
+        ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
         ("config", config.app, "Settings, and the model's key."),
     ):

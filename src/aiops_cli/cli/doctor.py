@@ -9,7 +9,9 @@ from aiops_cli.errors import AiopsError, ExitCode
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `state` is ok, missing (aiops works without it) or broken (it does not)."""
+    """One thing looked at. `state` is ok, warning (it works, and not as it should), missing (aiops works without it) or
+    broken (it does not).
+    """
 
     name: str
     state: str
@@ -63,6 +65,34 @@ def _store(name: str) -> Check:
     only = ", can only be read" if history.database.read_only else ""
     plural = "s" * (count != 1)
     return Check(name, "ok", f"{count} incident{plural} in {history.place}, {history.database.product}{only}")
+
+
+def _model_use(name: str) -> Check:
+    from aiops_cli.bootstrap import open_history
+    from aiops_cli.cli.cost.health import JUDGED_DAYS, look_at_use, unpriced
+    from aiops_cli.config import find_home, resolve
+    from aiops_cli.domain.usage import cost_words, count_words
+
+    use = look_at_use(open_history(find_home()), resolve())
+    said = [each.sentence for each in use.verdict.crossed] + unpriced(use.today)
+    if said:
+        return Check(name, "warning", "; ".join(said), "`aiops cost --by model`, `aiops cost budget`")
+    if not use.figures.calls:
+        return Check(name, "ok", f"no calls of models in the last {JUDGED_DAYS} days")
+    figures = use.figures
+    counted = f"{count_words(figures.calls)} in {JUDGED_DAYS} days, {cost_words(figures.cost_usd, figures.unknown)}"
+    return Check(name, "ok", "; ".join([counted, *([use.verdict.note] if use.verdict.note else [])]))
+
+
+def _breakers(name: str) -> Check:
+    from aiops_cli.bootstrap import make_costs, open_history
+    from aiops_cli.cli.cost.health import breaker_sentences
+    from aiops_cli.config import find_home
+
+    said = breaker_sentences(make_costs(open_history(find_home())).breakers())
+    if said:
+        return Check(name, "warning", "; ".join(said), "the next model of the chain is asked, or the offline reasoner")
+    return Check(name, "ok", "no circuit breaker of a model is open")
 
 
 def _library(name: str) -> Check:
@@ -128,5 +158,7 @@ _CHECKS: dict[str, Callable[[str], Check]] = {
     "key": _key,
     "keyring": _keyring,
     "gemini sdk": _sdk,
+    "model use": _model_use,
+    "breakers": _breakers,
     "terminal": _terminal,
 }

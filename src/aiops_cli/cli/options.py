@@ -14,7 +14,18 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class TableOutput(StrEnum):
+    """What stdout carries where a spreadsheet can be meant."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for a person, json for a program.")]
+TableOutputOption = Annotated[
+    TableOutput, typer.Option("--output", "-o", help="text for a person, json for a program, csv for a spreadsheet.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
 ReasonerOption = Annotated[

@@ -25,6 +25,29 @@ def _plain(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
+# What a spreadsheet takes for the beginning of a formula, the wide forms of East Asian keyboards included.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+def print_csv(headings: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> None:
+    """Comma-separated values by RFC 4180. No text is a formula to a spreadsheet, and what is not known is empty."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(headings)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    sys.stdout.flush()
+
+
+def _cell(value: str | int | float | None) -> str:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    if isinstance(value, float):
+        # Never 3e-07, which not every reader takes.
+        return f"{value:.9f}".rstrip("0").removesuffix(".")
+    return "" if value is None else str(value)
+
+
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """A table as aligned columns of plain text; on a terminal the last column goes on below itself."""
     if not rows:

@@ -154,7 +154,7 @@ class UsageFigures:
 
 
 def measure_usage(calls: Sequence[MadeCall], period_s: float) -> UsageFigures:
-    """The figures of calls that were made within a period of so many seconds."""
+    """The figures of calls that were made within a period of so many seconds; one below an hour counts as an hour."""
     made = [call for call in calls if not call.cached]
     ended = [call for call in made if call.outcome is not None]
     seconds = sorted(call.seconds for call in ended if call.seconds is not None)
@@ -170,7 +170,7 @@ def measure_usage(calls: Sequence[MadeCall], period_s: float) -> UsageFigures:
         p95_s=percentile(seconds, 95),
         p99_s=percentile(seconds, 99),
         error_rate=errors / len(ended) if ended else None,
-        calls_per_hour=len(made) / (period_s / 3600) if period_s > 0 else 0.0,
+        calls_per_hour=len(made) / max(1.0, period_s / 3600),
         cost_usd=cost,
         unknown=len(made) - len(costs),
         cost_per_call_usd=fsum(costs) / len(costs) if costs else None,
