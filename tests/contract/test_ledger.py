@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -385,11 +385,13 @@ RESERVE = """
 import sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap import _database
 from aiops_cli.domain.usage import EndedCall, Limits, PlannedCall
 from aiops_cli.errors import ModelError
-store = open_store(Path(sys.argv[1]))
-ledger, limits = Ledger(store.database), Limits(daily_usd=float(sys.argv[3]))
+database = _database(Path(sys.argv[1]))
+ledger, limits = Ledger(database), Limits(daily_usd=float(sys.argv[3]))
+print("ready", flush=True)
+sys.stdin.readline()
 taken = refused = 0
 for turn in range(int(sys.argv[4])):
     call = PlannedCall(incident="", stage="diagnose", service="web", model="m", most_usd=0.01, person=sys.argv[2])
@@ -404,13 +406,26 @@ for turn in range(int(sys.argv[4])):
         # Half of them cost a fraction of what was set aside, and give room back.
         ledger.settle(number, EndedCall(outcome="ok", answered_by="m", seconds=0.1, cost_usd=0.004))
 print(taken, refused)
-store.close()
 """
 
 
 def start(script: str, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def at_once(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """What processes say that all begin at one moment, when the last of them is ready."""
+    for worker in workers:
+        assert worker.stdout is not None and worker.stdout.readline() == "ready\n", worker.communicate()[1][-500:]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    said = [worker.communicate(timeout=120) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * len(workers), [err[-500:] for _, err in said]
+    return [out for out, _ in said]
 
 
 @pytest.mark.parametrize("where", ["file", pytest.param("postgres", marks=pytest.mark.e2e)])
@@ -422,9 +437,8 @@ def test_twelve_processes_never_overspend_one_daily_budget(
     open_store(home).close()
     limit = 0.25
     workers = [start(RESERVE, str(home), f"p{number}", str(limit), "8") for number in range(PROCESSES)]
-    said = [worker.communicate(timeout=120) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * PROCESSES, [err[-500:] for _, err in said]
-    taken, refusals = (sum(int(out.split()[column]) for out, _ in said) for column in (0, 1))
+    said = at_once(workers)
+    taken, refusals = (sum(int(out.split()[column]) for out in said) for column in (0, 1))
     store = open_store(home)
     today = Costs(store.database).today(limit)
     (row,) = Costs(store.database).rows("day")
@@ -438,11 +452,11 @@ DIE = """
 import os, signal, sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap import _database
 from aiops_cli.domain.usage import Limits, PlannedCall
-store = open_store(Path(sys.argv[1]))
+database = _database(Path(sys.argv[1]))
 call = PlannedCall(incident="INC-0001", stage="diagnose", service="web", model="m", most_usd=0.15, person="ada")
-Ledger(store.database).reserve(call, Limits(daily_usd=0.2))
+Ledger(database).reserve(call, Limits(daily_usd=0.2))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -466,29 +480,28 @@ BREAKER = """
 import sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import open_store
-store = open_store(Path(sys.argv[1]))
-ledger = Ledger(store.database)
+from aiops_cli.bootstrap import _database
+database = _database(Path(sys.argv[1]))
+ledger = Ledger(database)
+print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(int(sys.argv[2])):
     ledger.report("m", well=False)
 print(ledger.admit("m"))
-store.close()
 """
 
 
 def test_a_breaker_that_one_terminal_opened_is_open_in_the_next_and_one_of_twelve_tries(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path,
 ) -> None:
     open_store(home).close()
-    first = start(BREAKER, str(home), str(FAILURES_TO_OPEN))
-    assert float(first.communicate(timeout=60)[0]) > OPEN_S - 30
-    second = start(BREAKER, str(home), "0")
-    assert 0 < float(second.communicate(timeout=60)[0]) <= OPEN_S
+    (first,) = at_once([start(BREAKER, str(home), str(FAILURES_TO_OPEN))])
+    (second,) = at_once([start(BREAKER, str(home), "0")])
+    assert 0 < float(second) <= float(first) <= OPEN_S
     store = open_store(home)
     earlier = (datetime.now(UTC) - timedelta(seconds=OPEN_S)).isoformat()
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE breaker SET opened_at = ?", (earlier,))
     store.close()
-    several = [start(BREAKER, str(home), "0") for _ in range(PROCESSES)]
-    waits = sorted(float(each.communicate(timeout=120)[0]) for each in several)
+    waits = sorted(map(float, at_once([start(BREAKER, str(home), "0") for _ in range(PROCESSES)])))
     assert waits[0] == 0.0 and waits[1] > 0, "one caller is let through"
