@@ -246,6 +246,14 @@ def test_a_probe_that_nobody_heard_of_again_is_given_up(ledger: Ledger, clock: T
     assert ledger.admit(MODEL) == 0.0 and ledger.admit(MODEL) > 0
 
 
+def test_of_two_that_both_saw_that_the_time_is_over_one_tries(ledger: Ledger, clock: Ticking) -> None:
+    assert (FAILURES_TO_OPEN, OPEN_S, PROBE_S) == (5, 60.0, 60.0), "docs/guides/cost.md says so"
+    fail(ledger)
+    clock.at += timedelta(seconds=OPEN_S)
+    # What `admit` does when it has read that.
+    assert (ledger._probe(MODEL), ledger._probe(MODEL)) == (0.0, PROBE_S)
+
+
 def test_a_late_failure_does_not_hold_a_breaker_open(ledger: Ledger, clock: Ticking) -> None:
     fail(ledger)
     clock.at += timedelta(seconds=OPEN_S - 1)
