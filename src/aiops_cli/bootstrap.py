@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
     from aiops_cli.adapters.store.engine import Database
-    from aiops_cli.adapters.store.ledger import Ledger
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.sql import SqlStore
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.usage import Limits
     from aiops_cli.events import EventBus
     from aiops_cli.investigation import Budget
-    from aiops_cli.ports import Actuator, Approver, Clock, Embedder, Gathered, Model, Observer, Outputs
+    from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer, Outputs
 
 Settings = Mapping[str, Resolved]
 _KEY_MARK = "key-in-keyring"
@@ -126,7 +125,7 @@ def open_library(home: Path | None) -> "Library":
     return Library(_database(home), _thesaurus(home), embedder=make_embedder(home) if home else None)
 
 
-def make_ledger(store: "Opened") -> "Ledger":
+def make_ledger(store: "Opened") -> "CallLedger":
     """The ledger of model calls in an open store: of one in memory it is gone with the process."""
     from aiops_cli.adapters.store.ledger import Ledger
 

@@ -1,35 +1,20 @@
 """`aiops cost budget`: the limits, what is left of them, and the circuit breakers."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiops_cli.cli.options import TableOutput, TableOutputOption
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.costs import IncidentBudget
-    from aiops_cli.domain.usage import BreakerState, Budget, Limits
-
-# Those that cost most; the others have more left.
-_MOST_INCIDENTS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    at: datetime
-    limits: "Limits"
-    today: "Budget"
-    incidents: "Sequence[IncidentBudget]"
-    made: tuple[int, int]
-    breakers: "Sequence[BreakerState]"
+    from aiops_cli.cli.cost.health import Standing
+    from aiops_cli.domain.usage import Budget
 
 
 def budget(output: TableOutputOption = TableOutput.TEXT) -> None:
     """What calls of models may cost, what is spent, set aside and left of it, and which models are not called now."""
+    from aiops_cli.cli.cost.health import look_at_budgets
     from aiops_cli.cli.render import print_csv, print_json, print_lines
 
-    state = _look()
+    state = look_at_budgets()
     if output is TableOutput.JSON:
         print_json({"schema_version": 1, **_data(state)})
     elif output is TableOutput.CSV:
@@ -39,24 +24,9 @@ def budget(output: TableOutputOption = TableOutput.TEXT) -> None:
         print_lines(_lines(state))
 
 
-def _look() -> _State:
-    from aiops_cli.bootstrap import limits_of, make_costs
-    from aiops_cli.cli.history.opening import open_reading, who
-    from aiops_cli.config import resolve
+def _data(state: "Standing") -> dict[str, Any]:
+    from dataclasses import asdict
 
-    limits = limits_of(resolve())
-    costs = make_costs(open_reading())
-    return _State(
-        at=costs.now().astimezone(UTC),
-        limits=limits,
-        today=costs.today(limits.daily_usd),
-        incidents=costs.incidents_of_today(limits.incident_usd, _MOST_INCIDENTS),
-        made=costs.rates(who()),
-        breakers=costs.breakers(),
-    )
-
-
-def _data(state: _State) -> dict[str, Any]:
     limits, (every, own) = state.limits, state.made
     return {
         "day": f"{state.at:%Y-%m-%d}",
@@ -70,6 +40,8 @@ def _data(state: _State) -> dict[str, Any]:
 
 
 def _part(budget: "Budget") -> dict[str, Any]:
+    from dataclasses import asdict
+
     return {**asdict(budget), "left_usd": budget.left_usd, "level": budget.level.value}
 
 
@@ -80,11 +52,11 @@ def _row(name: str, budget: "Budget") -> tuple[str | int | float | None, ...]:
     return (safe(name, one_line=True), *money, budget.open, budget.unknown, budget.level.value)
 
 
-def _lines(state: _State) -> list[str]:
+def _lines(state: "Standing") -> list[str]:
     return [*_daily(state), *_incidents(state), _rates(state), *_breakers(state)]
 
 
-def _daily(state: _State) -> list[str]:
+def _daily(state: "Standing") -> list[str]:
     from aiops_cli.domain.figures import dollars
     from aiops_cli.domain.usage import DAILY_COST, cost_words, count_words
 
@@ -105,7 +77,7 @@ def _daily(state: _State) -> list[str]:
     return lines
 
 
-def _incidents(state: _State) -> list[str]:
+def _incidents(state: "Standing") -> list[str]:
     from aiops_cli.domain.figures import dollars
     from aiops_cli.domain.redact import safe
     from aiops_cli.domain.usage import cost_words
@@ -121,7 +93,7 @@ def _incidents(state: _State) -> list[str]:
     return lines
 
 
-def _rates(state: _State) -> str:
+def _rates(state: "Standing") -> str:
     every, own = state.made
     limits = state.limits
     return f"calls a minute   {_of(every, limits.per_minute)}; yours {_of(own, limits.per_person)}"
@@ -131,7 +103,7 @@ def _of(made: int, limit: int | None) -> str:
     return f"{made} of {limit}" if limit is not None else f"{made}, no limit"
 
 
-def _breakers(state: _State) -> list[str]:
+def _breakers(state: "Standing") -> list[str]:
     from aiops_cli.cli.cost.health import breaker_sentences
     from aiops_cli.domain.redact import safe
 

@@ -1,19 +1,22 @@
-"""How well calls of models go: for `aiops doctor`, `aiops cost` and the summary of a run."""
+"""How well calls of models go and what may be spent: for `aiops doctor`, `aiops cost` and the summary of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aiops_cli.errors import StoreError
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened
+    from aiops_cli.adapters.store.costs import IncidentBudget
     from aiops_cli.bootstrap import Settings
-    from aiops_cli.domain.usage import BreakerState, Budget, UsageFigures, UsageVerdict
+    from aiops_cli.domain.usage import BreakerState, Budget, Limits, UsageFigures, UsageVerdict
 
 # Long enough that one person's incidents ask twenty questions, short enough that what was put right is forgotten.
 JUDGED_DAYS = 7
+# Those that cost most; the others have more left.
+_MOST_INCIDENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,38 @@ def look_at_use(store: "Opened", settings: "Settings") -> ModelUse:
     today = costs.today(limits_of(settings).daily_usd)
     verdict = judge_usage(figures, today, cache_is_on=bool(settings["cache_answers"].value))
     return ModelUse(figures, today, verdict, costs.breakers())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The limits at a moment, and what of them is gone; `made` are the calls of the last minute, everybody's and one's
+    own.
+    """
+
+    at: datetime
+    limits: "Limits"
+    today: "Budget"
+    incidents: "Sequence[IncidentBudget]"
+    made: tuple[int, int]
+    breakers: "Sequence[BreakerState]"
+
+
+def look_at_budgets() -> Standing:
+    """How the limits of the settings stand in the store. Raises StoreError or BadConfig."""
+    from aiops_cli.bootstrap import limits_of, make_costs
+    from aiops_cli.cli.history.opening import open_reading, who
+    from aiops_cli.config import resolve
+
+    limits = limits_of(resolve())
+    costs = make_costs(open_reading())
+    return Standing(
+        at=costs.now().astimezone(UTC),
+        limits=limits,
+        today=costs.today(limits.daily_usd),
+        incidents=costs.incidents_of_today(limits.incident_usd, _MOST_INCIDENTS),
+        made=costs.rates(who()),
+        breakers=costs.breakers(),
+    )
 
 
 def use_sentences(store: "Opened", settings: "Settings") -> list[str]:
