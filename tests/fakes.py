@@ -66,6 +66,7 @@ class MemoryLedger:
         self.ended: dict[int, EndedCall] = {}
         self.reports: list[tuple[str, bool]] = []
         self.answers: dict[str, KeptAnswer] = {}
+        self.kept: list[PlannedCall] = []
 
     def _check(self) -> None:
         if self.broken:
@@ -94,6 +95,10 @@ class MemoryLedger:
         self._check()
         kept = self.answers.get(digest)
         return kept if kept is not None and kept.age_s <= max_age_s else None
+
+    def note_kept(self, call: PlannedCall) -> None:
+        self._check()
+        self.kept.append(call)
 
     def keep_answer(self, digest: str, model: str, text: str, attributes: Mapping[str, Any]) -> None:
         self._check()

@@ -224,22 +224,38 @@ def make_models(settings: Settings, home: Path) -> "tuple[Model, ...]":
     return (first, behind) if behind is not None else (first,)
 
 
-def make_chain(models: "Sequence[Model]", bus: "EventBus") -> "Chain | None":
-    """The models of a run behind one port; None without any."""
+def make_chain(
+    models: "Sequence[Model]", bus: "EventBus", settings: Settings, store: "SqlStore", person: str = ""
+) -> "Chain | None":
+    """The models of a run behind one port, with the accounts of its store; None without any model.
+
+    Prices are looked up when a model is called: the list takes a sixth of a second to load.
+    """
     if not models:
         return None
     from aiops_cli.adapters.models.chain import Books, Chain
 
-    return Chain(models, bus, Books(person=_person()))
+    books = Books(
+        ledger=make_ledger(store),
+        limits=limits_of(settings),
+        person=person,
+        fresh_s=float(settings["cache_answers"].value),
+        most_cost=_most_cost,
+        cost=_cost,
+    )
+    return Chain(models, bus, books)
 
 
-def _person() -> str:
-    import getpass
+def _most_cost(model: str, tokens_in: int, tokens_out: int) -> float | None:
+    from aiops_cli.adapters.telemetry.prices import most_cost
 
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
+    return most_cost(model, tokens_in, tokens_out)
+
+
+def _cost(attributes: Mapping[str, Any]) -> float | None:
+    from aiops_cli.adapters.telemetry.prices import price_calls
+
+    return price_calls([attributes]).usd
 
 
 def make_budget(settings: Settings) -> "Budget":

@@ -87,16 +87,6 @@ def _dollars(low: float, high: float) -> Callable[[Any], float | str]:
     return parse
 
 
-def _count(high: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        text = str(value)
-        if not text.isascii() or not text.isdigit() or int(text) > high:
-            raise ValueError(f"must be a whole number from 0 to {high:,}")
-        return int(text)
-
-    return parse
-
-
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -129,13 +119,10 @@ def _text_or_nothing(value: Any) -> str:
 
 def _count(low: int, high: int) -> Callable[[Any], int]:
     def parse(value: Any) -> int:
-        try:
-            number = int(str(value))
-        except ValueError:
-            raise ValueError("must be a whole number") from None
-        if isinstance(value, bool) or not low <= number <= high:
-            raise ValueError(f"must be between {low} and {high}")
-        return number
+        text = str(value)
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low:,} to {high:,}")
+        return int(text)
 
     return parse
 
@@ -204,10 +191,10 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("incident_budget", "", _dollars(0.0001, 1_000_000),
                 "What calls of models may cost for one incident, in US dollars.",
                 "empty for no limit, 0.0001 to 1000000"),
-        Setting("calls_per_minute", 60, _count(100_000),
+        Setting("calls_per_minute", 60, _count(0, 100_000),
                 "How many calls of models everybody who shares the store may make in a minute; 0 is no limit.",
                 "0 to 100000"),
-        Setting("calls_per_person", 30, _count(100_000),
+        Setting("calls_per_person", 30, _count(0, 100_000),
                 "How many of them one person may make in a minute; 0 is no limit.", "0 to 100000"),
         Setting("cache_answers", 3600.0, _age(7 * 86_400),
                 "How long a model's answer is given again to the very same question; 0 is never.",

@@ -231,7 +231,7 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
     refresh_runbooks(store)
     telemetry, watch = Telemetry(__version__), _Watch()
     bus = EventBus([telemetry, watch])
-    chain = make_chain(make_models(settings, find_home()), bus)
+    chain = make_chain(make_models(settings, find_home()), bus, settings, store)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,

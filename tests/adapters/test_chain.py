@@ -185,7 +185,8 @@ def test_what_a_call_can_cost_is_set_aside_and_what_it_did_cost_is_settled() -> 
 
 def test_a_call_that_failed_is_settled_as_far_as_it_was_counted() -> None:
     counted = error("cut-off", **{"gen_ai.usage.input_tokens": 7})
-    for said, tokens, cost in ((counted, 7, 0.25), (error("deadline"), None, None)):
+    unbilled = (error("rate-limited", 1e6), None, 0.0)
+    for said, tokens, cost in ((counted, 7, 0.25), (error("deadline"), None, None), unbilled):
         ledger = MemoryLedger()
         chain, _ = chained(Voice("small", said), ledger=ledger, cost=lambda _: 0.25)
         with pytest.raises(ModelError):
@@ -231,7 +232,7 @@ def test_an_answer_that_was_of_use_is_given_again_whole_and_with_its_age() -> No
     assert len(voice.given_s) == 1
     assert (again.text, again.turn) == (first.text, first.turn)
     assert again.attributes["aiops.cached.age_s"] == 30 and "gen_ai.usage.input_tokens" not in again.attributes
-    assert seen[-1].name == "kept answer" and ledger.ended[2].outcome == "cached" and ledger.ended[2].cost_usd == 0
+    assert seen[-1].name == "kept answer" and [call.incident for call in ledger.kept] == ["INC-0001"]
 
 
 def test_an_answer_that_nobody_could_use_is_not_kept() -> None:

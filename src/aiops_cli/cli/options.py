@@ -51,6 +51,9 @@ ApprovalFileOption = Annotated[
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Keep nothing; without a record nothing can be done, only diagnosed.")
 ]
+MaxCostOption = Annotated[
+    str | None, typer.Option("--max-cost", metavar="USD", help="What calls of models may cost for this incident.")
+]
 CriticOption = Annotated[
     bool | None,
     typer.Option(

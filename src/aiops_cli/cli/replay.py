@@ -10,6 +10,7 @@ from aiops_cli.cli.options import (
     ApproveSimulatedOption,
     CriticOption,
     DeadlineOption,
+    MaxCostOption,
     ModelOption,
     NoColorOption,
     NoRecordOption,
@@ -51,6 +52,7 @@ def replay(
     model: ModelOption = None,
     deadline: DeadlineOption = None,
     critic: CriticOption = None,
+    max_cost: MaxCostOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
@@ -72,7 +74,15 @@ def replay(
         raise UsageError("--no-act does nothing, so there is nothing to do or to approve", hint="leave one of them out")
     world = read_scenario(scenario)
     by_hand = read_calls(do or [], world.targets)
-    settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline, "critic": named(critic)})
+    settings = resolve(
+        {
+            "reasoner": reasoner,
+            "model": model,
+            "deadline": deadline,
+            "incident_budget": max_cost,
+            "critic": named(critic),
+        }
+    )
     scene, observer = stage_scenario(world, seed, speed=speed)
     group = observer.alert_group()
     said = _drill(observer, group, no_color) if drill else None

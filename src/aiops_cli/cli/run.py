@@ -21,6 +21,7 @@ from aiops_cli.bootstrap import (
     open_store,
     refresh_runbooks,
 )
+from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
 from aiops_cli.cli.start import signals_held
@@ -123,7 +124,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     watchers = _watch(scene, request)
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
-    chain = make_chain(models, bus)
+    chain = make_chain(models, bus, request.settings, watchers.store, who())
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,

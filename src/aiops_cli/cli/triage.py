@@ -10,6 +10,7 @@ from aiops_cli.cli.options import (
     ApproveSimulatedOption,
     CriticOption,
     DeadlineOption,
+    MaxCostOption,
     ModelOption,
     NoColorOption,
     NoRecordOption,
@@ -47,6 +48,7 @@ def triage(
     model: ModelOption = None,
     deadline: DeadlineOption = None,
     critic: CriticOption = None,
+    max_cost: MaxCostOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
@@ -70,7 +72,14 @@ def triage(
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
-    flags = {"reasoner": reasoner, "model": model, "deadline": deadline, "backend": backend, "critic": named(critic)}
+    flags = {
+        "reasoner": reasoner,
+        "model": model,
+        "deadline": deadline,
+        "backend": backend,
+        "incident_budget": max_cost,
+        "critic": named(critic),
+    }
     settings = resolve(flags)
     request = Request(
         settings=settings,

@@ -42,7 +42,7 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedCall:
-    """How a call ended. `outcome` is `ok`, `cached` for an answer that was kept, or the reason of the ModelError.
+    """How a call ended. `outcome` is `ok`, or the reason of the ModelError.
 
     `cost_usd` is None where nobody knows; `answered_by` is the model as the provider named it. A call that was cut off
     may have cost something and gave no count of tokens: its tokens are None, and its reservation stands.

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 _PASSING = frozenset({"rate-limited", "unavailable", "unreachable"})
 # What says that a service is down, and not that this one question was refused.
 _DOWN = _PASSING | {"deadline"}
+# What was never sent, or refused before a model saw it: nobody is billed for that, and what was set aside comes back.
+_UNBILLED = frozenset(
+    {
+        "bad-key", "egress-refused", "forbidden", "no-key", "not-installed", "quota", "rate-limited", "refused",
+        "shown", "unavailable", "unknown-model",
+    }
+)  # fmt: skip
 _TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 8.0
 # Longer than this nobody waits for a model while another one could be asked.
@@ -204,6 +211,7 @@ class Chain:
         if number is None:
             return
         counted = "gen_ai.usage.input_tokens" in attributes
+        cost = self._books.cost(attributes) if counted else (0.0 if outcome in _UNBILLED else None)
         ended = EndedCall(
             outcome=outcome,
             answered_by=str(attributes.get("gen_ai.response.model") or _id(model)),
@@ -211,7 +219,7 @@ class Chain:
             input_tokens=attributes.get("gen_ai.usage.input_tokens"),
             cached_tokens=attributes.get("gen_ai.usage.cache_read.input_tokens"),
             output_tokens=attributes.get("gen_ai.usage.output_tokens"),
-            cost_usd=self._books.cost(attributes) if counted else None,
+            cost_usd=cost,
         )
         self._with_ledger(lambda ledger: ledger.settle(number, ended), None)
 
@@ -251,10 +259,7 @@ class Chain:
     def _kept_reply(self, kept: KeptAnswer, prompt: Prompt) -> ModelReply:
         attributes = {"aiops.cached": True, "aiops.cached.age_s": round(kept.age_s), "gen_ai.request.model": kept.model}
         with self._bus.operation(OperationKind.RECALL, "kept answer", **attributes):
-            ended = EndedCall(outcome="cached", answered_by=kept.model.partition(":")[2], seconds=0.0, cost_usd=0.0)
-            planned = self._planned(kept.model, prompt, 0.0)
-            with suppress(ModelError):
-                self._with_ledger(lambda ledger: ledger.settle(ledger.reserve(planned, NO_LIMITS), ended), None)
+            self._with_ledger(lambda ledger: ledger.note_kept(self._planned(kept.model, prompt, 0.0)), None)
             return _unpacked(kept, attributes)
 
 

@@ -128,7 +128,7 @@ class GeminiApi:
             raise self._failures.tell("no-key", "Vertex AI lets nobody in", error, hint=_VERTEX_HINT) from None
 
     def _client(self, http: "ModelHttp", left_s: float) -> "genai.Client":
-        """A client for one call. Raises ValueError or GoogleAuthError where Vertex AI finds no project or credentials."""
+        """A client for one call. Raises ValueError or GoogleAuthError where Vertex AI has no project or credentials."""
         from google import genai
 
         options = self._options(http, left_s)
