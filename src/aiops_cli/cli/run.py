@@ -21,6 +21,7 @@ from aiops_cli.bootstrap import (
     open_store,
     refresh_runbooks,
 )
+from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
@@ -209,6 +210,7 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
     except StoreError as error:
         # An earlier failure does not matter any more when the whole record could be written now.
         problem = error.message
+    said = use_sentences(watchers.store, request.settings) if summary.model_calls else []
     watchers.store.close()
     data = document(incident, summary).model_copy(update={"recorded": problem is None})
     if request.review is not None:
@@ -216,6 +218,8 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
         data.review = request.review(incident, summary.cost_usd)
     if request.output is Output.TEXT:
         watchers.console.end(data, problem)
+    for sentence in () if request.quiet else said:
+        print(f"note: {sentence}", file=sys.stderr)
     return data
 
 
