@@ -16,14 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from synthetic_history import History
 
 from aiops_cli.adapters.store import tables
+from aiops_cli.adapters.store.postings import unpack, unpack_terms
 from aiops_cli.adapters.store.transfer import Transfer
 from aiops_cli.bootstrap import DATABASE_VARIABLE, open_records
 from aiops_cli.errors import AiopsError
@@ -83,11 +85,7 @@ def check(home: Path, kept: list[str]) -> list[str]:
         indexed = list(connection.scalars(select(tables.item.c.incident).where(tables.item.c.incident.is_not(None))))
         counted = connection.scalar(select(tables.index_state.c.documents))
         items = connection.scalar(select(func.count()).select_from(tables.item))
-        # The count of a term's documents is kept beside it, and has to agree with its postings.
-        real = select(tables.post.c.term, func.count().label("real")).group_by(tables.post.c.term).subquery()
-        at = tables.term.c
-        differs = select(func.count()).select_from(tables.term).outerjoin(real, real.c.term == at.id)
-        miscounted = connection.scalar(differs.where(at.documents != func.coalesce(real.c.real, 0)))
+        miscounted = _disagreeing(connection)
     if len(set(numbers)) != len(numbers):
         wrong.append(f"{len(numbers) - len(set(numbers))} ids were given twice")
     if lost := set(numbers) - there:
@@ -97,8 +95,23 @@ def check(home: Path, kept: list[str]) -> list[str]:
     if len(set(indexed)) != len(indexed) or counted != items:
         wrong.append(f"the index counts {counted} documents and has {items}")
     if miscounted:
-        wrong.append(f"{miscounted} terms are miscounted")
+        wrong.append(f"{miscounted} terms do not agree with their documents")
     return wrong
+
+
+def _disagreeing(connection: Connection) -> int:
+    """Terms whose list is another one than the documents say, or whose count is not that of the list."""
+    said: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for document, packed in connection.execute(select(tables.item.c.number, tables.item.c.terms)):
+        for term, impact in unpack_terms(packed).items():
+            said[term][document] = impact
+    listed: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    at = tables.term.c
+    for packed in (select(at.id, at.newest), select(tables.post.c.term, tables.post.c.data)):
+        for term, data in connection.execute(packed):
+            listed[term] |= zip(*unpack(data), strict=True)
+    counts = connection.execute(select(at.id, at.documents))
+    return sum(said[term] != listed[term] or len(listed[term]) != count for term, count in counts)
 
 
 def run(home: Path, processes: int, seconds: float) -> list[Figures]:

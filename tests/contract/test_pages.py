@@ -9,6 +9,7 @@ from sqlalchemy import event, func, select
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.pages import Library
+from aiops_cli.adapters.store.postings import how_many
 from aiops_cli.bootstrap import add_runbooks, known_runbooks, open_library, open_store, refresh_runbooks
 from aiops_cli.domain.runbook import for_fault
 from aiops_cli.domain.vocabulary import FaultClass
@@ -74,7 +75,7 @@ def ids(library: Library, text: str, **how: object) -> list[str]:
 def postings(library: Library) -> tuple[int | None, int | None, int | None]:
     with library.database.read() as connection:
         return (
-            connection.scalar(select(func.count()).select_from(tables.post)),
+            sum(how_many(newest) for newest in connection.scalars(select(tables.term.c.newest))),
             connection.scalar(select(func.sum(tables.term.c.documents))),
             connection.scalar(select(tables.index_state.c.documents)),
         )

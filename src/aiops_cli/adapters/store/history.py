@@ -2,17 +2,17 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
-from aiops_cli.adapters.store import tables
+from aiops_cli.adapters.store import index, tables
 from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import find_number, iso, name_of, parse_time, this_host
-from aiops_cli.adapters.store.index import key_term
 from aiops_cli.adapters.store.search import Searching, Wanted
 from aiops_cli.domain.status import UNFINISHED, Status
 from aiops_cli.errors import UnknownName
@@ -76,32 +76,15 @@ class History(Searching):
         newest = (tables.incident.c.recorded_at.desc(), tables.incident.c.number.desc())
         query = select(tables.incident).order_by(*newest)
         with self.database.read() as connection:
-            query = query.where(*self._conditions(connection, only or Wanted()))
-            found = connection.execute(query.limit(limit)).all()
-            return [_listed(row) for row in found]
+            return [_listed(row) for row in islice(_matching(connection, query, only or Wanted(), limit), limit)]
 
     def each(self, only: Wanted | None = None) -> Iterator[IncidentRow]:
         """Every incident, in the order in which they began, for counting and for exports."""
         query = select(tables.incident).order_by(tables.incident.c.opened_at, tables.incident.c.number)
         with self.database.read() as connection:
             votes = votes_of_all(connection)
-            rows = connection.execute(query.where(*self._conditions(connection, only or Wanted())))
-            for row in rows:
+            for row in _matching(connection, query, only or Wanted()):
                 yield _listed(row, votes.get(row.number, 0))
-
-    def _conditions(self, connection: Connection, only: Wanted) -> list[ColumnElement[bool]]:
-        at = tables.incident.c
-        conditions: list[ColumnElement[bool]] = [at.kind.in_(only.kinds)]
-        for column, value in ((at.service, only.service), (at.severity, only.severity), (at.status, only.status)):
-            if value and value != UNFINISHED:
-                conditions.append(column == value)
-        if only.status == UNFINISHED:
-            conditions.append(at.status == Status.RUNNING)
-        conditions += [at.opened_at >= iso(only.since)] if only.since else []
-        conditions += [at.opened_at < iso(only.until)] if only.until else []
-        conditions += [at.simulated == only.simulated] if only.simulated is not None else []
-        conditions += [at.number.in_(_labelled(label)) for label in only.labels]
-        return conditions
 
     def services(self) -> list[str]:
         """Every service that an incident was about."""
@@ -173,13 +156,49 @@ class History(Searching):
             return connection.scalar(select(func.count()).select_from(tables.incident)) or 0
 
 
-def _labelled(label: str) -> Select[tuple[int | None]]:
-    """Incidents that carry a label, which the index knows as an exact key."""
-    joined = tables.item.join(tables.post, tables.post.c.item == tables.item.c.number).join(
-        tables.term, tables.term.c.id == tables.post.c.term
-    )
-    wanted = tables.term.c.text == key_term("label", label)
-    return select(tables.item.c.incident).select_from(joined).where(wanted, tables.item.c.incident.is_not(None))
+def _matching(connection: Connection, query: Select[Any], only: Wanted, limit: int | None = None) -> Iterator[Row[Any]]:
+    """The rows of a query of incidents that hold to a filter; no more than `limit` of them are wanted."""
+    query = query.where(*_conditions(only))
+    labelled = _labelled(connection, only.labels)
+    if labelled is None:
+        yield from connection.execute(query.limit(limit))
+    elif len(labelled) <= index.PARAMETERS:
+        yield from connection.execute(query.where(tables.incident.c.number.in_(labelled)).limit(limit))
+    else:
+        rows = connection.execute(query.execution_options(yield_per=_ROWS))
+        yield from (row for row in rows if row.number in labelled)
+
+
+# Rows that are fetched at a time where it is not known how many will do.
+_ROWS = 500
+
+
+def _conditions(only: Wanted) -> list[ColumnElement[bool]]:
+    at = tables.incident.c
+    conditions: list[ColumnElement[bool]] = [at.kind.in_(only.kinds)]
+    for column, value in ((at.service, only.service), (at.severity, only.severity), (at.status, only.status)):
+        if value and value != UNFINISHED:
+            conditions.append(column == value)
+    if only.status == UNFINISHED:
+        conditions.append(at.status == Status.RUNNING)
+    conditions += [at.opened_at >= iso(only.since)] if only.since else []
+    conditions += [at.opened_at < iso(only.until)] if only.until else []
+    conditions += [at.simulated == only.simulated] if only.simulated is not None else []
+    return conditions
+
+
+def _labelled(connection: Connection, labels: Sequence[str]) -> set[int] | None:
+    """Incidents that carry all of some labels, which the index knows as exact keys; None where no label is asked."""
+    if not labels:
+        return None
+    only = index.Filter([("label", (label,)) for label in labels])
+    allowed = index.read_filter(connection, only, whole=True)
+    items = list(allowed.among or ()) if allowed else []
+    found: set[int] = set()
+    for some in index.chunks(items):
+        query = select(tables.item.c.incident).where(tables.item.c.number.in_(some))
+        found.update(number for number in connection.scalars(query) if number is not None)
+    return found
 
 
 def votes_of_all(connection: Connection) -> dict[int, int]:

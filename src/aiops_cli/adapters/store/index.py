@@ -5,14 +5,29 @@ posting list. Terms are read rarest first and newest document first up to a boun
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import compress
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
+from aiops_cli.adapters.store.postings import (
+    CHUNK,
+    Postings,
+    Sought,
+    extended,
+    first_of,
+    how_many,
+    pack_terms,
+    sought,
+    unpack,
+    unpack_terms,
+    weigh_terms,
+    without,
+)
 from aiops_cli.adapters.store.tables import index_state, item, post, term, vector
 from aiops_cli.domain.ranking import IMPACT_UNIT, KEY, Query, Text, Weighed, inverse_document_frequency, weigh
 from aiops_cli.domain.thesaurus import Thesaurus
@@ -24,11 +39,14 @@ _SCORED_IN_FULL = 300
 MOST_RANKED = 60
 # Of the words and concepts of an alert's whole text so many are scored, the rarest.
 _TERMS_SCORED = 32
-# A filter that leaves so few is read first; of a wider one each posting is asked instead, the newest so many.
-_FEW = 5_000
+# A key of a filter with so many documents is read first; of a wider one the best documents are asked instead.
+_LISTED = 50_000
+# So few documents are each scored in full, without reading any postings.
+_FEW = 500
+# Where a filter takes documents away, so many postings are looked at for those that it leaves.
 _POSTINGS_ASKED = 20_000
 # SQLite before 3.32 takes 999 parameters.
-_PARAMETERS = 900
+PARAMETERS = 900
 _LONGEST_KEY = 200
 _LONGEST_TERM = 200
 
@@ -105,14 +123,16 @@ def add(connection: Connection, entries: Sequence[Entry], thesaurus: Thesaurus) 
     if not entries:
         return
     weighed = [_with_keys(weigh(entry.text, thesaurus), entry) for entry in entries]
-    frequencies = Counter(text for one in weighed for text in one.impacts)
-    ids = _ids(connection, list(frequencies), {t: word for one in weighed for t, word in one.written.items()})
     first = _reserve(connection, len(entries)) + 1
-    numbered = list(enumerate(zip(entries, weighed, strict=True), start=first))
+    gathered: dict[str, tuple[list[int], list[int]]] = {}
+    for number, one in enumerate(weighed, start=first):
+        for text, impact in one.impacts.items():
+            items, impacts = gathered.setdefault(text, ([], []))
+            items.append(number)
+            impacts.append(impact)
+    ids = _extend(connection, gathered, {text: word for one in weighed for text, word in one.written.items()})
+    numbered = enumerate(zip(entries, weighed, strict=True), start=first)
     connection.execute(insert(item), [_item(number, entry, one, ids) for number, (entry, one) in numbered])
-    postings = sorted((ids[t], number, value) for number, (_, one) in numbered for t, value in one.impacts.items())
-    connection.execute(insert(post), [{"term": t, "item": i, "impact": value} for t, i, value in postings])
-    _count(connection, {ids[text]: number for text, number in frequencies.items()})
 
 
 def _with_keys(weighed: Weighed, entry: Entry) -> Weighed:
@@ -133,7 +153,7 @@ def _item(number: int, entry: Entry, weighed: Weighed, ids: Mapping[str, int]) -
         "shipped": entry.shipped,
         "fix_worked": entry.fix_worked,
         "votes": entry.votes,
-        "terms": _pack(sorted(ids[text] for text in weighed.impacts)),
+        "terms": pack_terms({ids[text]: impact for text, impact in weighed.impacts.items()}),
     }
 
 
@@ -146,47 +166,97 @@ def _reserve(connection: Connection, how_many: int) -> int:
     return last
 
 
-def _ids(connection: Connection, texts: Sequence[str], written: Mapping[str, str]) -> dict[str, int]:
-    """The ids of terms, making the ones that are new; `written` is how they are spelt."""
-    known = dict(_known(connection, texts))
-    new = [text for text in texts if text not in known]
-    if new:
-        connection.execute(insert(term), [_term(text, written.get(text)) for text in new])
-        known |= _known(connection, new)
-    return known
+def _extend(
+    connection: Connection, gathered: Mapping[str, tuple[list[int], list[int]]], written: Mapping[str, str]
+) -> dict[str, int]:
+    """Add documents to their terms, making the terms that are new: the id of each. `written` is how they are spelt.
+
+    What is read here is written back: whoever calls this holds the lock of writers.
+    """
+    ids: dict[str, int] = {}
+    changed, full = [], []
+    for some in chunks(list(gathered)):
+        for row in connection.execute(select(term.c.id, term.c.text, term.c.newest).where(term.c.text.in_(some))):
+            ids[row.text] = row.id
+            done, newest = extended(row.newest, *gathered[row.text])
+            full += [{"term": row.id, "first": first, "data": data} for first, data in done]
+            changed.append({"of": row.id, "more": len(gathered[row.text][0]), "open": newest})
+    made = []
+    last = connection.scalar(select(func.max(term.c.id))) or 0
+    for number, text in enumerate((text for text in gathered if text not in ids), start=last + 1):
+        ids[text] = number
+        done, newest = extended(b"", *gathered[text])
+        full += [{"term": number, "first": first, "data": data} for first, data in done]
+        made.append(_term(number, text, written.get(text), len(gathered[text][0]), newest))
+    _count(connection, changed)
+    for table, values in ((term, made), (post, full)):
+        if values:
+            connection.execute(insert(table), values)
+    return ids
 
 
-def _known(connection: Connection, texts: Sequence[str]) -> Iterable[tuple[str, int]]:
-    for some in chunks(texts):
-        for row in connection.execute(select(term.c.text, term.c.id).where(term.c.text.in_(some))):
-            yield row.text, row.id
-
-
-def _term(text: str, written: str | None) -> dict[str, Any]:
+def _term(number: int, text: str, written: str | None, documents: int, newest: bytes) -> dict[str, Any]:
     plain = text.isalpha()
     return {
+        "id": number,
         "text": text,
-        "documents": 0,
+        "documents": documents,
         "written": written if written != text else None,
         "initial": text[0] if plain else None,
         "length": min(len(text), 1_000) if plain else None,
+        "newest": newest,
     }
 
 
-def _count(connection: Connection, by: Mapping[int, int]) -> None:
-    statement = update(term).where(term.c.id == bindparam("of")).values(documents=term.c.documents + bindparam("more"))
-    connection.execute(statement, [{"of": number, "more": more} for number, more in sorted(by.items())])
+def _count(connection: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
+    """Write so many documents `more` `of` a term, with those that are `open` at its end."""
+    counted = term.c.documents + bindparam("more")
+    statement = update(term).where(term.c.id == bindparam("of")).values(documents=counted, newest=bindparam("open"))
+    if changed:
+        connection.execute(statement, sorted(changed, key=itemgetter("of")))
 
 
 def remove(connection: Connection, which: ColumnElement[bool]) -> None:
     """Take documents out of the index; `which` is a condition on the item table."""
-    for row in connection.execute(select(item.c.number, item.c.terms).where(which)).all():
-        ids = _unpack(row.terms)
-        for some in chunks(ids):
-            connection.execute(delete(post).where(post.c.item == row.number, post.c.term.in_(some)))
-        _count(connection, dict.fromkeys(ids, -1))
-        connection.execute(delete(item).where(item.c.number == row.number))
-        connection.execute(update(index_state).values(documents=index_state.c.documents - 1))
+    rows = connection.execute(select(item.c.number, item.c.terms).where(which)).all()
+    taken: dict[int, set[int]] = {}
+    for row in rows:
+        for number in unpack_terms(row.terms):
+            taken.setdefault(number, set()).add(row.number)
+    for some in chunks(sorted(taken)):
+        _shorten(connection, {number: taken[number] for number in some})
+    for some in chunks([row.number for row in rows]):
+        connection.execute(delete(item).where(item.c.number.in_(some)))
+    connection.execute(update(index_state).values(documents=index_state.c.documents - len(rows)))
+
+
+def _shorten(connection: Connection, taken: Mapping[int, AbstractSet[int]]) -> None:
+    """Take documents out of the lists of their terms."""
+    changed = []
+    older: dict[int, list[int]] = {}
+    for row in connection.execute(select(term.c.id, term.c.newest).where(term.c.id.in_(taken.keys()))):
+        gone = taken[row.id]
+        lowest = first_of(row.newest)
+        for number in gone:
+            if lowest is None or number < lowest:
+                older.setdefault(number, []).append(row.id)
+        changed.append({"of": row.id, "more": -len(gone), "open": without(row.newest, gone)})
+    _count(connection, changed)
+    for number, ids in older.items():
+        _shorten_chunks(connection, number, ids)
+
+
+def _shorten_chunks(connection: Connection, number: int, ids: Sequence[int]) -> None:
+    """Take a document out of the chunk that it is in, of each of these terms."""
+    mine = select(func.max(post.c.first)).where(post.c.term == term.c.id, post.c.first <= number)
+    joined = post.join(term, (post.c.term == term.c.id) & (post.c.first == mine.correlate(term).scalar_subquery()))
+    rows = connection.execute(select(post).select_from(joined).where(term.c.id.in_(ids))).all()
+    left = [{"of": row.term, "at": row.first, "kept": without(row.data, {number})} for row in rows]
+    same = (post.c.term == bindparam("of"), post.c.first == bindparam("at"))
+    if shorter := [values for values in left if values["kept"]]:
+        connection.execute(update(post).where(*same).values(data=bindparam("kept")), shorter)
+    if empty := [{"of": values["of"], "at": values["at"]} for values in left if not values["kept"]]:
+        connection.execute(delete(post).where(*same), empty)
 
 
 def clear(connection: Connection, made_with: str, thesaurus: str) -> None:
@@ -201,43 +271,78 @@ def clear(connection: Connection, made_with: str, thesaurus: str) -> None:
 
 def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """The values in parts that fit into one statement."""
-    return (values[i : i + _PARAMETERS] for i in range(0, len(values), _PARAMETERS))
-
-
-def _pack(ids: Sequence[int]) -> bytes:
-    """Sorted ids as differences of seven bits a byte, the usual way of posting lists: a quarter of plain integers."""
-    packed = bytearray()
-    before = 0
-    for number in ids:
-        rest, before = number - before, number
-        while rest > 0x7F:
-            packed.append(rest & 0x7F | 0x80)
-            rest >>= 7
-        packed.append(rest)
-    return bytes(packed)
-
-
-def _unpack(packed: bytes) -> list[int]:
-    ids: list[int] = []
-    number = shift = 0
-    for byte in packed:
-        number |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            ids.append(number + (ids[-1] if ids else 0))
-            number = shift = 0
-    return ids
+    return (values[i : i + PARAMETERS] for i in range(0, len(values), PARAMETERS))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def find_terms(connection: Connection, texts: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Those terms that some document has: text -> (id, how many documents)."""
-    found: dict[str, tuple[int, int]] = {}
-    for some in chunks(list(dict.fromkeys(texts))):
-        rows = connection.execute(select(term).where(term.c.text.in_(some), term.c.documents > 0))
-        found |= {row.text: (row.id, row.documents) for row in rows}
+class Term(NamedTuple):
+    """A term: how many documents have it, and the newest of them, packed."""
+
+    number: int
+    documents: int
+    newest: bytes
+
+
+def find_terms(connection: Connection, texts: Iterable[str]) -> dict[str, Term]:
+    """Those terms that some document has."""
+    every = list(dict.fromkeys(texts))
+    return {
+        text: Term(number, documents, newest)
+        for some in chunks(every)
+        for text, number, documents, newest in connection.execute(_FIND, {"texts": some}).all()
+    }
+
+
+def count_documents(connection: Connection, texts: Iterable[str]) -> dict[str, int]:
+    """How many documents have a term, of those that any has."""
+    every = list(dict.fromkeys(texts))
+    return {
+        text: documents
+        for some in chunks(every)
+        for text, documents in connection.execute(_COUNTED, {"texts": some}).all()
+    }
+
+
+# Built once: a search asks several times for a few rows, and to build a statement takes as long as to run it.
+_KNOWN = (term.c.text.in_(bindparam("texts", expanding=True)), term.c.documents > 0)
+_FIND = select(term.c.text, term.c.id, term.c.documents, term.c.newest).where(*_KNOWN)
+_COUNTED = select(term.c.text, term.c.documents).where(*_KNOWN)
+_CHUNKS = select(post.c.term, post.c.data).where(post.c.term.in_(bindparam("terms", expanding=True)))
+_NEWEST = (
+    select(post.c.data).where(post.c.term == bindparam("of")).order_by(post.c.first.desc()).limit(bindparam("most"))
+)
+
+_TERMS = select(item.c.number, item.c.terms).where(item.c.number.in_(bindparam("items", expanding=True)))
+
+
+def documents_of(connection: Connection, terms: Sequence[Term]) -> set[int]:
+    """The numbers of all documents that have any of some terms."""
+    found: set[int] = set()
+    for postings in _whole(connection, terms).values():
+        for items, _ in postings:
+            found.update(items)
+    return found
+
+
+def _whole(connection: Connection, terms: Sequence[Term]) -> dict[int, list[Postings]]:
+    """The lists of terms, by their numbers, in parts."""
+    found = {one.number: [unpack(one.newest)] for one in terms}
+    for some in chunks([one.number for one in terms if one.documents > how_many(one.newest)]):
+        for number, data in connection.execute(_CHUNKS, {"terms": some}).all():
+            found[number].append(unpack(data))
+    return found
+
+
+def _newest(connection: Connection, one: Term, most: int) -> list[Postings]:
+    """The newest documents of a term, `most` and the rest of the last chunk, in parts."""
+    found = [unpack(one.newest)]
+    missing = min(most, one.documents) - len(found[0][0])
+    if missing > 0:
+        # Chunks are full when they are written, and lose a document now and again.
+        wanted = {"of": one.number, "most": missing // CHUNK + 2}
+        found += [unpack(data) for data in connection.scalars(_NEWEST, wanted)]
     return found
 
 
@@ -261,51 +366,58 @@ def search(
     total = connection.scalar(select(index_state.c.documents)) or 0
     reading = _Reading(connection, _telling(found, set(keys)), set(keys), total, allowed)
     reading.gather(postings)
-    return reading.hits(most)
+    hits = reading.hits(most)
+    if len(hits) < most and reading.left_out and postings < _POSTINGS_ASKED:
+        # What the filter leaves is rare among the newest documents.
+        return search(connection, query, keys=keys, only=only, postings=_POSTINGS_ASKED, most=most)
+    return hits
 
 
-def _telling(found: Mapping[str, tuple[int, int]], keys: AbstractSet[str]) -> dict[str, tuple[int, int]]:
+def _telling(found: Mapping[str, Term], keys: AbstractSet[str]) -> dict[str, Term]:
     """The exact keys and the rarest words and concepts: of an alert's whole text the common ones decide nothing."""
-    rarest = sorted(found, key=lambda text: (text not in keys, found[text][1], text))
+    rarest = sorted(found, key=lambda text: (text not in keys, found[text].documents, text))
     return {text: found[text] for text in rarest[: len(keys & found.keys()) + _TERMS_SCORED]}
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Which documents a filter leaves, as conditions on a column of item numbers. `keys` are the ids of the terms of
-    which one has to be there, with how many documents have them.
+    """Which documents a filter leaves: of those `among`, where that is known, the ones that have a term of each of
+    `wide`, and that fit what is said of the columns of an item.
     """
 
-    keys: tuple[tuple[tuple[int, ...], int], ...]
-    only: Filter
+    among: AbstractSet[int] | None
+    wide: tuple[frozenset[int], ...]
+    conditions: tuple[ColumnElement[bool], ...]
 
-    def on(self, column: ColumnElement[int], *, listed: bool) -> list[ColumnElement[bool]]:
-        """The conditions. `listed` begins with what a filter leaves, where that is little, instead of asking each."""
-        found: list[ColumnElement[bool]] = []
-        for numbers, count in self.keys:
-            other = post.alias()
-            has_one = other.c.term.in_(numbers)
-            if listed and count <= _FEW:
-                found.append(column.in_(select(other.c.item).where(has_one)))
-            else:
-                found.append(select(other.c.item).where(has_one, other.c.item == column).exists())
-        on_item = [item.c.simulated == self.only.simulated] if self.only.simulated is not None else []
-        on_item += [item.c.at >= self.only.since] if self.only.since else []
-        on_item += [item.c.at < self.only.until] if self.only.until else []
-        if on_item:
-            found.append(select(item.c.number).where(item.c.number == column, *on_item).exists())
-        return found
+    @property
+    def is_asked_late(self) -> bool:
+        """Whether documents have to be asked one by one."""
+        return bool(self.wide or self.conditions)
 
 
-def read_filter(connection: Connection, only: Filter) -> Allowed | None:
-    """A filter with the terms that it names; None when nothing can pass it."""
-    keys = []
+def read_filter(connection: Connection, only: Filter, *, whole: bool = False) -> Allowed | None:
+    """A filter with the documents of the keys that it names, of wide ones only if `whole`; None when nothing can pass
+    it.
+    """
+    among: AbstractSet[int] | None = None
+    wide = []
     for name, values in only.keys:
-        known = find_terms(connection, [key_term(name, value) for value in values])
+        known = list(find_terms(connection, [key_term(name, value) for value in values]).values())
         if not known:
             return None
-        keys.append((tuple(number for number, _ in known.values()), sum(count for _, count in known.values())))
-    return Allowed(tuple(keys), only)
+        if not whole and sum(one.documents for one in known) > _LISTED:
+            wide.append(frozenset(one.number for one in known))
+            continue
+        these = documents_of(connection, known)
+        among = these if among is None else among & these
+    on_item = [item.c.simulated == only.simulated] if only.simulated is not None else []
+    on_item += [item.c.at >= only.since] if only.since else []
+    on_item += [item.c.at < only.until] if only.until else []
+    return Allowed(among, tuple(wide), tuple(on_item))
+
+
+# The sum, the number, and its packed terms.
+_Scored = tuple[int, int, bytes]
 
 
 class _Reading:
@@ -314,104 +426,149 @@ class _Reading:
     def __init__(
         self,
         connection: Connection,
-        found: Mapping[str, tuple[int, int]],
+        found: Mapping[str, Term],
         keys: AbstractSet[str],
         total: int,
         allowed: Allowed,
     ) -> None:
         self._connection = connection
         self._allowed = allowed
-        self._texts = {number: text for text, (number, _) in found.items()}
-        self._exact = {number for text, (number, _) in found.items() if text in keys}
+        self._texts = {one.number: text for text, one in found.items()}
+        self._exact = {one.number for text, one in found.items() if text in keys}
         # Whole numbers, so that a sum is the same in whatever order a database gives its rows.
         self._weights = {
-            number: _pinned(text) if text in keys else round(inverse_document_frequency(total, count) * _WEIGHT_UNIT)
-            for text, (number, count) in found.items()
+            one.number: _pinned(text)
+            if text in keys
+            else max(1, round(inverse_document_frequency(total, one.documents) * _WEIGHT_UNIT))
+            for text, one in found.items()
         }
         # Rarest first; terms of one frequency in the order of their text, as their numbers are others in each store.
-        self._unread = dict(sorted(found.values(), key=lambda row: (row[1], self._texts[row[0]])))
-        self._postings: list[Any] = []
+        self._unread = sorted(found.values(), key=lambda one: (one.documents, self._texts[one.number]))
+        self._scores: dict[int, int] = {}
+        self._partly: list[tuple[int, Mapping[int, int]]] = []
+        self._is_read = True
+
+    @property
+    def left_out(self) -> bool:
+        """Whether documents were not looked at which the filter may leave."""
+        return bool(self._unread) and self._allowed.is_asked_late
 
     def gather(self, postings: int) -> None:
         """Read exact keys, then words and concepts, the rarest first, until so many postings were seen."""
-        for number in [number for number in self._unread if number in self._exact]:
-            self._read_newest(number, _SCORED_IN_FULL)
-        left = postings
-        while left > 0 and (waiting := [number for number in self._unread if number not in self._exact]):
-            whole = self._fitting(waiting, left)
-            left -= self._read_whole(whole) if whole else self._read_newest(waiting[0], left)
-            if not whole and waiting[0] in self._unread:
-                break
+        if self._allowed.among is not None and len(self._allowed.among) <= _FEW:
+            # Few enough to score each of them.
+            self._scores, self._is_read = dict.fromkeys(self._allowed.among, 0), False
+            return
+        exact = [one for one in self._unread if one.number in self._exact]
+        whole = [one for one in exact if one.documents <= _SCORED_IN_FULL]
+        asked = postings if self._allowed.among is None else max(postings, _POSTINGS_ASKED)
+        rest = [one for one in self._unread if one.number not in self._exact]
+        fitting = _fitting(rest, asked)
+        self._read_whole([*whole, *fitting])
+        for one in exact:
+            if one not in whole:
+                self._read_newest(one, _SCORED_IN_FULL)
+        asked -= sum(one.documents for one in fitting)
+        if asked > 0 and len(fitting) < len(rest):
+            self._read_newest(rest[len(fitting)], asked)
 
-    def _fitting(self, waiting: Sequence[int], left: int) -> list[int]:
-        """The first terms whose lists are read whole within the bound."""
-        fitting = []
-        for number in waiting:
-            left -= self._unread[number]
-            if left < 0:
-                break
-            fitting.append(number)
-        return fitting
+    def _read_whole(self, terms: Sequence[Term]) -> None:
+        for number, parts in _whole(self._connection, terms).items():
+            for items, impacts in parts:
+                self._add(number, items, impacts)
+        read = {one.number for one in terms}
+        self._unread = [one for one in self._unread if one.number not in read]
 
-    def _read_whole(self, numbers: Sequence[int]) -> int:
-        # Rare terms: asking for each of their few documents is less than going through what the filter leaves.
-        rows = self._read(post.c.term.in_(numbers), *self._allowed.on(post.c.item, listed=False))
-        for number in numbers:
-            del self._unread[number]
-        return rows
+    def _read_newest(self, one: Term, most: int) -> None:
+        """The newest documents of one term; it stays unread for the others."""
+        read: dict[int, int] = {}
+        for items, impacts in _newest(self._connection, one, most):
+            start = max(0, len(items) - most)
+            self._add(one.number, items[start:], impacts[start:])
+            read.update(zip(items[start:], impacts[start:], strict=True))
+            most -= len(items) - start
+        self._partly.append((self._weights[one.number], read))
 
-    def _read_newest(self, number: int, most: int) -> int:
-        """The newest documents of one term; it stays unread for the others where there may be more of them."""
-        newest = select(post).where(post.c.term == number).order_by(post.c.item.desc())
-        if wide := any(count > _FEW for _, count in self._allowed.keys):
-            # A filter that many pass, and few of this term: the whole list would be gone through for a handful.
-            some = newest.limit(_POSTINGS_ASKED).subquery()
-            newest = select(some).where(*self._allowed.on(some.c.item, listed=False)).order_by(some.c.item.desc())
-        else:
-            newest = newest.where(*self._allowed.on(post.c.item, listed=True))
-        rows = self._connection.execute(newest.limit(most)).all()
-        self._postings += rows
-        if len(rows) < most and not (wide and self._unread[number] > _POSTINGS_ASKED):
-            del self._unread[number]
-        return len(rows)
-
-    def _read(self, *wanted: ColumnElement[bool]) -> int:
-        rows = self._connection.execute(select(post).where(*wanted)).all()
-        self._postings += rows
-        return len(rows)
+    def _add(self, number: int, items: Sequence[int], impacts: bytes) -> None:
+        weight, scores, among = self._weights[number], self._scores, self._allowed.among
+        known = scores.get
+        if among is None:
+            for document, impact in zip(items, impacts, strict=True):
+                scores[document] = known(document, 0) + weight * impact
+            return
+        for document, impact in compress(zip(items, impacts, strict=True), map(among.__contains__, items)):
+            scores[document] = known(document, 0) + weight * impact
 
     def hits(self, most: int) -> list[Hit]:
-        """The best documents, with the terms that were not read for all looked up for these."""
-        best = self._best(_SCORED_IN_FULL)
-        if self._unread:
-            unread = list(self._unread)
-            self._postings = [row for row in self._postings if row[0] not in self._unread and row[1] in best]
-            for some in chunks(list(best)):
-                self._read(post.c.term.in_(unread), post.c.item.in_(some))
-            best = self._best(most)
-        else:
-            best = dict(list(best.items())[:most])
-        parts: dict[int, dict[str, float]] = {document: {} for document in best}
-        keys: dict[int, set[str]] = {document: set() for document in best}
-        for number, document, impact in self._postings:
-            if document not in best:
-                continue
-            if number in self._exact:
-                keys[document].add(self._texts[number])
-            else:
-                parts[document][self._texts[number]] = self._weights[number] * impact / (_WEIGHT_UNIT * IMPACT_UNIT)
-        return load(self._connection, list(best), parts, keys)
+        """The best documents, scored by all of their terms."""
+        best: list[_Scored] = []
+        wanted = _SCORED_IN_FULL if self._unread else most
+        waiting, step = self._best_first(wanted), wanted
+        missing = sought({one.number: self._weights[one.number] for one in self._unread})
+        while waiting and len(best) < wanted:
+            best += self._scored(waiting[:step], missing)
+            waiting, step = waiting[step:], PARAMETERS
+        best.sort(key=itemgetter(0, 1), reverse=True)
+        return self._load(best[:most])
 
-    def _best(self, most: int) -> dict[int, int]:
-        """The documents with the highest sums over what was read, the newer one of two that are equal."""
-        scores: dict[int, int] = {}
-        weights = self._weights
-        for number, document, impact in self._postings:
-            scores[document] = scores.get(document, 0) + weights[number] * impact
-        # Half the time of a heap: most documents are below the line, and need not be put in order.
-        line = sorted(scores.values(), reverse=True)[most - 1] if len(scores) > most else 0
+    def _best_first(self, wanted: int) -> list[int]:
+        """The documents with the highest sums over what was read, the newer one of two that are equal: more than
+        wanted where they are asked yet.
+        """
+        scores = self._scores
+        line = 0
+        if len(scores) > wanted and not self._allowed.is_asked_late and self._is_read:
+            # Half the time of a heap: most documents are below the line, and need not be put in order.
+            line = sorted(scores.values(), reverse=True)[wanted - 1]
         best = sorted(((score, document) for document, score in scores.items() if score >= line), reverse=True)
-        return {document: score for score, document in best[:most]}
+        return [document for _, document in (best if not line else best[:wanted])]
+
+    def _scored(self, documents: Sequence[int], missing: Sought) -> list[_Scored]:
+        """Of those that the filter leaves, and that have any of the terms, the score by what was read of all documents
+        and by what is yet `missing`.
+        """
+        scores = {number: self._scores[number] for number in documents}
+        for weight, read in self._partly:
+            for number in scores.keys() & read.keys():
+                scores[number] -= weight * read[number]
+        found = [(scores[number] + weigh_terms(data, missing), number, data) for number, data in self._rows(documents)]
+        wide = self._allowed.wide
+        return [one for one in found if one[0] and (not wide or _passes(one[2], wide))]
+
+    def _rows(self, documents: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        query = _TERMS.where(*self._allowed.conditions)
+        for some in chunks(documents):
+            yield from self._connection.execute(query, {"items": some}).all()
+
+    def _load(self, best: Sequence[_Scored]) -> list[Hit]:
+        parts: dict[int, dict[str, float]] = {}
+        keys: dict[int, set[str]] = {}
+        unit = _WEIGHT_UNIT * IMPACT_UNIT
+        for _, document, data in best:
+            impacts = unpack_terms(data)
+            shared = self._weights.keys() & impacts.keys()
+            keys[document] = {self._texts[one] for one in shared & self._exact}
+            parts[document] = {
+                self._texts[one]: self._weights[one] * impacts[one] / unit for one in shared - self._exact
+            }
+        return load(self._connection, [document for _, document, _ in best], parts, keys)
+
+
+def _passes(data: bytes, wide: Sequence[AbstractSet[int]]) -> bool:
+    """Whether a document has a term of each of some sets."""
+    has = unpack_terms(data).keys()
+    return not any(has.isdisjoint(any_of) for any_of in wide)
+
+
+def _fitting(terms: Sequence[Term], left: int) -> list[Term]:
+    """The first terms whose lists are read whole within the bound."""
+    fitting = []
+    for one in terms:
+        left -= one.documents
+        if left < 0:
+            break
+        fitting.append(one)
+    return fitting
 
 
 _WEIGHT_UNIT = 10_000
@@ -433,13 +590,13 @@ def load(
     keys: Mapping[int, AbstractSet[str]] | None = None,
 ) -> list[Hit]:
     """Documents by their numbers, with what matched of each."""
-    columns = [column for column in item.c if column is not item.c.terms]
-    rows = (
-        row
-        for some in chunks(items)
-        for row in connection.execute(select(*columns).where(item.c.number.in_(some))).all()
-    )
+    rows = (row for some in chunks(items) for row in connection.execute(_SHOWN, {"items": some}).all())
     parts, keys = parts or {}, keys or {}
-    return [
-        Hit(**row._mapping, parts=parts.get(row.number, {}), keys=frozenset(keys.get(row.number, ()))) for row in rows
-    ]
+    found: Iterator[list[Any]] = ([*row, parts.get(row[0], {}), frozenset(keys.get(row[0], ()))] for row in rows)
+    return [Hit(*values) for values in found]
+
+
+# In the order of Hit.
+_SHOWN = select(*(column for column in item.c if column is not item.c.terms)).where(
+    item.c.number.in_(bindparam("items", expanding=True))
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from aiops_cli.adapters.store import index, tables
 from aiops_cli.adapters.store.base import Opened
@@ -287,8 +287,23 @@ def _load(
 
 def _rows(connection: Connection, table: Any, numbers: Iterable[int | None]) -> dict[int, Row[Any]]:
     wanted = [number for number in numbers if number is not None]
-    columns = [column for column in table.c if column.name != "text"]
-    return {row.number: row for row in connection.execute(select(*columns).where(table.c.number.in_(wanted)))}
+    query = _SHOWN[table.name]
+    return {row.number: row for row in connection.execute(query, {"numbers": wanted}).all()} if wanted else {}
+
+
+def _shown(table: Any, *names: str) -> Any:
+    """A query for the columns of which results are made."""
+    columns = [table.c[name] for name in ("number", "title", *names)]
+    return select(*columns).where(table.c.number.in_(bindparam("numbers", expanding=True)))
+
+
+_SHOWN = {
+    "incident": _shown(
+        tables.incident, "kind", "service", "opened_at", "recorded_at", "status", "cause", "fault_class", "fix",
+        "fix_verified", "fix_worked", "lesson", "simulated",
+    ),
+    "page": _shown(tables.page, "id", "path", "revision", "commit", "matches", "shipped"),
+}  # fmt: skip
 
 
 def _failed_fixes(connection: Connection, incidents: Mapping[int, Row[Any]]) -> set[int]:

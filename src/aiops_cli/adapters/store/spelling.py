@@ -6,7 +6,7 @@ from string import ascii_lowercase
 
 from sqlalchemy import Connection, Select, select
 
-from aiops_cli.adapters.store.index import find_terms
+from aiops_cli.adapters.store.index import count_documents
 from aiops_cli.adapters.store.tables import term
 from aiops_cli.domain.thesaurus import Thesaurus
 from aiops_cli.domain.words import is_telling, read_words
@@ -38,14 +38,14 @@ def correct(connection: Connection, text: str, thesaurus: Thesaurus) -> Correcti
     parts = (p for p in read.parts if p.isalpha() and _MIN_LETTERS <= len(p) <= _MAX_LETTERS)
     # A word that says nothing by itself is in no index, and is not misspelt for that.
     asked = dict.fromkeys(part for part in parts if is_telling(part))
-    known = find_terms(connection, asked).keys() | thesaurus.vocabulary
+    known = count_documents(connection, asked).keys() | thesaurus.vocabulary
     unknown = [word for word in asked if word not in known][:_MOST_WORDS]
     found = {
         word: near
         for at, word in enumerate(unknown)
         if (near := _nearest(connection, word, thesaurus, thorough=at < _MOST_SCANNED))
     }
-    spelt = {row.text: row.written for row in connection.execute(_spelt(list(found.values())))}
+    spelt = {row.text: row.written for row in connection.execute(_spelt(list(found.values())))} if found else {}
     written = {near: spelt.get(near) or near for near in found.values()}
     return Corrections(found, written, {read.written.get(word, word): written[near] for word, near in found.items()})
 
@@ -57,7 +57,7 @@ def _spelt(terms: Sequence[str]) -> Select[tuple[str, str]]:
 def _nearest(connection: Connection, word: str, thesaurus: Thesaurus, *, thorough: bool) -> str | None:
     """The commonest known word that is one edit away; if `thorough`, else one that is two away or goes on longer."""
     variants = one_edit_away(word)
-    known = {text: count for text, (_, count) in find_terms(connection, variants).items()}
+    known = count_documents(connection, variants)
     known |= dict.fromkeys((thesaurus.vocabulary & variants) - known.keys(), 1)
     if len(known) > 1 and len(word) <= _SHORT:
         return None
@@ -83,23 +83,27 @@ def _alike(connection: Connection, word: str, thesaurus: Thesaurus) -> str | Non
     from rapidfuzz import process
     from rapidfuzz.distance import DamerauLevenshtein
 
-    candidates = _candidates(connection, word) | dict.fromkeys(thesaurus.vocabulary, 1)
+    candidates = [*_candidates(connection, word), *thesaurus.vocabulary]
     # All of them, since which of the equally near ones come first is chance.
-    found = process.extract(
-        word, list(candidates), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=_CUTOFF, limit=None
+    near = process.extract(
+        word, candidates, scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=_CUTOFF, limit=None
     )
-    return min(found, key=lambda row: (-row[1], -candidates[row[0]], row[0]))[0] if found else None
+    known = count_documents(connection, [row[0] for row in near])
+    known |= dict.fromkeys(thesaurus.vocabulary - known.keys(), 1)
+    found = [row for row in near if row[0] in known]
+    return min(found, key=lambda row: (-row[1], -known[row[0]], row[0]))[0] if found else None
 
 
-def _candidates(connection: Connection, word: str) -> dict[str, int]:
-    """Known words of about that length which begin with its first or its second letter, and how common they are."""
-    column = term.c
-    query = select(column.text, column.documents).where(
-        column.initial.in_({word[0], word[1]}),
-        column.length.between(len(word) - _EDITS, len(word) + _EDITS),
-        column.documents > 0,
-    )
-    return {row.text: row.documents for row in connection.execute(query.limit(_VOCABULARY)).all()}
+def _candidates(connection: Connection, word: str) -> Sequence[str]:
+    """Words of about that length which begin with its first or its second letter."""
+    # What is one edit away was looked up; a word has to be long for two to be few enough.
+    lengths = [
+        length
+        for length in range(len(word) - _EDITS, len(word) + _EDITS + 1)
+        if max(length, len(word)) * (1 - _CUTOFF) >= _EDITS
+    ]
+    query = select(term.c.text).where(term.c.initial.in_({word[0], word[1]}), term.c.length.in_(lengths))
+    return connection.scalars(query.limit(_VOCABULARY)).all() if lengths else ()
 
 
 def _completion(connection: Connection, word: str) -> str | None:

@@ -242,8 +242,8 @@ runbook_use = Table(
     Column("at", String, nullable=False),
 )
 
-# Everything that can be found: an incident (postmortem, note) or a page. `terms` are the term ids of its postings, so
-# that they can be taken back without an index of their own; `votes` is the balance of feedback.
+# Everything that can be found: an incident (postmortem, note) or a page. `terms` are its terms with their impacts: a
+# document is scored by one row, and taken back out of the postings; `votes` is the balance of feedback.
 item = Table(
     "item",
     metadata,
@@ -260,27 +260,31 @@ item = Table(
 )
 
 # Our own postings instead of a full-text engine of one database: the same code and ranking everywhere, and flat in
-# the number of documents (ADR 0003). Words, `#` concepts and `=` exact keys are all terms. `initial`, `length` and
-# `written`, which is how the word was spelt first, serve spelling.
+# the number of documents (ADR 0011). Words, `#` concepts and `=` exact keys are all terms. `newest` are the latest
+# documents of a term, packed: of most terms all there are. `initial`, `length` and `written`, which is how the word
+# was spelt first, serve spelling.
 term = Table(
     "term",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("text", String, nullable=False, unique=True),
     Column("documents", Integer, nullable=False, default=0),
     Column("written", String),
     Column("initial", Varchar(1)),
     Column("length", SmallInteger),
+    Column("newest", LargeBinary, nullable=False),
 )
-Index("term_by_initial", term.c.initial, term.c.length)
+# Spelling reads thousands of words of about one length: from the index alone, which has no names and numbers.
+_is_word = term.c.initial.is_not(None)
+Index("term_by_initial", term.c.initial, term.c.length, term.c.text, sqlite_where=_is_word, postgresql_where=_is_word)
 
-# The table is its own index: a posting costs about ten bytes.
+# The documents of a term before its newest ones, in chunks of equal size; `first` is the lowest of them.
 post = Table(
     "post",
     metadata,
     Column("term", Integer, primary_key=True, autoincrement=False),
-    Column("item", Integer, primary_key=True, autoincrement=False),
-    Column("impact", SmallInteger, nullable=False),
+    Column("first", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -90,9 +90,9 @@ CREATE INDEX ix_model_call_incident ON model_call (incident);
 
 CREATE TABLE post (
     term INTEGER NOT NULL,
-    item INTEGER NOT NULL,
-    impact SMALLINT NOT NULL,
-    PRIMARY KEY (term, item)
+    first INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (term, first)
 )
  WITHOUT ROWID;
 
@@ -111,11 +111,12 @@ CREATE TABLE term (
     written VARCHAR,
     initial VARCHAR(1),
     length SMALLINT,
+    newest BLOB NOT NULL,
     PRIMARY KEY (id),
     UNIQUE (text)
 );
 
-CREATE INDEX term_by_initial ON term (initial, length);
+CREATE INDEX term_by_initial ON term (initial, length, text) WHERE initial IS NOT NULL;
 
 CREATE TABLE vector (
     model VARCHAR NOT NULL,

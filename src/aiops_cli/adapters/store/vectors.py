@@ -1,7 +1,7 @@
 """Vectors of what can be found: which are missing, and which are near in meaning to a query."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,21 +107,25 @@ def find_near(
     connection: Connection, model: str, query: Sequence[float], only: index.Filter, limit: int = DEPTH
 ) -> dict[int, float]:
     """The items nearest in meaning, with their cosines. Raises ModelError where numpy is needed and not there."""
-    allowed = index.read_filter(connection, only)
+    # All vectors are gone through, so that a wide filter is worth reading.
+    allowed = index.read_filter(connection, only, whole=True)
     if allowed is None:
         return {}
-    there = select(item.c.number).where(item.c.number == vector.c.item).exists()
-    rows = select(vector.c.item, vector.c.data).where(
-        vector.c.model == model, there, *allowed.on(vector.c.item, listed=True)
-    )
-    found = connection.execution_options(stream_results=True).execute(rows.order_by(vector.c.item))
-    return nearest(query, _blocks(found.partitions(_BLOCK), len(query)), len(query), limit)
+    joined = vector.join(item, item.c.number == vector.c.item)
+    rows = select(vector.c.item, vector.c.data).select_from(joined)
+    rows = rows.where(vector.c.model == model, *allowed.conditions).order_by(vector.c.item)
+    if allowed.among is not None and len(allowed.among) <= index.PARAMETERS:
+        rows = rows.where(vector.c.item.in_(allowed.among))
+    found = connection.execution_options(stream_results=True).execute(rows)
+    return nearest(query, _blocks(found.partitions(_BLOCK), len(query), allowed.among), len(query), limit)
 
 
-def _blocks(partitions: Iterator[Sequence[Any]], dims: int) -> Iterator[tuple[list[int], bytes]]:
+def _blocks(
+    partitions: Iterator[Sequence[Any]], dims: int, among: Set[int] | None
+) -> Iterator[tuple[list[int], bytes]]:
     for some in partitions:
         # A model that changed its dimensions under the same name left vectors that cannot be compared.
-        fitting = [row for row in some if len(row.data) == dims]
+        fitting = [row for row in some if len(row.data) == dims and (among is None or row.item in among)]
         yield [row.item for row in fitting], b"".join(row.data for row in fitting)
 
 
