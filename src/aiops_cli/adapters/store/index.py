@@ -176,7 +176,7 @@ def _extend(
     ids: dict[str, int] = {}
     changed, full = [], []
     for some in chunks(list(gathered)):
-        for row in connection.execute(select(term.c.id, term.c.text, term.c.newest).where(term.c.text.in_(some))):
+        for row in connection.execute(select(term.c.id, term.c.text, term.c.newest).where(term.c.text.in_(some))).all():
             ids[row.text] = row.id
             done, newest = extended(row.newest, *gathered[row.text])
             full += [{"term": row.id, "first": first, "data": data} for first, data in done]
@@ -210,10 +210,11 @@ def _term(number: int, text: str, written: str | None, documents: int, newest: b
 
 def _count(connection: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
     """Write so many documents `more` `of` a term, with those that are `open` at its end."""
-    counted = term.c.documents + bindparam("more")
-    statement = update(term).where(term.c.id == bindparam("of")).values(documents=counted, newest=bindparam("open"))
     if changed:
-        connection.execute(statement, sorted(changed, key=itemgetter("of")))
+        connection.execute(_COUNT.values(newest=bindparam("open")), sorted(changed, key=itemgetter("of")))
+
+
+_COUNT = update(term).where(term.c.id == bindparam("of")).values(documents=term.c.documents + bindparam("more"))
 
 
 def remove(connection: Connection, which: ColumnElement[bool]) -> None:
@@ -232,16 +233,21 @@ def remove(connection: Connection, which: ColumnElement[bool]) -> None:
 
 def _shorten(connection: Connection, taken: Mapping[int, AbstractSet[int]]) -> None:
     """Take documents out of the lists of their terms."""
-    changed = []
+    changed, counted = [], []
     older: dict[int, list[int]] = {}
-    for row in connection.execute(select(term.c.id, term.c.newest).where(term.c.id.in_(taken.keys()))):
-        gone = taken[row.id]
-        lowest = first_of(row.newest)
-        for number in gone:
-            if lowest is None or number < lowest:
-                older.setdefault(number, []).append(row.id)
-        changed.append({"of": row.id, "more": -len(gone), "open": without(row.newest, gone)})
+    for row in connection.execute(select(term.c.id, term.c.newest).where(term.c.id.in_(taken.keys()))).all():
+        gone, lowest = taken[row.id], first_of(row.newest)
+        before = [number for number in gone if lowest is None or number < lowest]
+        for number in before:
+            older.setdefault(number, []).append(row.id)
+        values = {"of": row.id, "more": -len(gone)}
+        if len(before) < len(gone):
+            changed.append({**values, "open": without(row.newest, gone)})
+        else:
+            counted.append(values)
     _count(connection, changed)
+    if counted:
+        connection.execute(_COUNT, counted)
     for number, ids in older.items():
         _shorten_chunks(connection, number, ids)
 
