@@ -192,7 +192,7 @@ def _labelled(connection: Connection, labels: Sequence[str]) -> set[int] | None:
     if not labels:
         return None
     only = index.Filter([("label", (label,)) for label in labels])
-    allowed = index.read_filter(connection, only, whole=True)
+    allowed = index.read_filter(connection, only)
     items = list(allowed.among or ()) if allowed else []
     found: set[int] = set()
     for some in index.chunks(items):

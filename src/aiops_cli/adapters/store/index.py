@@ -366,10 +366,11 @@ def search(
     `postings` bounds how many postings are read before the best documents are scored in full.
     """
     found = find_terms(connection, [*query.wanted, *keys])
-    allowed = read_filter(connection, only or Filter())
+    total = connection.scalar(select(index_state.c.documents)) or 0
+    # Where every other document has a key, to ask the best ones is less than to read who has it.
+    allowed = read_filter(connection, only or Filter(), min(_LISTED, total // 2))
     if not found or allowed is None:
         return []
-    total = connection.scalar(select(index_state.c.documents)) or 0
     reading = _Reading(connection, _telling(found, set(keys)), set(keys), total, allowed)
     reading.gather(postings)
     hits = reading.hits(most)
@@ -401,9 +402,9 @@ class Allowed:
         return bool(self.wide or self.conditions)
 
 
-def read_filter(connection: Connection, only: Filter, *, whole: bool = False) -> Allowed | None:
-    """A filter with the documents of the keys that it names, of wide ones only if `whole`; None when nothing can pass
-    it.
+def read_filter(connection: Connection, only: Filter, listed: int | None = None) -> Allowed | None:
+    """A filter with the documents of the keys that it names, of those that at most `listed` have; None when nothing
+    can pass it.
     """
     among: AbstractSet[int] | None = None
     wide = []
@@ -411,7 +412,7 @@ def read_filter(connection: Connection, only: Filter, *, whole: bool = False) ->
         known = list(find_terms(connection, [key_term(name, value) for value in values]).values())
         if not known:
             return None
-        if not whole and sum(one.documents for one in known) > _LISTED:
+        if listed is not None and sum(one.documents for one in known) > listed:
             wide.append(frozenset(one.number for one in known))
             continue
         these = documents_of(connection, known)
@@ -509,11 +510,13 @@ class _Reading:
         """The best documents, scored by all of their terms."""
         best: list[_Scored] = []
         wanted = _SCORED_IN_FULL if self._unread else most
-        waiting, step = self._best_first(wanted), wanted
+        waiting = self._best_first(wanted)
         missing = sought({one.number: self._weights[one.number] for one in self._unread})
         while waiting and len(best) < wanted:
+            # Half of those that are asked may pass; of the first ones all, where there is no filter.
+            step = min(PARAMETERS, 2 * (wanted - len(best))) if best else wanted
             best += self._scored(waiting[:step], missing)
-            waiting, step = waiting[step:], PARAMETERS
+            waiting = waiting[step:]
         best.sort(key=itemgetter(0, 1), reverse=True)
         return self._load(best[:most])
 
@@ -538,8 +541,9 @@ class _Reading:
             for number in scores.keys() & read.keys():
                 scores[number] -= weight * read[number]
         found = [(scores[number] + weigh_terms(data, missing), number, data) for number, data in self._rows(documents)]
-        wide = self._allowed.wide
-        return [one for one in found if one[0] and (not wide or _passes(one[2], wide))]
+        # The impact of a key is 1.
+        wide = [sought(dict.fromkeys(any_of, 1)) for any_of in self._allowed.wide]
+        return [one for one in found if one[0] and all(weigh_terms(one[2], any_of) for any_of in wide)]
 
     def _rows(self, documents: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         query = _TERMS.where(*self._allowed.conditions)
@@ -558,12 +562,6 @@ class _Reading:
                 self._texts[one]: self._weights[one] * impacts[one] / unit for one in shared - self._exact
             }
         return load(self._connection, [document for _, document, _ in best], parts, keys)
-
-
-def _passes(data: bytes, wide: Sequence[AbstractSet[int]]) -> bool:
-    """Whether a document has a term of each of some sets."""
-    has = unpack_terms(data).keys()
-    return not any(has.isdisjoint(any_of) for any_of in wide)
 
 
 def _fitting(terms: Sequence[Term], left: int) -> list[Term]:

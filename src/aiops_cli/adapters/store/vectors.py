@@ -108,7 +108,7 @@ def find_near(
 ) -> dict[int, float]:
     """The items nearest in meaning, with their cosines. Raises ModelError where numpy is needed and not there."""
     # All vectors are gone through, so that a wide filter is worth reading.
-    allowed = index.read_filter(connection, only, whole=True)
+    allowed = index.read_filter(connection, only)
     if allowed is None:
         return {}
     joined = vector.join(item, item.c.number == vector.c.item)
