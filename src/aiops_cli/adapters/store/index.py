@@ -4,10 +4,10 @@ Words, concepts (`#t:latency`) and exact keys (`=service:web`) are all terms of 
 posting list. Terms are read rarest first and newest document first up to a bound; the best are then scored in full.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import compress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -81,7 +81,8 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A document that matched: `parts` is the score of each term, `keys` the exact keys that it shares.
+    """A document that matched: `keys` are the exact keys that it shares, `words_score` the sum over its words and
+    concepts, and `look` gives that of each, which is asked of a few alone.
 
     `fused` is the score of words and meaning together, None where no embeddings were asked.
     """
@@ -95,19 +96,16 @@ class Hit:
     shipped: bool
     fix_worked: bool
     votes: int
-    parts: Mapping[str, float]
     keys: frozenset[str] = frozenset()
+    words_score: float = 0.0
+    look: Callable[[], Mapping[str, float]] = dict
     fused: float | None = None
 
     @property
-    def words_score(self) -> float:
-        """The sum over the words and concepts, the same to the last digit in whatever order they were read."""
-        return math.fsum(self.parts.values())
-
-    @property
-    def matched(self) -> list[str]:
-        """What matched, the heaviest first."""
-        return sorted(self.parts, key=lambda term: (-self.parts[term], term))
+    def parts(self) -> Mapping[str, float]:
+        """The score of each word and concept that matched, the heaviest first."""
+        parts = self.look()
+        return {term: parts[term] for term in sorted(parts, key=lambda term: (-parts[term], term))}
 
 
 def key_term(name: str, value: str) -> str:
@@ -293,34 +291,34 @@ class Term(NamedTuple):
 
 def find_terms(connection: Connection, texts: Iterable[str]) -> dict[str, Term]:
     """Those terms that some document has."""
-    every = list(dict.fromkeys(texts))
-    return {
-        text: Term(number, documents, newest)
-        for some in chunks(every)
-        for text, number, documents, newest in connection.execute(_FIND, {"texts": some}).all()
-    }
+    return {row[0]: Term(*row[1:]) for row in _among(connection, _FIND, list(dict.fromkeys(texts)))}
 
 
 def count_documents(connection: Connection, texts: Iterable[str]) -> dict[str, int]:
     """How many documents have a term, of those that any has."""
-    every = list(dict.fromkeys(texts))
-    return {
-        text: documents
-        for some in chunks(every)
-        for text, documents in connection.execute(_COUNTED, {"texts": some}).all()
-    }
+    return {text: documents for text, documents in _among(connection, _COUNTED, list(dict.fromkeys(texts)))}
 
 
-# Built once: a search asks several times for a few rows, and to build a statement takes as long as to run it.
-_KNOWN = (term.c.text.in_(bindparam("texts", expanding=True)), term.c.documents > 0)
-_FIND = select(term.c.text, term.c.id, term.c.documents, term.c.newest).where(*_KNOWN)
-_COUNTED = select(term.c.text, term.c.documents).where(*_KNOWN)
-_CHUNKS = select(post.c.term, post.c.data).where(post.c.term.in_(bindparam("terms", expanding=True)))
+_FIND = "SELECT text, id, documents, newest FROM term WHERE documents > 0 AND text IN ({})"
+_COUNTED = "SELECT text, documents FROM term WHERE documents > 0 AND text IN ({})"
+_CHUNKS = "SELECT term, data FROM post WHERE term IN ({})"
+_TERMS = "SELECT number, terms FROM item WHERE number IN ({})"
+
+
+def _among(connection: Connection, statement: str, values: Sequence[Any]) -> Iterator[Any]:
+    """The rows of a statement for some of hundreds of values: a search spends half as long on it as with SQLAlchemy's
+    own lists, which are made anew for each.
+    """
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    for some in chunks(values):
+        marks = ", ".join([mark] * len(some))
+        yield from connection.exec_driver_sql(statement.format(marks), tuple(some)).all()
+
+
+# Built once, which takes as long as to run it.
 _NEWEST = (
     select(post.c.data).where(post.c.term == bindparam("of")).order_by(post.c.first.desc()).limit(bindparam("most"))
 )
-
-_TERMS = select(item.c.number, item.c.terms).where(item.c.number.in_(bindparam("items", expanding=True)))
 
 
 def documents_of(connection: Connection, terms: Sequence[Term]) -> set[int]:
@@ -335,9 +333,9 @@ def documents_of(connection: Connection, terms: Sequence[Term]) -> set[int]:
 def _whole(connection: Connection, terms: Sequence[Term]) -> dict[int, list[Postings]]:
     """The lists of terms, by their numbers, in parts."""
     found = {one.number: [unpack(one.newest)] for one in terms}
-    for some in chunks([one.number for one in terms if one.documents > how_many(one.newest)]):
-        for number, data in connection.execute(_CHUNKS, {"terms": some}).all():
-            found[number].append(unpack(data))
+    longer = [one.number for one in terms if one.documents > how_many(one.newest)]
+    for number, data in _among(connection, _CHUNKS, longer):
+        found[number].append(unpack(data))
     return found
 
 
@@ -545,23 +543,30 @@ class _Reading:
         wide = [sought(dict.fromkeys(any_of, 1)) for any_of in self._allowed.wide]
         return [one for one in found if one[0] and all(weigh_terms(one[2], any_of) for any_of in wide)]
 
-    def _rows(self, documents: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        query = _TERMS.where(*self._allowed.conditions)
+    def _rows(self, documents: Sequence[int]) -> Iterator[Any]:
+        if not self._allowed.conditions:
+            yield from _among(self._connection, _TERMS, documents)
+            return
+        query = select(item.c.number, item.c.terms).where(*self._allowed.conditions)
         for some in chunks(documents):
-            yield from self._connection.execute(query, {"items": some}).all()
+            yield from self._connection.execute(query.where(item.c.number.in_(some))).all()
 
     def _load(self, best: Sequence[_Scored]) -> list[Hit]:
-        parts: dict[int, dict[str, float]] = {}
-        keys: dict[int, set[str]] = {}
-        unit = _WEIGHT_UNIT * IMPACT_UNIT
-        for _, document, data in best:
-            impacts = unpack_terms(data)
-            shared = self._weights.keys() & impacts.keys()
-            keys[document] = {self._texts[one] for one in shared & self._exact}
-            parts[document] = {
-                self._texts[one]: self._weights[one] * impacts[one] / unit for one in shared - self._exact
-            }
-        return load(self._connection, [document for _, document, _ in best], parts, keys)
+        # The impact of a key is 1.
+        exact = [(self._texts[one], self._weights[one], sought({one: 1})) for one in self._exact]
+        rows = {row[0]: row for row in _shown(self._connection, [document for _, document, _ in best])}
+        found = []
+        for score, document, data in best:
+            held = {text: weight for text, weight, key in exact if weigh_terms(data, key)}
+            words = (score - sum(held.values())) / _UNIT
+            values: list[Any] = [*rows[document], frozenset(held), words, partial(self._parts, data)]
+            found.append(Hit(*values))
+        return found
+
+    def _parts(self, data: bytes) -> dict[str, float]:
+        impacts = unpack_terms(data)
+        shared = (self._weights.keys() & impacts.keys()) - self._exact
+        return {self._texts[one]: self._weights[one] * impacts[one] / _UNIT for one in shared}
 
 
 def _fitting(terms: Sequence[Term], left: int) -> list[Term]:
@@ -576,6 +581,7 @@ def _fitting(terms: Sequence[Term], left: int) -> list[Term]:
 
 
 _WEIGHT_UNIT = 10_000
+_UNIT = _WEIGHT_UNIT * IMPACT_UNIT
 _COMMON_KEY = key_term("service", "")
 
 
@@ -587,17 +593,14 @@ def _pinned(key: str) -> int:
     return (20 if key.startswith(_COMMON_KEY) else 10_000) * _WEIGHT_UNIT * IMPACT_UNIT // 2
 
 
-def load(
-    connection: Connection,
-    items: Sequence[int],
-    parts: Mapping[int, Mapping[str, float]] | None = None,
-    keys: Mapping[int, AbstractSet[str]] | None = None,
-) -> list[Hit]:
-    """Documents by their numbers, with what matched of each."""
-    rows = (row for some in chunks(items) for row in connection.execute(_SHOWN, {"items": some}).all())
-    parts, keys = parts or {}, keys or {}
-    found: Iterator[list[Any]] = ([*row, parts.get(row[0], {}), frozenset(keys.get(row[0], ()))] for row in rows)
-    return [Hit(*values) for values in found]
+def load(connection: Connection, items: Sequence[int]) -> list[Hit]:
+    """Documents by their numbers, as if nothing of them matched."""
+    return [Hit(*row) for row in _shown(connection, items)]
+
+
+def _shown(connection: Connection, items: Sequence[int]) -> Iterator[Any]:
+    for some in chunks(items):
+        yield from connection.execute(_SHOWN, {"items": some}).all()
 
 
 # In the order of Hit.

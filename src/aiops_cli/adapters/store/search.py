@@ -320,7 +320,7 @@ def _failed_fixes(connection: Connection, incidents: Mapping[int, Row[Any]]) -> 
 
 
 def _why(each: _Ranked, query: Query) -> tuple[str, ...]:
-    said, meant = reasons(each.hit.matched, query)
+    said, meant = reasons(each.hit.parts, query)
     why = list(each.pins)
     why += [f"words: {', '.join(said)}"] if said else []
     why += [f"means: {', '.join(meant)}"] if meant else []
@@ -330,9 +330,10 @@ def _why(each: _Ranked, query: Query) -> tuple[str, ...]:
 
 def _missing(hit: index.Hit, query: Query) -> tuple[str, ...]:
     """The words of the query that the document has neither as they are nor by their meaning."""
-    meant = {term.partition(":")[2] for term in hit.parts if term.startswith("#")}
+    parts = hit.parts
+    meant = {term.partition(":")[2] for term in parts if term.startswith("#")}
     covered = {part for concept in meant for part in query.concepts.get(concept, "").split()}
-    missing = [query.spelt(term) for term in query.terms if term not in hit.parts and term not in covered]
+    missing = [query.spelt(term) for term in query.terms if term not in parts and term not in covered]
     return (f"not in it: {', '.join(missing[:4])}",) if missing and len(query.terms) <= 12 else ()
 
 
