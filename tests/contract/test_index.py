@@ -142,7 +142,7 @@ def test_lists_hold_what_was_added_and_not_what_was_taken_out(home: Path) -> Non
 
 
 def test_wide_filters_and_times_are_held_to_in_a_long_history(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_LISTED", 700)
+    monkeypatch.setattr(index, "_LISTED", 400)
     monkeypatch.setattr(index, "_FEW", 100)
     store = open_records(home)
     store.import_records(

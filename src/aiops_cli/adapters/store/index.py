@@ -4,11 +4,12 @@ Words, concepts (`#t:latency`) and exact keys (`=service:web`) are all terms of 
 posting list. Terms are read rarest first and newest document first up to a bound; the best are then scored in full.
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import compress
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -35,16 +36,19 @@ from aiops_cli.domain.thesaurus import Thesaurus
 # Postings read before the best are scored in full: more could only reorder the tail (ADR 0011).
 POSTINGS_READ = 4_000
 _SCORED_IN_FULL = 300
+_NEWEST_OF_KEY = 300
 # Of the documents that are scored in full, those that the priors may still move to the top.
 MOST_RANKED = 60
 # Of the words and concepts of an alert's whole text so many are scored, the rarest.
 _TERMS_SCORED = 32
-# A key of a filter with so many documents is read first; of a wider one the best documents are asked instead.
-_LISTED = 50_000
+# Of a key that a filter names the documents are read, which takes the longer the more there are; or the best documents
+# are asked for it, which takes the longer the fewer have it. Both take as long where the square of their number is so
+# many times that of all documents.
+_LISTED = 33_000
 # So few documents are each scored in full, without reading any postings.
 _FEW = 500
 # Where a filter takes documents away, so many postings are looked at for those that it leaves.
-_POSTINGS_ASKED = 20_000
+_POSTINGS_ASKED = 24_000
 # SQLite before 3.32 takes 999 parameters.
 PARAMETERS = 900
 _LONGEST_KEY = 200
@@ -365,8 +369,7 @@ def search(
     """
     found = find_terms(connection, [*query.wanted, *keys])
     total = connection.scalar(select(index_state.c.documents)) or 0
-    # Where every other document has a key, to ask the best ones is less than to read who has it.
-    allowed = read_filter(connection, only or Filter(), min(_LISTED, total // 2))
+    allowed = read_filter(connection, only or Filter(), math.isqrt(_LISTED * total))
     if not found or allowed is None:
         return []
     reading = _Reading(connection, _telling(found, set(keys)), set(keys), total, allowed)
@@ -390,7 +393,7 @@ class Allowed:
     `wide`, and that fit what is said of the columns of an item.
     """
 
-    among: AbstractSet[int] | None
+    among: set[int] | None
     wide: tuple[frozenset[int], ...]
     conditions: tuple[ColumnElement[bool], ...]
 
@@ -404,7 +407,7 @@ def read_filter(connection: Connection, only: Filter, listed: int | None = None)
     """A filter with the documents of the keys that it names, of those that at most `listed` have; None when nothing
     can pass it.
     """
-    among: AbstractSet[int] | None = None
+    among: set[int] | None = None
     wide = []
     for name, values in only.keys:
         known = list(find_terms(connection, [key_term(name, value) for value in values]).values())
@@ -451,6 +454,7 @@ class _Reading:
         self._unread = sorted(found.values(), key=lambda one: (one.documents, self._texts[one.number]))
         self._scores: dict[int, int] = {}
         self._partly: list[tuple[int, Mapping[int, int]]] = []
+        self._passed = 0
         self._is_read = True
 
     @property
@@ -465,16 +469,17 @@ class _Reading:
             self._scores, self._is_read = dict.fromkeys(self._allowed.among, 0), False
             return
         exact = [one for one in self._unread if one.number in self._exact]
-        whole = [one for one in exact if one.documents <= _SCORED_IN_FULL]
-        asked = postings if self._allowed.among is None else max(postings, _POSTINGS_ASKED)
         rest = [one for one in self._unread if one.number not in self._exact]
-        fitting = _fitting(rest, asked)
-        self._read_whole([*whole, *fitting])
+        self._read_whole([one for one in exact if one.documents <= _NEWEST_OF_KEY])
         for one in exact:
-            if one not in whole:
-                self._read_newest(one, _SCORED_IN_FULL)
+            if one.documents > _NEWEST_OF_KEY:
+                self._read_newest(one, _NEWEST_OF_KEY)
+        self._passed = 0
+        asked = postings if self._allowed.among is None else max(postings, _POSTINGS_ASKED)
+        fitting = _fitting(rest, asked)
+        self._read_whole(fitting)
         asked -= sum(one.documents for one in fitting)
-        if asked > 0 and len(fitting) < len(rest):
+        if asked > 0 and self._passed < postings and len(fitting) < len(rest):
             self._read_newest(rest[len(fitting)], asked)
 
     def _read_whole(self, terms: Sequence[Term]) -> None:
@@ -497,12 +502,14 @@ class _Reading:
     def _add(self, number: int, items: Sequence[int], impacts: bytes) -> None:
         weight, scores, among = self._weights[number], self._scores, self._allowed.among
         known = scores.get
-        if among is None:
+        passing = None if among is None else among.intersection(items)
+        self._passed += len(items) if passing is None else len(passing)
+        if passing is None or len(passing) == len(items):
             for document, impact in zip(items, impacts, strict=True):
                 scores[document] = known(document, 0) + weight * impact
             return
-        for document, impact in compress(zip(items, impacts, strict=True), map(among.__contains__, items)):
-            scores[document] = known(document, 0) + weight * impact
+        for document in passing:
+            scores[document] = known(document, 0) + weight * impacts[bisect_left(items, document)]
 
     def hits(self, most: int) -> list[Hit]:
         """The best documents, scored by all of their terms."""
