@@ -36,6 +36,7 @@ from aiops_cli.domain.thesaurus import Thesaurus
 # Postings read before the best are scored in full: more could only reorder the tail (ADR 0011).
 POSTINGS_READ = 4_000
 _SCORED_IN_FULL = 300
+# Of an exact key the newest documents are enough: what words do not tell apart is told apart by age.
 _NEWEST_OF_KEY = 300
 # Of the documents that are scored in full, those that the priors may still move to the top.
 MOST_RANKED = 60
