@@ -1,13 +1,11 @@
-"""What a terminal and a model must not see."""
+"""What a terminal must not see."""
 
 import random
-import re
 import unicodedata
-import uuid
 
 import pytest
 
-from aiops_cli.domain.redact import find_control, mask_secrets, safe
+from aiops_cli.domain.redact import find_control, safe
 
 
 @pytest.mark.parametrize(
@@ -47,45 +45,3 @@ def test_control_characters_are_found() -> None:
     assert find_control("ab\x1bc") == 2
     assert find_control("a\tb\nc\r\n") is None
     assert find_control("\u202e") is None
-
-
-def _secret(prefix: str, length: int) -> str:
-    return prefix + (uuid.uuid4().hex * 4)[:length]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: f"postgres://app:{_secret('', 12)}@db:5432/x",
-        lambda: f"Authorization: Bearer {_secret('', 30)}",
-        lambda: _secret("AKIA", 16).upper(),
-        lambda: _secret("AIza", 35),
-        lambda: _secret("gh" + "p_", 36),
-        lambda: _secret("xox" + "b-", 20),
-        lambda: f"eyJ{_secret('', 20)}.{_secret('', 20)}.{_secret('', 20)}",
-        lambda: f"password={_secret('', 9)}",
-        lambda: f'"api_key": "{_secret("", 20)} with space"',
-        lambda: f"DB_PASSWORD: '{_secret('', 10)}'",
-    ],
-)
-def test_known_shapes_of_secrets_are_masked(make) -> None:  # type: ignore[no-untyped-def]
-    line = make()
-    masked, count = mask_secrets(f"before {line} after")
-    core = max(re.findall(r"[0-9a-f]{9,}", line.lower()), key=len)
-    assert count >= 1
-    assert core not in masked.lower()
-    assert masked.startswith("before ") and masked.endswith("after")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "max_tokens: 4096 prompt_tokens=120 tokens: 88",
-        "pod payments-api-7d9f8b6c5-x2x4k OOMKilled exit code 137",
-        "image registry.example/payments:5.18.2 not found",
-        "GET /v1/pay 502 in 5.2s trace 4bf92f3577b34da6a3ce929d0e0e4736",
-        "secret not mounted",
-    ],
-)
-def test_what_a_diagnosis_needs_survives(line: str) -> None:
-    assert mask_secrets(line) == (line, 0)

@@ -12,7 +12,7 @@ from aiops_cli.domain.findings.changes import find_onset
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.quotes import shorten
 from aiops_cli.domain.reading import read_document
-from aiops_cli.domain.redact import mask_secrets
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.domain.vocabulary import FaultClass, Metric
 from tests.evidence import LATENCY, NOW, ONSET, at, calls, case, change, item, log, series, service
 

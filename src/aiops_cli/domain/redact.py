@@ -1,12 +1,12 @@
-"""What a terminal, a log and a model must not see.
+"""What a terminal must not see.
 
 Foreign text (alerts, logs, labels, model answers) passes `safe` once, where it enters; after that it holds no
-character that can move a cursor, hide text or reorder it. `mask_secrets` runs on the finished request to a model.
+character that can move a cursor, hide text or reorder it. What must not leave the machine is in `domain/secrets.py`
+and `domain/masking.py`.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
 
 # Cf (bidi and zero-width marks) can hide text; Cs, Co, Zl and Zp have no business on a terminal line.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
@@ -42,52 +42,3 @@ def find_control(text: str) -> int | None:
     """Position of the first terminal control character (C0 except tab, newline and return; DEL; C1), or None."""
     match = _CONTROL.search(text)
     return match.start() if match else None
-
-
-# One cheap expression decides whether the costly ones run at all; clean logs pay for this one only.
-_GATE = re.compile(
-    r"(?i)secret|passw|token|api[-_ ]?key|bearer|authorization|private key|://[^\s/:@]{0,80}:|AKIA|ASIA|AIza|gh[opsu]_"
-    r"|xox[abpr]-|eyJ|sk-|hooks\.slack|@(?:tcp|udp|unix)\("
-)
-_VALUE = r"(?:\"[^\"\n]{1,400}\"|'[^'\n]{1,400}'|[^\s,;}\"']{3,400})"
-_PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "private-key": re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,8000}?-----END [A-Z ]{0,40}KEY-----", re.S),
-    "url-password": re.compile(r"(?<=://)([^\s/:@]{1,80}):([^\s/@]{1,200})(?=@)"),
-    # The data source name of Go's MySQL driver: user:password@tcp(host:port)/database.
-    "dsn-password": re.compile(r"(?<![\w/:])([\w.-]{1,80}):([^\s:@/]{1,200})(?=@(?:tcp|udp|unix)\()"),
-    "authorization": re.compile(r"(?i)(?<![\w-])(?:authorization\s*[:=]\s*)?(?:bearer|basic)\s+[\w.~+/=-]{8,2000}"),
-    "aws-key": re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"),
-    "google-key": re.compile(r"AIza[\w-]{35}"),
-    "github-token": re.compile(r"gh[opsu]_[A-Za-z0-9]{30,255}"),
-    "slack-token": re.compile(r"xox[abpr]-[\w-]{10,250}"),
-    "slack-hook": re.compile(r"hooks\.slack\.com/[\w/]{10,200}"),
-    "jwt": re.compile(r"eyJ[\w-]{8,2000}\.[\w-]{4,4000}\.[\w-]{4,1000}"),
-    "openai-key": re.compile(r"(?<!\w)sk-[\w-]{20,200}"),
-    "named-secret": re.compile(
-        r"(?i)([\w.-]{0,40}(?:password|passwd|secret|api[-_]?key|access[-_]?key|(?<!max_)(?<!num_)token(?!s))[\w-]{0,20}"
-        rf"[\"']?\s*[:=]\s*)({_VALUE})"
-    ),
-}
-
-
-def mask_secrets(text: str) -> tuple[str, int]:
-    """Return `text` with secrets of known shapes replaced by `‹kind›`, and how many there were.
-
-    Shapes: keys of the large providers, JWT, private keys, passwords in URLs, and values named like a secret. A secret
-    without a known shape is not found; the count is for the report, not a promise.
-    """
-    if not _GATE.search(text):
-        return text, 0
-    count = 0
-    for kind, pattern in _PATTERNS.items():
-        text, found = pattern.subn(lambda match, kind=kind: _masked(kind, match), text)  # type: ignore[misc]
-        count += found
-    return text, count
-
-
-def _masked(kind: str, match: re.Match[str]) -> str:
-    if kind in ("url-password", "dsn-password"):
-        return f"{match[1]}:‹password›"
-    if kind == "named-secret":
-        return f"{match[1]}‹secret›"
-    return f"‹{kind}›"

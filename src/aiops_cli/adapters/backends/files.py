@@ -25,7 +25,8 @@ from aiops_cli.domain.evidence import (
     TextLines,
 )
 from aiops_cli.domain.reading import deduplicate, read_document
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.redact import safe
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered
@@ -81,7 +82,8 @@ def _masked(item: Evidence) -> Evidence:
         case LogLine(message=message) | ClusterEvent(message=message):
             payload: Payload = replace(item.payload, message=mask_secrets(message)[0])
         case TextLines(lines=lines):
-            payload = replace(item.payload, lines=tuple(mask_secrets(line)[0] for line in lines))
+            # Together: a private key goes over many of them.
+            payload = replace(item.payload, lines=tuple(mask_secrets("\n".join(lines))[0].split("\n")))
         case KubeObject(kind="Secret"):
             payload = replace(item.payload, body={k: v for k, v in item.payload.body.items() if k not in _SECRET_PARTS})
         case KubeObject(body=body):

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.redact import safe
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.errors import ModelError
 
 SHOWN_CHARS = 200

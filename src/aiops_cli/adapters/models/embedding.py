@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from aiops_cli.domain.redact import mask_secrets
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.domain.vectors import unit
 from aiops_cli.errors import ModelError
 

@@ -19,7 +19,8 @@ from aiops_cli.adapters.models.gemini_wire import (
     tools_of,
 )
 from aiops_cli.domain.prompt import ModelTurn, Prompt
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.redact import safe
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
 
