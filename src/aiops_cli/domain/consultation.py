@@ -220,8 +220,11 @@ def ask(case: Case, background: Background, tools: Sequence[ToolSpec] = ()) -> P
 
 
 def unfenced(line: str) -> str:
-    """One line without fences or headings of its own: findings and summaries quote foreign text as evidence does."""
-    return safe(line, one_line=True, limit=_MAX_LINE_CHARS).replace("<", "‹").replace(">", "›").lstrip("# ")
+    """One line without fences or headings of its own: findings and summaries quote foreign text as evidence does.
+
+    The brackets that take the place of `<` and `>` are not those of the placeholders in `domain/masking.py`.
+    """
+    return safe(line, one_line=True, limit=_MAX_LINE_CHARS).replace("<", "＜").replace(">", "＞").lstrip("# ")
 
 
 def _evidence_lines(case: Case, offline: Diagnosis, most: int) -> list[str]:

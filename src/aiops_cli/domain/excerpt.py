@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.redact import safe
+from aiops_cli.domain.secrets import mask_secrets
 
 # About six thousand tokens: enough for one incident in full, and no answer fills a context.
 MOST_CHARS = 24_000

@@ -27,9 +27,13 @@ class Shape:
 _compiled = lru_cache(maxsize=None)(re.compile)
 
 
+# Also after what JSON writes for a tab or an equals sign.
+_WORD_BEGINS = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4}))"
+
+
 def _token(kind: str, hints: str, pattern: str) -> Shape:
     """A word of its own that begins like this: what merely ends like a key is none."""
-    return Shape(kind, tuple(hints.split()), rf"(?<![A-Za-z0-9])(?:{pattern})")
+    return Shape(kind, tuple(hints.split()), rf"{_WORD_BEGINS}(?:{pattern})")
 
 
 def _place(kind: str, hints: str, pattern: str) -> Shape:

@@ -104,6 +104,9 @@ def _mask_line(line: str, found: Found, layers: int) -> str:
     if layers and "%" in line and _ESCAPES.search(line):
         # First, as what stands before a percent sign would be taken for a part of the word behind it.
         line = _ESCAPED_WORD.sub(lambda match: _unescaped(match[0], found, layers), line)
+    if layers and "\\n" in line:
+        # JSON as text in a line: what it quotes has lines of its own.
+        line = _mask(line.replace("\\n", "\n"), found, layers - 1).replace("\n", "\\n")
     if any(map(_EXACT.search, _LONG_WORD.findall(line))):
         line = _mask_shapes(_TOKENS, line, found)
     line = _mask_shapes(_PLACES, line, found)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from aiops_cli.domain.secrets import mask_secrets
+from aiops_cli.adapters.models.egress import Egress
+from aiops_cli.domain.masking import Redactor
 from aiops_cli.domain.vectors import unit
 from aiops_cli.errors import ModelError
 
@@ -15,9 +16,17 @@ _NO_TEXT = "(no text)"
 _MAX_DIMENSIONS = 8192
 
 
-def prepare(texts: Sequence[str]) -> list[str]:
-    """The texts as they leave the machine: secrets masked first, as a cut secret has no known shape; then cut."""
-    return [mask_secrets(_encodable(text))[0].strip()[:MAX_TEXT_CHARS] or _NO_TEXT for text in texts]
+def prepare(texts: Sequence[str], redactor: Redactor) -> list[str]:
+    """The texts as they are asked about, redacted and cut.
+
+    The transport redacts every request; here it is done before cutting, as half a secret has no known shape.
+    """
+    return [redactor.redact(_encodable(text)).strip()[:MAX_TEXT_CHARS] or _NO_TEXT for text in texts]
+
+
+def egress_for_vectors() -> Egress:
+    """Nothing is put back into vectors, and the same text has to leave as the same text in every run."""
+    return Egress(Redactor(reversible=False))
 
 
 def _encodable(text: str) -> str:

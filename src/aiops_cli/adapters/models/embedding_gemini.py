@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from aiops_cli.adapters.models.call import read_json
-from aiops_cli.adapters.models.embedding import batches, check_vectors, prepare
+from aiops_cli.adapters.models.egress import Egress
+from aiops_cli.adapters.models.embedding import batches, check_vectors, egress_for_vectors, prepare
 from aiops_cli.adapters.models.gemini_api import GeminiApi
 
 if TYPE_CHECKING:
@@ -33,22 +34,30 @@ _DOCUMENT_PREFIX = "title: none | text: "
 class GeminiEmbedder:
     """A Gemini embedding model behind the `Embedder` port, with an API key of the Gemini Developer API."""
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None, dimensions: int = DIMENSIONS) -> None:
+    def __init__(
+        self,
+        model: str,
+        api_key: str,
+        base_url: str | None = None,
+        dimensions: int = DIMENSIONS,
+        egress: Egress | None = None,
+    ) -> None:
         self.name = f"gemini:{model}"
         self._model = model
         self._key = api_key
         self._base_url = base_url
         self._dimensions = dimensions
+        self._egress = egress or egress_for_vectors()
 
     def embed(self, texts: Sequence[str], *, query: bool, deadline_s: float) -> list[list[float]]:
         """One vector of length 1 a text, within `deadline_s` seconds whatever the network does. Raises ModelError only.
 
-        Secrets are masked and long texts cut before they leave; no message quotes a text. All or nothing: when one
-        batch of a hundred texts fails, so does the call.
+        What identifies is masked and long texts are cut before they leave; no message quotes a text. All or nothing:
+        when one batch of a hundred texts fails, so does the call.
         """
         end = time.monotonic() + deadline_s
-        sent = prepare(texts)
-        api = GeminiApi(self._model, self._key, self._base_url, sent)
+        sent = prepare(texts, self._egress.redactor)
+        api = GeminiApi(self._model, self._key, self._base_url, sent, self._egress)
         api.check(deadline_s)
         return api.run(end, deadline_s, lambda: self._embed(api, sent, query, end)) if sent else []
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, read_json, run_until
-from aiops_cli.adapters.models.embedding import batches, check_vectors, prepare
+from aiops_cli.adapters.models.egress import Egress
+from aiops_cli.adapters.models.embedding import batches, check_vectors, egress_for_vectors, prepare
 from aiops_cli.errors import ModelError
 
 if TYPE_CHECKING:
@@ -31,20 +32,24 @@ class OpenAIEmbedder:
     `base_url` is what comes before `/embeddings`. Plain http is for this machine and for gateways of one's own.
     """
 
-    def __init__(self, model: str, base_url: str | None = None, api_key: str | None = None) -> None:
+    def __init__(
+        self, model: str, base_url: str | None = None, api_key: str | None = None, egress: Egress | None = None
+    ) -> None:
         self.name = f"openai:{model}"
         self._model = model
         self._url = f"{(base_url or BASE_URL).rstrip('/')}/embeddings"
         self._key = (api_key or "").strip()
+        self._egress = (egress or egress_for_vectors()).knowing("the key of the embedding model", self._key)
 
     def embed(self, texts: Sequence[str], *, query: bool, deadline_s: float) -> list[list[float]]:
         """One vector of length 1 a text, within `deadline_s` seconds whatever the network does. Raises ModelError only.
 
-        `query` makes no difference: this form of API has no field for it. Secrets are masked and long texts cut before
-        they leave; no message quotes a text. All or nothing: when one batch of 64 texts fails, so does the call.
+        `query` makes no difference: this form of API has no field for it. What identifies is masked and long texts are
+        cut before they leave; no message quotes a text. All or nothing: when one batch of 64 texts fails, so does the
+        call.
         """
         end = time.monotonic() + deadline_s
-        sent = prepare(texts)
+        sent = prepare(texts, self._egress.redactor)
         self._check(deadline_s)
         late = ModelError(f"{_WHO} gave no answer within {deadline_s:.3g} s", reason="deadline")
         return run_until(end, lambda: self._embed(sent, end), name="openai", too_late=late) if sent else []
@@ -61,7 +66,7 @@ class OpenAIEmbedder:
 
         failures = Failures(self._key, sent)
         vectors: list[list[float]] = []
-        with translated(_WHO, self._url, failures), open_http(end, failures) as http:
+        with translated(_WHO, self._url, failures), open_http(end, failures, self._egress) as http:
             for batch in batches(sent, BATCH_TEXTS):
                 vectors += self._ask(http, batch, end, failures)
         return check_vectors(vectors, len(sent), _WHO)

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aiops_cli.adapters.models.call import start
+from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
 from aiops_cli.adapters.models.gemini_wire import (
     Answer,
@@ -20,7 +20,6 @@ from aiops_cli.adapters.models.gemini_wire import (
 )
 from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
 
@@ -31,13 +30,25 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.models.http import ModelHttp
 
 
+# How many secrets the transport took out of the request.
+_REDACTED = "aiops.redacted"
+
+
 class Gemini:
     """A Gemini model behind the `Model` port, with an API key of the Gemini Developer API, or through Vertex AI."""
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None, *, vertex: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        api_key: str,
+        base_url: str | None = None,
+        egress: Egress | None = None,
+        *,
+        vertex: bool = False,
+    ) -> None:
         self.name = f"gemini:{model}"
         self.provider = "gcp.vertex_ai" if vertex else "gcp.gemini"
-        self._api = GeminiApi(model, api_key, base_url, vertex=vertex)
+        self._api = GeminiApi(model, api_key, base_url, egress=egress, vertex=vertex)
 
     def preload(self) -> None:
         """Start loading the SDK and return; should that fail, `ask` says so."""
@@ -49,26 +60,25 @@ class Gemini:
         An answer in words is streamed where somebody listens; one that is a call of a tool comes whole in any case.
         """
         end = time.monotonic() + deadline_s
-        masked, redacted = _mask(prompt)
-        attributes = self._request_attributes(masked, redacted)
+        self._api.egress.redacted = 0
         streamed = told is not untold and not prompt.tools
+        attributes = self._request_attributes(prompt) | {"gen_ai.request.stream": streamed}
         try:
             self._api.check(deadline_s)
             work = self._stream if streamed else self._post
-            answer = self._api.run(end, deadline_s, lambda: work(masked, end, told))
-            return self._read(answer, attributes | {"gen_ai.request.stream": streamed}, prompt)
+            answer = self._api.run(end, deadline_s, lambda: work(prompt, end, told))
+            return self._read(answer, attributes | {_REDACTED: self._api.egress.redacted}, prompt)
         except ModelError as error:
-            error.attributes = attributes | error.attributes
+            error.attributes = attributes | {_REDACTED: self._api.egress.redacted} | error.attributes
             raise
 
     def count(self, prompt: Prompt, deadline_s: float) -> int:
         """How many tokens a prompt is, by the service itself. Raises ModelError only."""
         end = time.monotonic() + deadline_s
-        masked, _ = _mask(prompt)
         self._api.check(deadline_s)
-        return self._api.run(end, deadline_s, lambda: self._count(masked, end))
+        return self._api.run(end, deadline_s, lambda: self._count(prompt, end))
 
-    def _request_attributes(self, prompt: Prompt, redacted: int) -> dict[str, Any]:
+    def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "generate_content",
             "gen_ai.provider.name": self.provider,
@@ -76,7 +86,6 @@ class Gemini:
             "gen_ai.request.max_tokens": prompt.max_output_tokens,
             "gen_ai.request.reasoning.level": prompt.thinking.value,
             "server.address": urlsplit(self._api.base_url).hostname or "",
-            "aiops.redacted": redacted,
         }
 
     # In the thread of the call; `end` is on the monotonic clock.
@@ -147,12 +156,6 @@ class _Listener:
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
-
-
-def _mask(prompt: Prompt) -> tuple[Prompt, int]:
-    system, in_system = mask_secrets(prompt.system)
-    user, in_user = mask_secrets(prompt.user)
-    return replace(prompt, system=system, user=user), in_system + in_user
 
 
 def _generation_config(prompt: Prompt, contents: list[dict[str, Any]]) -> "types.GenerateContentConfig":

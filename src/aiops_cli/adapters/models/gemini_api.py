@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 
@@ -61,6 +62,7 @@ class GeminiApi:
         api_key: str,
         base_url: str | None = None,
         texts: Sequence[str] = (),
+        egress: Egress | None = None,
         *,
         vertex: bool = False,
     ) -> None:
@@ -70,6 +72,7 @@ class GeminiApi:
         self.base_url = base_url or ("" if vertex else BASE_URL)
         self._key = api_key.strip()
         self._failures = Failures(self._key, texts)
+        self.egress = (egress or Egress()).knowing("the model's key", self._key)
 
     def check(self, deadline_s: float) -> None:
         """Raise ModelError for a call that could not be made."""
@@ -113,7 +116,7 @@ class GeminiApi:
         try:
             with (
                 translated("Gemini", self.base_url or "Vertex AI", self._failures),
-                open_http(end, self._failures, hold=hold, watch=watch) as http,
+                open_http(end, self._failures, self.egress, hold=hold, watch=watch) as http,
             ):
                 # The name is needed: a client that nothing refers to closes its connection in the middle of the call.
                 client = self._client(http, left_s)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 
 from aiops_cli.adapters.models.call import Failures
+from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
 from aiops_cli.errors import ModelError
 
 # 100 vectors of 4,096 dimensions at 25 bytes a number are 10 MB.
@@ -21,21 +22,24 @@ _STREAM = "event-stream"
 class ModelHttp(httpx2.Client):
     """A client whose answers have an end: in bytes, and at `end` on the monotonic clock.
 
-    A redirect is an answer like any other: followed, it would hand the key to wherever it leads. With `hold`, the body
+    What leaves passes `egress`, whoever made the request. A redirect is an answer like any other: followed, it would
+    hand the key to wherever it leads. With `hold`, the body
     of a good answer is kept here and an empty one is handed on, for an SDK that would read it without care. `watch` is
     given the pieces of a good answer as they come.
     """
 
-    def __init__(self, end: float, *, hold: bool = False, watch: Watch | None = None) -> None:
+    def __init__(self, end: float, egress: Egress, *, hold: bool = False, watch: Watch | None = None) -> None:
         # Compressed, a small answer could become an endless one.
         super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
         self.held = b""
         self._end = end
+        self._egress = egress
         self._hold = hold
         self._watch = watch
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
-        """The answer with its whole body; `stream` is of no effect."""
+        """The answer with its whole body; `stream` is of no effect. Raises ModelError for what must not be sent."""
+        request = self._passed(request)
         response = super().send(request, stream=True, **options)
         try:
             body = self._read(response, self._watch if response.status_code == 200 else None)
@@ -45,6 +49,22 @@ class ModelHttp(httpx2.Client):
             self.held, body = body, b"" if _STREAM in response.headers.get("content-type", "") else b"{}"
         headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_BODY]
         return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+
+    def _passed(self, request: httpx2.Request) -> httpx2.Request:
+        """The request as it may leave: what is sent is what was looked at."""
+        body = request.read()
+        headers = [(name, value) for name, value in request.headers.items() if name not in _OF_THE_BODY]
+        passed = httpx2.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=self._egress.pass_body(body) if body else None,
+            extensions=request.extensions,
+        )
+        leaving = _leaving(passed)
+        self._egress.check(leaving)
+        self._egress.reveal(leaving)
+        return passed
 
     def _read(self, response: httpx2.Response, watch: Watch | None) -> bytes:
         if response.headers.get("content-encoding", "identity") != "identity":
@@ -64,10 +84,21 @@ class ModelHttp(httpx2.Client):
 _OF_THE_BODY = frozenset({"content-length", "content-encoding", "transfer-encoding"})
 
 
-def open_http(end: float, failures: Failures, *, hold: bool = False, watch: Watch | None = None) -> ModelHttp:
+def _leaving(request: httpx2.Request) -> Leaving:
+    """What a server would get: of an address, user and password become a header of the connection's own."""
+    headers = {
+        name: f"‹key›, {len(value)} characters" if name.lower() in KEY_HEADERS else value
+        for name, value in request.headers.items()
+    }
+    return Leaving(request.method, str(request.url.copy_with(userinfo=b"")), headers, request.content)
+
+
+def open_http(
+    end: float, failures: Failures, egress: Egress, *, hold: bool = False, watch: Watch | None = None
+) -> ModelHttp:
     """A client for one call. Raises ModelError when the proxy in the environment makes no sense."""
     try:
-        return ModelHttp(end, hold=hold, watch=watch)
+        return ModelHttp(end, egress, hold=hold, watch=watch)
     except ValueError as error:
         raise failures.tell("unreachable", "the proxy in the environment cannot be used", error) from None
 
