@@ -127,6 +127,8 @@ def make_settings() -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     if isinstance(value, float):
         return f"`{value:g}`"
     return f"`{value}`" if value else "none"
@@ -624,6 +626,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "actions-show": {"action": _Action},
     "config-show": {"home": str, "settings": dict[str, _SettingValue]},
     "doctor": {"checks": list[Check]},
+    "redact": {"lines": int, "secrets": dict[str, int], "identifiers": dict[str, int]},
 }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.masking import Redactor
     from aiops_cli.domain.memory import MatchedRunbook
     from aiops_cli.domain.page import Command
     from aiops_cli.domain.recorded_case import RecordedCase
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer, Outputs
 
 Settings = Mapping[str, Resolved]
+Show = Callable[["Leaving"], None]
 _KEY_MARK = "key-in-keyring"
 PROVIDERS = ("gemini",)
 
@@ -54,13 +57,16 @@ def open_history(home: Path) -> "Reading":
     return Reading(_database(home), _thesaurus(home), embedder=make_embedder(home))
 
 
-def open_store(home: Path | None) -> "SqlStore":
-    """The history for a run; None keeps it in memory, with the runbooks that ship. Raises StoreError."""
+def open_store(home: Path | None, show: "Show | None" = None) -> "SqlStore":
+    """The history for a run; None keeps it in memory, with the runbooks that ship. Raises StoreError.
+
+    With `show`, what would be sent for vectors is shown and not sent.
+    """
     from aiops_cli.adapters.store.sql import SqlStore
 
     if home is None:
         return _open_in_memory()
-    return SqlStore(_database(home), _thesaurus(home), embedder=make_embedder(home))
+    return SqlStore(_database(home), _thesaurus(home), embedder=make_embedder(home, show))
 
 
 # Stores in memory by the thesaurus of their index: an evaluation opens hundreds, and each would index the same books.
@@ -165,7 +171,7 @@ def _database(home: Path | None) -> "Database":
     return open_url(address) if address else open_file(home)
 
 
-def make_embedder(home: Path) -> "Embedder | None":
+def make_embedder(home: Path, show: "Show | None" = None) -> "Embedder | None":
     """Who turns texts into vectors, or None where search is by words alone. Raises BadConfig.
 
     A key for Gemini is taken from where the model's is; without one each question fails, and is answered by words. An
@@ -178,10 +184,11 @@ def make_embedder(home: Path) -> "Embedder | None":
     url = str(settings["embeddings_url"].value) or None
     if not provider:
         return None
+    egress = make_egress(settings, show, reversible=False)
     if provider == "openai":
         from aiops_cli.adapters.models.embedding_openai import OpenAIEmbedder
 
-        return OpenAIEmbedder(model, url, os.environ.get("OPENAI_API_KEY"))
+        return OpenAIEmbedder(model, url, os.environ.get("OPENAI_API_KEY"), egress)
     from aiops_cli.adapters.keys import find_key
     from aiops_cli.adapters.models.embedding_gemini import GeminiEmbedder
 
@@ -190,7 +197,7 @@ def make_embedder(home: Path) -> "Embedder | None":
         from aiops_cli.adapters.models.unavailable import UnavailableEmbedder
 
         return UnavailableEmbedder(f"{provider}:{model}", _no_key(), "no-key")
-    return GeminiEmbedder(model, key.value, url)
+    return GeminiEmbedder(model, key.value, url, egress=egress)
 
 
 # Not a row of the settings: it may hold a password, and settings are shown.
@@ -212,20 +219,29 @@ def _thesaurus(home: Path | None) -> "ThesaurusSource":
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
-def make_models(settings: Settings, home: Path) -> "tuple[Model, ...]":
-    """The models for this run, the first one loading its SDK already; none for the embedded reasoner alone."""
-    first = make_model(settings, home)
+def make_models(settings: Settings, home: Path, egress: "Egress | None" = None) -> "tuple[Model, ...]":
+    """The models for this run, the first one loading its SDK already; none for the embedded reasoner alone.
+
+    Their requests pass `egress`.
+    """
+    egress = egress or make_egress(settings)
+    first = make_model(settings, home, egress)
     if first is None:
         return ()
     second = str(settings["fallback_model"].value)
     if second in ("", first.name):
         return (first,)
-    behind = _model_named(second, settings, ask_keyring=(home / _KEY_MARK).exists())
+    behind = _model_named(second, settings, egress, ask_keyring=(home / _KEY_MARK).exists())
     return (first, behind) if behind is not None else (first,)
 
 
 def make_chain(
-    models: "Sequence[Model]", bus: "EventBus", settings: Settings, store: "SqlStore", person: str = ""
+    models: "Sequence[Model]",
+    bus: "EventBus",
+    settings: Settings,
+    store: "SqlStore",
+    person: str = "",
+    redact: Callable[[str], str] = str,
 ) -> "Chain | None":
     """The models of a run behind one port, with the accounts of its store; None without any model.
 
@@ -242,6 +258,7 @@ def make_chain(
         fresh_s=float(settings["cache_answers"].value),
         most_cost=_most_cost,
         cost=_cost,
+        redact=redact,
     )
     return Chain(models, bus, books)
 
@@ -278,8 +295,27 @@ def make_outputs(home: Path) -> "Outputs":
     return FolderOutputs(home / "incidents")
 
 
-def make_model(settings: Settings, home: Path) -> "Model | None":
-    """The model for this run, or None for the embedded reasoner alone.
+def make_egress(settings: Settings, show: "Show | None" = None, *, reversible: bool = True) -> "Egress":
+    """What every request of a run passes on its way out; with `show` it is shown instead, and nothing is sent.
+
+    The environment is looked at once: a secret that it holds is in no request, whatever its form.
+    """
+    from aiops_cli.adapters.models.egress import Egress
+    from aiops_cli.domain.known_secrets import secrets_of
+
+    redactor = make_redactor(identifiers=settings["mask_identifiers"].value, reversible=reversible)
+    return Egress(redactor, secrets_of(os.environ), show)
+
+
+def make_redactor(*, identifiers: bool, reversible: bool = True) -> "Redactor":
+    """What takes secrets out of texts, and identifiers when wanted."""
+    from aiops_cli.domain.masking import Redactor
+
+    return Redactor(identifiers=identifiers, reversible=reversible)
+
+
+def make_model(settings: Settings, home: Path, egress: "Egress | None" = None) -> "Model | None":
+    """The model for this run, or None for the embedded reasoner alone. Its requests pass `egress`.
 
     `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
     keyring costs up to half a second. `gemini` looks into both, and says so when there is no key.
@@ -289,7 +325,8 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
     if reasoner == "offline":
         return None
     ask_keyring = reasoner == "gemini" or (home / _KEY_MARK).exists()
-    model = _model_named(f"{provider}:{model_id}", settings, ask_keyring=ask_keyring)
+    egress = egress or make_egress(settings)
+    model = _model_named(f"{provider}:{model_id}", settings, egress, ask_keyring=ask_keyring)
     if model is not None:
         model.preload()
         return model
@@ -300,7 +337,10 @@ def make_model(settings: Settings, home: Path) -> "Model | None":
     return Unavailable(f"{provider}:{model_id}", _no_key(), "no-key")
 
 
-def _model_named(name: str, settings: Settings, *, ask_keyring: bool) -> "Gemini | None":
+_NO_KEY = "none"
+
+
+def _model_named(name: str, settings: Settings, egress: "Egress", *, ask_keyring: bool) -> "Gemini | None":
     """A model by its name, or None without a key for it."""
     from aiops_cli.adapters.keys import find_key
     from aiops_cli.adapters.models.gemini import Gemini
@@ -308,9 +348,11 @@ def _model_named(name: str, settings: Settings, *, ask_keyring: bool) -> "Gemini
     provider, model_id = parse_model(name)
     url = str(settings["model_url"].value) or None
     if uses_vertex():
-        return Gemini(model_id, "", url, vertex=True)
+        return Gemini(model_id, "", url, egress, vertex=True)
     key = find_key(provider, ask_keyring=ask_keyring)
-    return None if key is None else Gemini(model_id, key.value, url)
+    # What is shown and not sent needs no key.
+    secret = key.value if key else _NO_KEY if egress.show else None
+    return None if secret is None else Gemini(model_id, secret, url, egress)
 
 
 def uses_vertex() -> bool:

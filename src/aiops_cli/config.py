@@ -107,6 +107,15 @@ def _age(high_s: float) -> Callable[[Any], float]:
     return parse
 
 
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if str(value).lower() not in words:
+        raise ValueError("must be true or false")
+    return words[str(value).lower()]
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("must be a text that is not empty")
@@ -183,6 +192,9 @@ SETTINGS: Mapping[str, Setting] = {
                 " endpoint of that kind, which may be local.", "empty, gemini:ID, openai:ID"),
         Setting("embeddings_url", "", _url, "The address of the embeddings' API, such as http://127.0.0.1:11434/v1.",
                 "URL"),
+        Setting("mask_identifiers", True, _flag,
+                "Whether hosts, addresses, users and e-mail addresses leave as numbers, which come back for display."
+                " Secrets never leave.", "true, false"),
         Setting("keep_evidence", 90.0, _days(1, 36_500),
                 "How long `aiops history prune` leaves the texts of evidence and the spans of runs.", "1d to 36500d"),
         Setting("daily_budget", "", _dollars(0.0001, 1_000_000),

@@ -24,6 +24,7 @@ from aiops_cli.bootstrap import (
     load_past,
     make_budget,
     make_chain,
+    make_egress,
     make_models,
     open_store,
     read_case,
@@ -231,7 +232,9 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
     refresh_runbooks(store)
     telemetry, watch = Telemetry(__version__), _Watch()
     bus = EventBus([telemetry, watch])
-    chain = make_chain(make_models(settings, find_home()), bus, settings, store)
+    egress = make_egress(settings)
+    models = make_models(settings, find_home(), egress)
+    chain = make_chain(models, bus, settings, store, redact=egress.redactor.redact)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,
@@ -241,6 +244,8 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
         clock=scene.clock,
         bus=bus,
         runbooks=known_runbooks(store),
+        keep=egress.redactor.keep,
+        restore=egress.redactor.restore,
     )
     options = pipeline.Options(
         deadline_s=settings["deadline"].value,

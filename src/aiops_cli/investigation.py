@@ -5,8 +5,9 @@ until then, and what it would have looked at next.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aiops_cli.domain.consultation import CONCLUDE, Background, ask, read
 from aiops_cli.domain.diagnosis import ASSUMED, PLAIN, Diagnosis, Verdict
@@ -62,7 +63,10 @@ DEFAULT_BUDGET = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What an investigation works with. `escalates` says that a stronger model stands behind the first."""
+    """What an investigation works with. `escalates` says that a stronger model stands behind the first.
+
+    `restore` puts names back that left as numbers: into what is shown, and into what is looked up here.
+    """
 
     model: Model
     store: Store
@@ -70,6 +74,7 @@ class Desk:
     clock: Clock
     outputs: Outputs | None = None
     escalates: bool = False
+    restore: Callable[[str], str] = str
 
 
 def is_needed(offline: Diagnosis, *, harmless: bool) -> bool:
@@ -227,7 +232,7 @@ class _Investigation:
             return None
         text = json.dumps(dict(concluded.arguments)) if concluded else reply.text
         try:
-            found = read(text, self.case, self.background.offline, turn.model)
+            found = read(text, self.case, self.background.offline, turn.model, self.desk.restore)
         except ModelError as error:
             self.desk.bus.publish(ModelRefused(self.incident, error.message))
             if self.corrected or self.budget.turns <= 1 or not self._has_turn():
@@ -251,7 +256,7 @@ class _Investigation:
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def _answer(self, call: ToolCall) -> ToolResult:
-        question = read_question(call.name, call.arguments)
+        question = read_question(call.name, self._restored(call.arguments))
         if isinstance(question, str):
             self.spent.repeats += 1
             return ToolResult(call, f"error: {question}")
@@ -279,6 +284,11 @@ class _Investigation:
         if len(shown := shorten(text, name)) < len(text) and self.desk.outputs is not None:
             self.desk.outputs.keep(self.incident.id, name, text)
         return ToolResult(call, _fenced(shown))
+
+    def _restored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """A question with the names as they are here: it is answered from what was gathered, and nowhere else."""
+        restore = self.desk.restore
+        return {name: restore(value) if isinstance(value, str) else value for name, value in arguments.items()}
 
     def _look(self, question: Question) -> str:
         if is_about_evidence(question):

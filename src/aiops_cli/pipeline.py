@@ -3,7 +3,7 @@
 `run` is the whole of it. It prints nothing: what happens is published on the bus, and whoever wants to know subscribes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -57,9 +57,21 @@ from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer
 _SIMILAR_SHOWN = 3
 
 
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _nothing(names: Iterable[str]) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Everything outside that a run needs. `actuator` is None where nothing can be changed, `model` when offline."""
+    """Everything outside that a run needs. `actuator` is None where nothing can be changed, `model` when offline.
+
+    What leaves for the model has numbers for names: `keep` is told which names stay, and `restore` puts the others back
+    into what the model says, for display.
+    """
 
     observer: Observer
     actuator: Actuator | None
@@ -70,6 +82,8 @@ class Kit:
     bus: EventBus
     runbooks: Sequence[Runbook] = ()
     outputs: Outputs | None = None
+    keep: Callable[[Iterable[str]], None] = _nothing
+    restore: Callable[[str], str] = _as_it_is
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +172,7 @@ def _monitor(incident: Incident, kit: Kit, options: Options) -> Case:
     with _stage(incident, Stage.MONITOR, kit):
         now = kit.clock.now()
         incident.inventory = tuple(kit.observer.inventory())
+        kit.keep(incident.inventory)
         incident.signal = incident.signal or kit.observer.bind(incident.group)
         incident.evidence = _look(incident, kit, options)
         kit.bus.publish(EvidenceCollected(incident, incident.evidence))
@@ -236,7 +251,7 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
     background = Background(
         offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
     )
-    desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates)
+    desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates, kit.restore)
     try:
         found = investigate(incident, case, background, desk, replace(options.budget, deadline_s=options.deadline_s))
         return replace(found, hostile=offline.hostile)
@@ -314,7 +329,7 @@ def _criticise(
     if critique.confidence < diagnosis.confidence:
         incident.diagnosis = replace(diagnosis, confidence=critique.confidence)
     who = reply.turn.model if reply.turn else model.name
-    said = tuple(f"{who}: {text}" for text in critique.objections) or (f"none by {who}",)
+    said = tuple(f"{who}: {kit.restore(text)}" for text in critique.objections) or (f"none by {who}",)
     return replace(plan, objections=(*plan.objections, *said), raised=plan.raised or critique.raises_risk)
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "actions-show": ["actions", "show", "scale_service"],
     "config-show": ["config", "show"],
     "doctor": ["doctor"],
+    "redact": ["redact", str(ROOT / "CHANGELOG.md")],
     "triage": ["triage", "payments-api is slow", "--approve-simulated"],
 }
 

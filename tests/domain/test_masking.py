@@ -36,9 +36,11 @@ MAKE = Maker(11)
         ("shop.abc123.eu-west-1.rds.amazonaws.com", "‹host-1›"),
         ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/pay:5.18", "‹host-1›/pay:5.18"),
         ("alice@corp.example.com wrote", "‹email-1› wrote"),
-        ("user=alice uid=1000(bob) /home/carol/x /Users/dan", "user=‹user-1› uid=1000(‹user-2›) /home/‹user-3›/x /Users/‹user-4›"),
+        ("user=alice uid=1000(bob) /home/carol/x /Users/dan",
+         "user=‹user-1› uid=1000(‹user-2›) /home/‹user-3›/x /Users/‹user-4›"),
         ('{"user": "alice", "user_id": "u-77"}', '{"user": "‹user-1›", "user_id": "‹user-2›"}'),
-        ("Failed password for invalid user bob from 10.0.0.5 port 22", "Failed password for invalid user ‹user-1› from ‹ip-1› port 22"),
+        ("Failed password for invalid user bob from 10.0.0.5 port 22",
+         "Failed password for invalid user ‹user-1› from ‹ip-1› port 22"),
         ("login: alice", "login: ‹user-1›"),
     ],
 )  # fmt: skip
@@ -53,7 +55,7 @@ def test_identifiers_become_numbers_and_come_back(text: str, masked: str) -> Non
     [
         "java.lang.OutOfMemoryError com.shop.orders.OrderService$1 java.io.IOException java.io",
         "connection.pool.size jvm.memory.used service.instance.id k8s.pod.name host.name disk.io user.id",
-        "app.py main.go:12 OrderService.java:77 lib.so.1 config.yaml values.prod.yaml index.js package-lock.json x.tar.gz",
+        "app.py main.go:12 OrderService.java:77 lib.so.1 config.yaml values.prod.yaml index.js x.tar.gz",
         "version 1.2.3 v1.2.3.4 Chrome/120.0.0.0 Firefox/133.0 python 3.13.1 5.18.2-rc.1",
         "docker.io/library/nginx:1.25 quay.io/team/x@sha256:"
         + "0a" * 32
@@ -143,10 +145,14 @@ def test_numbers_are_given_in_the_order_of_the_text_in_every_process() -> None:
     code = f"from aiops_cli.domain.masking import Redactor; print(ascii(Redactor().redact({text!r})))"
     outputs = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
         ).stdout.strip()
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert outputs == {ascii("‹host-1› ‹host-2› ‹ip-1› ‹ip-2› ‹host-1› user=‹user-1› user=‹user-2›")}
 
 
@@ -184,10 +190,11 @@ def test_json_as_text_is_looked_at_field_by_field() -> None:
 
 def test_which_variables_hold_secrets() -> None:
     value = MAKE.word(20)
-    named = ["GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "PGPASSWORD", "GH_TOKEN", "MYSQL_PWD", "REDIS_AUTH",
-             "SLACK_WEBHOOK", "APP_CREDENTIALS", "KEY", "STRIPE_KEY2", "npm_config_token"]  # fmt: skip
-    others = ["PATH", "PWD", "OLDPWD", "HOME", "SSH_AUTH_SOCK", "TOKENIZERS_PARALLELISM", "KEYBOARD", "AWS_SECRET_NAME",
-              "TLS_KEY_FILE", "XAUTHORITY", "GOOGLE_APPLICATION_CREDENTIALS", "TOKEN_TTL", "DESKTOP_SESSION"]  # fmt: skip
+    named = ["GEMINI_API_KEY", "AWS_SECRET_ACCESS_KEY", "DB_PASSWORD", "PGPASSWORD", "GH_TOKEN", "MYSQL_PWD",
+             "REDIS_AUTH", "SLACK_WEBHOOK", "APP_CREDENTIALS", "KEY", "STRIPE_KEY2", "npm_config_token"]  # fmt: skip
+    others = ["PATH", "PWD", "OLDPWD", "HOME", "SSH_AUTH_SOCK", "TOKENIZERS_PARALLELISM", "KEYBOARD",
+              "AWS_SECRET_NAME", "TLS_KEY_FILE", "XAUTHORITY", "GOOGLE_APPLICATION_CREDENTIALS", 
+              "TOKEN_TTL", "DESKTOP_SESSION"]  # fmt: skip
     assert set(secrets_of(dict.fromkeys([*named, *others], value))) == set(named)
 
 

@@ -37,7 +37,20 @@ def _root(
 
 
 def _register() -> None:
-    from aiops_cli.cli import actions, config, cost, doctor, eval, history, mcp, replay, runbooks, scenarios, triage
+    from aiops_cli.cli import (
+        actions,
+        config,
+        cost,
+        doctor,
+        eval,
+        history,
+        mcp,
+        redact,
+        replay,
+        runbooks,
+        scenarios,
+        triage,
+    )
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
@@ -52,6 +65,7 @@ def _register() -> None:
         ("config", config.app, "Settings, and the model's key."),
     ):
         app.add_typer(group, name=name, help=text)
+    app.command("redact")(redact.redact)
     app.command("doctor")(doctor.doctor)
 
 

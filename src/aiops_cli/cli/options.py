@@ -48,6 +48,10 @@ ApprovalFileOption = Annotated[
     Path | None,
     typer.Option("--approval-file", metavar="PATH", help="A file of yours that names the digest of the exact call."),
 ]
+ShowEgressOption = Annotated[
+    bool,
+    typer.Option("--show-egress", help="Print on stderr what would leave for a model, and send nothing."),
+]
 NoRecordOption = Annotated[
     bool, typer.Option("--no-record", help="Keep nothing; without a record nothing can be done, only diagnosed.")
 ]

@@ -19,6 +19,7 @@ from aiops_cli.cli.options import (
     PlanOnlyOption,
     QuietOption,
     ReasonerOption,
+    ShowEgressOption,
     named,
 )
 
@@ -57,6 +58,7 @@ def replay(
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
     no_record: NoRecordOption = False,
+    show_egress: ShowEgressOption = False,
     output: OutputOption = Output.TEXT,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
@@ -95,6 +97,7 @@ def replay(
         approve_simulated=approve_simulated,
         approval_file=approval_file,
         no_record=no_record,
+        show_egress=show_egress,
         with_past=True,
         by_hand=by_hand,
         review=lambda incident, cost_usd: review_replay(observer, incident, cost_usd, said),

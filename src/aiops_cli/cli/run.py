@@ -16,12 +16,14 @@ from aiops_cli.bootstrap import (
     make_approver,
     make_budget,
     make_chain,
+    make_egress,
     make_models,
     make_outputs,
     open_store,
     refresh_runbooks,
 )
 from aiops_cli.cli.cost.health import use_sentences
+from aiops_cli.cli.egress import print_leaving
 from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json
@@ -68,6 +70,7 @@ class Request:
     approve_simulated: bool = False
     approval_file: Path | None = None
     no_record: bool = False
+    show_egress: bool = False
     alert_on_stdin: bool = False
     with_past: bool = False
     by_hand: tuple[Proposal, ...] = ()
@@ -121,11 +124,15 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     from aiops_cli import pipeline
     from aiops_cli.events import EventBus
 
-    models = make_models(request.settings, find_home())
+    show = print_leaving if request.show_egress else None
+    egress = make_egress(request.settings, show)
+    models = make_models(request.settings, find_home(), egress)
+    if show and not models:
+        print("nothing would leave: the embedded reasoner answers by itself", file=sys.stderr)
     watchers = _watch(scene, request)
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
-    chain = make_chain(models, bus, request.settings, watchers.store, who())
+    chain = make_chain(models, bus, request.settings, watchers.store, who(), egress.redactor.redact)
     kit = pipeline.Kit(
         observer=scene.observer,
         actuator=scene.actuator,
@@ -136,6 +143,8 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         bus=bus,
         runbooks=known_runbooks(watchers.store),
         outputs=None if request.no_record else make_outputs(find_home()),
+        keep=egress.redactor.keep,
+        restore=egress.redactor.restore,
     )
     options = pipeline.Options(
         plan_only=request.only_plans,
@@ -177,7 +186,7 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
     from aiops_cli.adapters.telemetry.spans import Telemetry
     from aiops_cli.adapters.ui.console import Console, make_console
 
-    store = open_store(None if request.no_record else find_home())
+    store = open_store(None if request.no_record else find_home(), print_leaving if request.show_egress else None)
     refresh_runbooks(store)
     if request.with_past and scene.scenario is not None:
         load_past(scene.scenario, store)

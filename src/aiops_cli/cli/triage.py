@@ -19,6 +19,7 @@ from aiops_cli.cli.options import (
     PlanOnlyOption,
     QuietOption,
     ReasonerOption,
+    ShowEgressOption,
     named,
 )
 
@@ -53,6 +54,7 @@ def triage(
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
     no_record: NoRecordOption = False,
+    show_egress: ShowEgressOption = False,
     output: OutputOption = Output.TEXT,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
@@ -90,6 +92,7 @@ def triage(
         approve_simulated=approve_simulated,
         approval_file=approval_file,
         no_record=no_record,
+        show_egress=show_egress,
         alert_on_stdin=alert == "-",
         handed=read_evidence(evidence or []) + (case.handed if case else read_evidence([])),
     )

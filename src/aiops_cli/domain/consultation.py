@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
@@ -252,14 +252,23 @@ def _excerpt(item: Evidence) -> list[str]:
     return list(dict.fromkeys([*lines[:10], *trouble]))[:_MAX_TEXT_LINES]
 
 
-def read(text: str, case: Case, offline: Diagnosis, reasoner: str) -> Diagnosis:
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def read(
+    text: str, case: Case, offline: Diagnosis, reasoner: str, restore: Callable[[str], str] = _as_it_is
+) -> Diagnosis:
     """Turn a model's answer into a Diagnosis, or raise ModelError.
+
+    `restore` puts back names that left as numbers, into what is shown; never into the target or the arguments of an
+    action, which are the model's own or nothing.
 
     Refused: text that is not one JSON object of the schema, duplicate keys, NaN. Struck out and kept as struck:
     evidence ids that don't exist, and hypotheses that are left without any. Confidence is bounded by coverage, and by
     0.75 when the embedded reasoner comes to another judgement.
     """
-    answer = parse_answer(text, _Answer)
+    answer = restored(parse_answer(text, _Answer), restore)
     hypotheses, struck = _supported(answer, case.evidence, offline)
     opinion = _compare(answer.verdict, hypotheses, offline)
     verdict, confidence = _bounded(answer, opinion, case, offline)
@@ -338,6 +347,17 @@ def _sifted(
         else:
             objections.append(f"{proposal.action} {proposal.target}: {objection}")
     return tuple(kept), tuple(objections)
+
+
+def restored(answer: _Answer, restore: Callable[[str], str]) -> _Answer:
+    """The answer with its prose and its entities restored; actions keep what they would act on."""
+    claims = [
+        claim.model_copy(update={name: restore(getattr(claim, name)) for name in ("entity", "statement", "against")})
+        for claim in answer.hypotheses
+    ]
+    actions = [item.model_copy(update={"because": restore(item.because)}) for item in answer.actions]
+    prose = {name: restore(getattr(answer, name)) for name in ("summary", "question")}
+    return answer.model_copy(update={**prose, "hypotheses": claims, "actions": actions})
 
 
 Shape = TypeVar("Shape", bound=Loose)

@@ -206,8 +206,8 @@ def _is_size(match: re.Match[str], value: str) -> bool:
 
 # --- a Kubernetes Secret as text -------------------------------------------------------------------------------------
 
-_KIND_SECRET = re.compile(r"(?m)^[ \t-]{0,20}kind: {1,4}[\"']?Secret[\"']?[ \t]{0,4}$")
-_DATA = re.compile(r"([ \t-]{0,40})(data|stringData):[ \t]{0,8}")
+_KIND_SECRET = re.compile(r"(?m)^[ \t-]{0,20}kind: {1,4}[\"']?Secret[\"']?[ \t\r]{0,4}$")
+_DATA = re.compile(r"([ \t-]{0,40})(data|stringData):[ \t\r]{0,8}")
 _ENTRY = re.compile(r"([ \t]{1,60}[\w./-]{1,253}:[ \t]{1,8})(\S.*)")
 _BASE64_VALUE = re.compile(
     r"[\"']?(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})[\"']?"
@@ -228,11 +228,38 @@ def _mask_manifest(lines: Sequence[str], found: Found) -> list[str]:
             indent = -1
         entry = _ENTRY.fullmatch(line) if indent >= 0 and not opened else None
         # A ConfigMap beside it has `data` as well, and texts in it.
-        if entry and not _is_mark(entry[2]) and (every or _BASE64_VALUE.fullmatch(entry[2])):
+        if entry and not _is_mark(entry[2]) and (every or _BASE64_VALUE.fullmatch(entry[2].strip())):
             found["secret"] += 1
             line = f"{entry[1]}‹secret›"
         masked.append(line)
     return masked
+
+
+# --- where a text may be cut -----------------------------------------------------------------------------------------
+
+_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,80}PRIVATE KEY|Private-Lines: \d")
+_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,80}KEY")
+_MANIFEST = re.compile(r"(?m)^[ \t-]{0,20}apiVersion:")
+_NEXT_MANIFEST = re.compile(r"(?m)^---[ \t\r]*$")
+# Half of a pair, a line of base64, the beginning of a block, or a line inside of one.
+_GOES_ON = re.compile(
+    r"[ \t]*[A-Za-z0-9+/]{40,}={0,2}\s*|.*[|>][+-]?\d?\s*|(?i:[^:=]{0,20}\b(?:name|key)[\"']?\s?[:=].*)|.*[\[{,]\s*"
+)
+
+
+def is_open(text: str) -> bool:
+    """Whether lines that come after those of `text` may be part of a secret that begins in it."""
+    begun = [match.start() for match in _BEGINS.finditer(text)]
+    if begun and not _ENDS.search(text, begun[-1]):
+        return True
+    manifests = [match.start() for match in _MANIFEST.finditer(text)]
+    if manifests and not _NEXT_MANIFEST.search(text, manifests[-1]):
+        return True
+    lines = text.rstrip("\n").split("\n")
+    opener = max((at for at, line in enumerate(lines) if line.rstrip().endswith(("|", "|-", ">", ">-"))), default=None)
+    if opener is not None and all(line[:1].isspace() or not line.strip() for line in lines[opener + 1 :]):
+        return True
+    return bool(_GOES_ON.fullmatch(lines[-1]))
 
 
 # --- encoded ---------------------------------------------------------------------------------------------------------

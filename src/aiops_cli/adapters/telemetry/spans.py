@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id, fo
 
 from aiops_cli.adapters.telemetry.prices import Cost, price_calls
 from aiops_cli.domain.document import SpanPart, TelemetryPart, TokensPart
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.events import Event, Operation, OperationEnded, OperationKind, OperationStarted
 
 _GENAI_OPERATION = {
@@ -59,7 +60,9 @@ class Telemetry:
         parent = self._open.get(operation.parent) if operation.parent is not None else None
         context = set_span_in_context(parent) if parent is not None else Context()
         kind = SpanKind.CLIENT if operation.kind is OperationKind.MODEL else SpanKind.INTERNAL
-        span = self._tracer.start_span(operation.name, context=context, kind=kind, attributes={_KIND: operation.kind})
+        span = self._tracer.start_span(
+            mask_secrets(operation.name)[0], context=context, kind=kind, attributes={_KIND: operation.kind}
+        )
         assert isinstance(span, SdkSpan)
         if operation.kind in _GENAI_OPERATION:
             span.set_attribute("gen_ai.operation.name", _GENAI_OPERATION[operation.kind])
@@ -70,10 +73,11 @@ class Telemetry:
 
     def _end(self, operation: Operation) -> None:
         span = self._open.pop(operation.id)
-        span.set_attributes(operation.attributes)
+        span.set_attributes({name: _masked(value) for name, value in operation.attributes.items()})
         if operation.error:
-            span.set_attribute("error.type", operation.error)
-            span.set_status(Status(StatusCode.ERROR, operation.error))
+            error = _masked(operation.error)
+            span.set_attribute("error.type", error)
+            span.set_status(Status(StatusCode.ERROR, error))
         span.end()
 
     # -- what it adds up to -------------------------------------------------------------------------------------------
@@ -146,6 +150,13 @@ class Telemetry:
             error=_attribute(span, "error.type"),
             attributes=attributes,
         )
+
+
+def _masked(value: Any) -> Any:
+    """An attribute without secrets: errors of backends and models quote what they were given."""
+    if isinstance(value, str):
+        return mask_secrets(value)[0]
+    return [_masked(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _attribute(span: ReadableSpan, name: str) -> Any:
