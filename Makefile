@@ -40,6 +40,7 @@ bench: env
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/simulator.py
 	@$(BIN)/python benchmarks/reasoner.py
+	@$(BIN)/python benchmarks/redaction.py 20000
 	@$(BIN)/python benchmarks/search_quality.py --typos
 	@$(BIN)/python benchmarks/search_growth.py --sizes 1000
 	@$(BIN)/python benchmarks/store_load.py --seconds 10 --processes 4

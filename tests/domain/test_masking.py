@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from aiops_cli.adapters.library import scenario_names
-from aiops_cli.domain.consultation import ask
+from aiops_cli.domain.consultation import ask, read
 from aiops_cli.domain.diagnosis import diagnose
 from aiops_cli.domain.known_secrets import find_known, secrets_of
 from aiops_cli.domain.masking import Redactor
 from aiops_cli.domain.memory import Recall
+from aiops_cli.pipeline import Options, run
 from tests.clean_lines import clean_lines
+from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
 from tests.scenes import stage
 from tests.secret_samples import Maker, samples
 
@@ -42,6 +45,7 @@ MAKE = Maker(11)
         ("Failed password for invalid user bob from 10.0.0.5 port 22",
          "Failed password for invalid user ‹user-1› from ‹ip-1› port 22"),
         ("login: alice", "login: ‹user-1›"),
+        ('{"a": "x\\\\n10.1.2.3\\\\ndb.corp.net"}', '{"a": "x\\\\n‹ip-1›\\\\n‹host-1›"}'),
     ],
 )  # fmt: skip
 def test_identifiers_become_numbers_and_come_back(text: str, masked: str) -> None:
@@ -183,6 +187,36 @@ def test_json_as_text_is_looked_at_field_by_field() -> None:
         "env": [{"name": "DB_PASSWORD", "value": "‹secret›"}],
         "out": "a\n‹github-token›",
     }
+
+
+def test_names_come_back_into_prose_and_never_into_an_action() -> None:
+    scene = stage("payments-evening")
+    case = scene.case()
+    offline = diagnose(case, Recall())
+    redactor = Redactor()
+    host = redactor.redact("db1.corp.net")
+    call = model_action("scale_service", host, replicas=5, note=host) | {"because": f"{host} is full"}
+    said = model_answer(entity=host, evidence=offline.evidence[:1], actions=[call])
+    said |= {"summary": f"{host} is down", "question": f"is {host} up?", "verdict": "inconclusive"}
+    said["hypotheses"][0] |= {"statement": f"{host} refuses", "against": f"{host} answers"}
+    answer = read(json.dumps(said), case, offline, "m", redactor.restore)
+    assert answer.summary == "db1.corp.net is down" and answer.question == "is db1.corp.net up?"
+    [claim] = answer.hypotheses
+    assert claim.entity == "db1.corp.net"
+    assert claim.statements == ("db1.corp.net refuses",) and claim.against == ("db1.corp.net answers",)
+    fault = said | {"verdict": "fault"}
+    told = read(json.dumps(fault), case, offline, "m", redactor.restore)
+    proposals = [(p.target, dict(p.arguments), p.because) for p in told.proposals]
+    assert proposals in ([], [(host, {"replicas": 5, "note": host}, "db1.corp.net is full")])
+    assert proposals or any(host in line for line in told.struck)
+
+
+def test_the_run_keeps_the_names_of_its_inventory() -> None:
+    scene = stage("payments-evening")
+    kept: list[str] = []
+    kit = replace(scene.kit(ScriptedApprover(False), model=ScriptedModel(model_answer())), keep=kept.extend)
+    run(scene.group, kit, Options())
+    assert set(scene.observer.inventory()) <= set(kept)
 
 
 # --- secrets that are known ------------------------------------------------------------------------------------------

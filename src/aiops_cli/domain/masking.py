@@ -37,22 +37,49 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _NAME = r"[A-Za-z_][\w.@+-]{0,63}"
 _USER_KEYS = r"user(?:[-_.]?(?:name|id))?|uid|login|actor|principal|account[-_.]?name|usr|owner[-_.]?name"
+# Where a name may begin: not inside of a word, but after what JSON writes for a new line.
+_START = r"(?:(?<![\w.\\-])|(?<=\\[nrt])|(?<=\\\\)(?![nrt]))"
 _FOUND = re.compile(
-    # One pass, so that numbers are given in the order of the text.
-    rf"(?P<skip>‹[a-z0-9-]{{1,40}}›|{_PRODUCT}[\d.]+|(?i:\bversions?|\bv|\bver)[ =:\"']{{0,4}}\d[\d.]*|git@)"
-    rf"|(?P<email>(?<![\w.+@-])[\w.+-]{{1,64}}@(?:{_LABEL}\.){{1,10}}[A-Za-z]{{2,24}}(?![\w-]|\.\w))"
+    # One pass, so that numbers are given in the order of the text. Nothing begins in the middle of a word, which is
+    # most of a text: that is looked at first.
+    r"(?:(?<!\w)|(?<=\\[nrt])|(?=[/\\]))(?:"
+    rf"(?P<skip>‹[a-z0-9-]{{1,40}}›|{_PRODUCT}[\d.]+|(?i:versions?|v|ver)[ =:\"']{{0,4}}\d[\d.]*|git@)"
+    rf"|(?P<email>(?:(?<![\w.+@-])|(?<=\\[nrt]))[\w.+-]{{1,64}}@(?:{_LABEL}\.){{1,10}}[A-Za-z]{{2,24}}(?![\w-]|\.\w))"
     r"|(?:/home/|/Users/|\\Users\\)(?P<home>[A-Za-z_][\w.-]{0,63})"
-    rf"|(?i:(?<![\w.-])(?:{_USER_KEYS}))[\"'\\]{{0,3}}(?:=|:(?=[\"'\\ ]{{1,3}}[^\s]{{1,64}}(?:[\s,;\"'\\}}]|$)))"
+    rf"|(?i:{_START}(?:{_USER_KEYS}))[\"'\\]{{0,3}}(?:=|:(?=[\"'\\ ]{{1,3}}[^\s]{{1,64}}(?:[\s,;\"'\\}}]|$)))"
     rf"[\"'\\ ]{{0,3}}(?P<user>{_NAME})(?![\w/(])"
-    r"|(?<![\w-])[ug]id=\d{1,10}\((?P<uid>[A-Za-z_][\w.-]{0,63})\)"
-    r"|(?i:\b(?:for|by)(?: invalid| illegal)? user )(?P<sshd>[A-Za-z_][\w.-]{0,63})(?= from\b| by\b)"
-    r"|(?<![\w:.])(?P<ip6>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?::\d{1,3}(?:\.\d{1,3}){3})?)(?![\w:])"
-    rf"|(?<![\w.-])(?P<ip>{_OCTET}(?:\.{_OCTET}){{3}})(?![\w-]|\.\d)"
-    r"|(?<![\w.-])(?P<node>ip-\d{1,3}(?:-\d{1,3}){3}(?:\.[\w-]{1,63}){0,6}|i-(?=[a-f]{0,16}\d)[0-9a-f]{17}(?![\w-])"
+    r"|[ug]id=\d{1,10}\((?P<uid>[A-Za-z_][\w.-]{0,63})\)"
+    r"|(?i:(?:for|by)(?: invalid| illegal)? user )(?P<sshd>[A-Za-z_][\w.-]{0,63})(?= from\b| by\b)"
+    r"|(?:(?<![\w:.])|(?<=\\[nrt]))"
+    r"(?P<ip6>[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?::\d{1,3}(?:\.\d{1,3}){3})?)(?![\w:])"
+    rf"|{_START}(?P<ip>{_OCTET}(?:\.{_OCTET}){{3}})(?![\w-]|\.\d)"
+    rf"|{_START}(?P<node>ip-\d{{1,3}}(?:-\d{{1,3}}){{3}}(?:\.[\w-]{{1,63}}){{0,6}}"
+    r"|i-(?=[a-f]{0,16}\d)[0-9a-f]{17}(?![\w-])"
     r"|gke-[a-z0-9-]{1,80}-[0-9a-f]{8}-[a-z0-9]{4}(?![\w-])|aks-[a-z0-9]{1,20}-\d{8}-vmss[0-9a-z]{6}(?![\w-]))"
-    rf"|(?P<url>(?<=://)|(?<=@))?(?<![\w.-])(?P<host>(?:{_LABEL}\.){{1,12}}[A-Za-z][A-Za-z0-9-]{{1,24}})"
-    r"(?![\w(-]|\.\w)(?P<port>:\d{1,5}(?!\d))?"
+    rf"|(?P<url>(?<=://)|(?<=@))?{_START}(?P<host>(?:{_LABEL}\.){{1,12}}[A-Za-z][A-Za-z0-9-]{{1,24}})"
+    r"(?![\w(-]|\.\w)(?P<port>:\d{1,5}(?!\d))?)"
 )
+
+
+# What none of them is in, the costly expression need not look at; in lower case.
+_HINTS = (
+    *("@", "::", "user", "uid", "gid=", "login", "actor", "principal", "account", "usr", "owner", "/home/"),
+    *("ip-", "gke-", "aks-"),
+)
+_DOT = re.compile(r"\.\w")
+_INSTANCE = re.compile(r"(?<![\w-])i-[0-9a-f]{17}")
+_COLONS_OF_IPV6 = 7
+
+
+def _has_hint(line: str) -> bool:
+    """Whether an identifier may be in the line: all that most lines pay for."""
+    low = line.lower()
+    for hint in _HINTS:
+        if hint in low:
+            return True
+    if "." in line and _DOT.search(line):
+        return True
+    return line.count(":") >= _COLONS_OF_IPV6 or ("i-" in low and bool(_INSTANCE.search(low)))
 
 
 class Redactor:
@@ -88,7 +115,11 @@ class Redactor:
             if not own and ("‹" in text or "›" in text):
                 text = _BRACKET.sub(self._harmless, text)
             text = find_secrets(text, self.counts)
-            return _FOUND.sub(self._mask, text) if self._identifiers else text
+            if self._identifiers:
+                text = "\n".join(
+                    [_FOUND.sub(self._mask, line) if _has_hint(line) else line for line in text.split("\n")]
+                )
+            return text
 
     def redact_tree(self, value: Any, *, own: bool = False) -> Any:
         """A JSON value with every string and key redacted; a field with the name of a secret loses its value."""
