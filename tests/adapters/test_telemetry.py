@@ -1,5 +1,7 @@
 """Spans, tokens, prices, and the small chart."""
 
+import uuid
+
 import pytest
 
 from aiops_cli.adapters.telemetry.prices import most_cost, price_calls
@@ -59,6 +61,19 @@ def test_no_answer_costs_more_than_the_most() -> None:
         usage = {"input_tokens": 50_000, "cache_read.input_tokens": cached, "output_tokens": output}
         spent = price_calls([{**CALL, **{f"gen_ai.usage.{name}": count for name, count in usage.items()}}]).usd
         assert most is not None and spent is not None and spent <= most
+
+
+def test_spans_keep_no_secret_that_an_error_or_an_attribute_quotes() -> None:
+    telemetry = Telemetry("1")
+    bus = EventBus([telemetry])
+    word = uuid.uuid4().hex
+    with bus.operation(OperationKind.OBSERVE, f"observe http://me:{word}@db") as operation:
+        operation.attributes |= {"said": f"password={word}", "all": [f"token: {word}"], "count": 3}
+        operation.error = f"no connection to postgres://app:{word}@db/shop"
+    summary = telemetry.summary(0.0)
+    assert word not in f"{telemetry.rows()} {summary.model_dump_json()}"
+    assert summary.spans[0].error == "no connection to postgres://app:‹password›@db/shop"
+    assert summary.spans[0].attributes["count"] == 3
 
 
 def test_operations_become_a_tree_of_spans_with_errors_and_totals() -> None:

@@ -182,9 +182,11 @@ def test_two_keys_that_become_the_same_are_both_kept() -> None:
 
 
 def test_json_as_text_is_looked_at_field_by_field() -> None:
-    text = json.dumps({"env": [{"name": "DB_PASSWORD", "value": "letmein"}], "out": "a\nghp" + "_" + MAKE.word(36)})
+    # As one text, a variable whose name comes after its value would not be seen.
+    env = [{"value": "letmein", "name": "DB_PASSWORD"}]
+    text = json.dumps({"env": env, "out": "a\nghp" + "_" + MAKE.word(36)})
     assert json.loads(Redactor().redact_tree(text)) == {
-        "env": [{"name": "DB_PASSWORD", "value": "‹secret›"}],
+        "env": [{"value": "‹secret›", "name": "DB_PASSWORD"}],
         "out": "a\n‹github-token›",
     }
 

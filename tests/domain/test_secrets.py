@@ -53,6 +53,9 @@ def test_only_the_secret_goes() -> None:
         1,
     )
     assert mask_secrets(f'{{"password": "{word} {word}", "ssl": 1}}')[0] == '{"password": "‹secret›", "ssl": 1}'
+    assert mask_secrets(f'{{"tokens": 2, "api_key": ["{word}", "x{word}"], "n": 1')[0].endswith(
+        '"api_key": ‹secret›, "n": 1'
+    )
     assert mask_secrets(f"?password={word}&ssl=true")[0] == "?password=‹secret›&ssl=true"
     assert mask_secrets(f"url http://db:8080/path?mail=a@b.c&x={word}")[1] == 0
 

@@ -267,7 +267,7 @@ HINTS_OF_NAMES = ("pass", "pwd", "secret", "token", "key", "cred", "jwt", "auth"
 
 _ESCAPED = r"\\{1,3}"
 _QUOTED = (
-    r"\"(?:[^\"\\\n]|\\.){1,4000}\"|'(?:[^'\\\n]|\\.){1,4000}'"
+    r"\[[^\[\]\n]{2,2000}\]|\"(?:[^\"\\\n]|\\.){1,4000}\"|'(?:[^'\\\n]|\\.){1,4000}'"
     rf"|{_ESCAPED}\"(?:[^\"\\\n]){{1,4000}}{_ESCAPED}\"|{_ESCAPED}'(?:[^'\\\n]){{1,4000}}{_ESCAPED}'"
 )
 # A delimiter ends a bare value where the next field, a closing bracket or the end follows; inside of one it is a part.
