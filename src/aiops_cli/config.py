@@ -122,8 +122,8 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
-def _text_or_nothing(value: Any) -> str:
-    return "" if value == "" else _text(value)
+def _text_or_none(value: Any) -> str:
+    return "" if value in ("", "none") else _text(value)
 
 
 def _count(low: int, high: int) -> Callable[[Any], int]:
@@ -164,9 +164,9 @@ SETTINGS: Mapping[str, Setting] = {
                 "Who diagnoses. `auto` takes Gemini when a key is found, else the embedded reasoner.",
                 "auto, offline, gemini"),
         Setting("model", "gemini:gemini-3.5-flash-lite", _text, "The model, as PROVIDER:ID.", "gemini:ID"),
-        Setting("fallback_model", "gemini:gemini-3.8-flash", _text_or_nothing,
+        Setting("fallback_model", "gemini:gemini-3.8-flash", _text_or_none,
                 "The model behind it: asked when the first cannot answer, and first for what is hard.",
-                "empty, PROVIDER:ID"),
+                "none, PROVIDER:ID"),
         Setting("max_turns", 6, _count(1, 30),
                 "How many requests a conversation with a model may take; 1 is a single question without tools.",
                 "1 to 30"),

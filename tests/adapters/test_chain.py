@@ -99,6 +99,15 @@ def test_the_first_leaves_time_for_the_second() -> None:
     assert time.monotonic() - began < 1.0 and large.given_s[0] > 0.2
 
 
+@pytest.mark.parametrize("reason", ["egress-refused", "shown"])
+def test_what_may_not_leave_for_one_may_not_leave_for_another(reason: str) -> None:
+    large = Voice("large", "yes")
+    chain, _ = chained(Voice("small", error(reason)), large)
+    with pytest.raises(ModelError):
+        chain.ask(PROMPT, 5.0)
+    assert large.given_s == []
+
+
 # --- how often -------------------------------------------------------------------------------------------------------
 
 

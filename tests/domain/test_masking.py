@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aiops_cli.adapters.library import scenario_names
-from aiops_cli.domain.consultation import ask, read
+from aiops_cli.domain.consultation import CONCLUDE, Background, ask, read
 from aiops_cli.domain.diagnosis import diagnose
+from aiops_cli.domain.inquiry import tool_specs
 from aiops_cli.domain.known_secrets import find_known, secrets_of
 from aiops_cli.domain.masking import Redactor
 from aiops_cli.domain.memory import Recall
@@ -92,7 +93,8 @@ def test_prompts_of_all_scenarios_lose_addresses_and_hosts_and_no_other_word() -
     for name in scenario_names():
         scene = stage(name)
         case = scene.case()
-        prompt = ask(case, diagnose(case, Recall()), Recall(), scene.observer.inventory(), [])
+        background = Background(offline=diagnose(case, Recall()), recall=Recall(), inventory=scene.observer.inventory())
+        prompt = ask(case, background, (*tool_specs(), CONCLUDE))
         redactor = Redactor()
         masked = redactor.redact(prompt.user)
         assert set(redactor.counts) <= {"ip", "host"}, name

@@ -33,6 +33,8 @@ _UNBILLED = frozenset(
         "shown", "unavailable", "unknown-model",
     }
 )  # fmt: skip
+# What may not leave for one model may not leave for another.
+_NOT_TO_LEAVE = frozenset({"egress-refused", "shown"})
 _TRIES = 3
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 8.0
 # Longer than this nobody waits for a model while another one could be asked.
@@ -114,6 +116,8 @@ class Chain:
             try:
                 return self._keeping(digest, self._ask_one(model, prompt, end, told, behind > 0))
             except ModelError as error:
+                if error.reason in _NOT_TO_LEAVE:
+                    raise
                 errors.append((model.name, error))
         kept = self._find(digest, _OLDEST_S)
         if kept is not None:
