@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import os
 
     for name in list(os.environ):
-        if name.startswith(("AIOPS_", "GEMINI_", "GOOGLE_", "OTEL_")) or name in ("NO_COLOR", "FORCE_COLOR"):
+        if name.startswith(("AIOPS_", "GEMINI_", "GOOGLE_", "OPENAI_", "OTEL_")) or name in ("NO_COLOR", "FORCE_COLOR"):
             monkeypatch.delenv(name)
     folder = tmp_path / "home"
     monkeypatch.setenv("AIOPS_HOME", str(folder))

@@ -12,7 +12,7 @@ from typing import Any
 _FOREIGN = frozenset(
     {"CI", "CLICOLOR", "COLORTERM", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM", "TMUX", "TMUX_PANE"}
 )
-_FOREIGN_PREFIXES = ("AIOPS_", "GEMINI_", "GOOGLE_", "OTEL_", "TTY_")
+_FOREIGN_PREFIXES = ("AIOPS_", "GEMINI_", "GOOGLE_", "OPENAI_", "OTEL_", "TTY_")
 RUN_LIMIT_S = 60
 
 
