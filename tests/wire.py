@@ -4,12 +4,14 @@ A `Wire` makes a model that asks a given address, and the bodies that its provid
 answer comes as a stream of events, `tools` that the adapter can hold a conversation with tools.
 """
 
+import importlib.util
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiops_cli.adapters.models.gemini import Gemini
+from aiops_cli.adapters.models.generativeai import GenerativeAi, load
 from aiops_cli.adapters.models.openai import OpenAI
 from aiops_cli.ports import Model, Told, untold
 from tests.fault_server import Answer, Received, head, http, json_body
@@ -23,8 +25,22 @@ class Wire(ABC):
 
     name: str
     thread: str
+    # What has to be installed.
+    sdk: str
     tools = False
     streams = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether its SDK is not in this environment."""
+        try:
+            return importlib.util.find_spec(self.sdk) is None
+        except ModuleNotFoundError:
+            return True
+
+    def load(self) -> None:
+        """Import the SDK, so that a deadline is for the server alone."""
+        importlib.import_module(self.sdk)
 
     @abstractmethod
     def make(self, url: str, key: str) -> Model:
@@ -89,6 +105,7 @@ class GeminiWire(Wire):
 
     name = "gemini"
     thread = "gemini"
+    sdk = "google.genai"
 
     def make(self, url: str, key: str) -> Model:
         return Gemini("gemini-3.5-flash-lite", key, url)
@@ -99,7 +116,7 @@ class GeminiWire(Wire):
         reason = {"good": "STOP", "limit": "MAX_TOKENS", "filter": "SAFETY"}[finish]
         candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, "finishReason": reason}
         usage = {"promptTokenCount": 1000, "cachedContentTokenCount": 400, "candidatesTokenCount": 50}
-        usage["thoughtsTokenCount"] = 30
+        usage |= {"thoughtsTokenCount": 30, "totalTokenCount": 1080}
         return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "answered-1"} | fields
 
     def key_of(self, received: Received) -> str | None:
@@ -127,11 +144,26 @@ class GeminiWire(Wire):
         return self.body(usageMetadata={"promptTokenCount": value})
 
 
+class RetiredWire(GeminiWire):
+    """Google's form, read by the SDK that is retired."""
+
+    name = "retired"
+    thread = "generativeai"
+    sdk = "google.generativeai"
+
+    def make(self, url: str, key: str) -> Model:
+        return GenerativeAi("gemini-3.5-flash-lite", key, url)
+
+    def load(self) -> None:
+        load()
+
+
 class OpenAIWire(Wire):
     """OpenAI's form, in one piece or as a stream of events."""
 
     name = "openai"
     thread = "openai"
+    sdk = "openai"
     tools = True
 
     def __init__(self, *, streams: bool = False) -> None:
@@ -210,4 +242,5 @@ def events(*each: Any, end: bool = True) -> bytes:
 GEMINI = GeminiWire()
 OPENAI = OpenAIWire()
 OPENAI_STREAMED = OpenAIWire(streams=True)
-WIRES: Sequence[Wire] = (GEMINI, OPENAI, OPENAI_STREAMED)
+RETIRED = RetiredWire()
+WIRES: Sequence[Wire] = (GEMINI, OPENAI, OPENAI_STREAMED, RETIRED)
