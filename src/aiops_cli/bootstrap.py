@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.models.chain import Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
+    from aiops_cli.adapters.models.generativeai import GenerativeAi
+    from aiops_cli.adapters.models.openai import OpenAI
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 Settings = Mapping[str, Resolved]
 Show = Callable[["Leaving"], None]
 _KEY_MARK = "key-in-keyring"
-PROVIDERS = ("gemini",)
+PROVIDERS = ("gemini", "openai", "google-generativeai")
+OFFLINE = "offline"
 
 
 # --- store -----------------------------------------------------------------------------------------------------------
@@ -229,7 +232,11 @@ def make_models(settings: Settings, home: Path, egress: "Egress | None" = None) 
     if first is None:
         return ()
     second = str(settings["fallback_model"].value)
-    if second in ("", first.name):
+    unasked = (
+        settings["fallback_model"].source == "default" and second.partition(":")[0] != first.name.partition(":")[0]
+    )
+    if second in ("", OFFLINE, first.name) or unasked:
+        # Who has set another provider has not agreed to this one.
         return (first,)
     behind = _model_named(second, settings, egress, ask_keyring=(home / _KEY_MARK).exists())
     return (first, behind) if behind is not None else (first,)
@@ -318,14 +325,15 @@ def make_model(settings: Settings, home: Path, egress: "Egress | None" = None) -
     """The model for this run, or None for the embedded reasoner alone. Its requests pass `egress`.
 
     `auto` looks into the environment, and into the keyring only when `aiops config set-key` put a key there: asking a
-    keyring costs up to half a second. `gemini` looks into both, and says so when there is no key.
+    keyring costs up to half a second. A provider's name looks into both, and says so when there is no key. Raises
+    BadConfig where the name is another's than the model's.
     """
-    reasoner = settings["reasoner"].value
-    provider, model_id = parse_model(str(settings["model"].value))
-    if reasoner == "offline":
+    reasoner = str(settings["reasoner"].value)
+    provider, model_id = _parse_setting(settings)
+    if OFFLINE in (reasoner, provider):
         return None
-    ask_keyring = reasoner == "gemini" or (home / _KEY_MARK).exists()
     egress = egress or make_egress(settings)
+    ask_keyring = reasoner in PROVIDERS or (home / _KEY_MARK).exists()
     model = _model_named(f"{provider}:{model_id}", settings, egress, ask_keyring=ask_keyring)
     if model is not None:
         model.preload()
@@ -334,25 +342,51 @@ def make_model(settings: Settings, home: Path, egress: "Egress | None" = None) -
         return None
     from aiops_cli.adapters.models.unavailable import Unavailable
 
-    return Unavailable(f"{provider}:{model_id}", _no_key(), "no-key")
+    return Unavailable(f"{provider}:{model_id}", _no_key(provider), "no-key")
+
+
+def _parse_setting(settings: Settings) -> tuple[str, str]:
+    """Provider and id of the model that is set. Raises BadConfig where the reasoner that is set is another provider."""
+    reasoner, name = str(settings["reasoner"].value), str(settings["model"].value)
+    provider, model_id = parse_model(name)
+    if reasoner in PROVIDERS and reasoner != provider:
+        hint = f"`--model {reasoner}:MODEL-ID`, or `--reasoner {'offline' if provider == OFFLINE else provider}`"
+        raise BadConfig(f"the reasoner is {reasoner}, and the model {name!r} is not one of its models", hint=hint)
+    return provider, model_id
 
 
 _NO_KEY = "none"
 
 
-def _model_named(name: str, settings: Settings, egress: "Egress", *, ask_keyring: bool) -> "Gemini | None":
-    """A model by its name, or None without a key for it."""
+def _model_named(
+    name: str, settings: Settings, egress: "Egress", *, ask_keyring: bool
+) -> "Gemini | GenerativeAi | OpenAI | None":
+    """A model by its name, or None without the key that it needs. What is shown and not sent needs none."""
     from aiops_cli.adapters.keys import find_key
-    from aiops_cli.adapters.models.gemini import Gemini
 
     provider, model_id = parse_model(name)
-    url = str(settings["model_url"].value) or None
-    if uses_vertex():
+    # The address is for the provider that was set along with it: another one's key must not go there.
+    own = provider == parse_model(str(settings["model"].value))[0]
+    url = (str(settings["model_url"].value) if own else "") or None
+    if provider == PROVIDERS[0] and uses_vertex():
+        from aiops_cli.adapters.models.gemini import Gemini
+
         return Gemini(model_id, "", url, egress, vertex=True)
     key = find_key(provider, ask_keyring=ask_keyring)
-    # What is shown and not sent needs no key.
     secret = key.value if key else _NO_KEY if egress.show else None
-    return None if secret is None else Gemini(model_id, secret, url, egress)
+    if provider == "openai" and (secret or url):
+        from aiops_cli.adapters.models.openai import OpenAI
+
+        return OpenAI(model_id, secret, url, egress)
+    if secret is None or provider == OFFLINE:
+        return None
+    if provider == "google-generativeai":
+        from aiops_cli.adapters.models.generativeai import GenerativeAi
+
+        return GenerativeAi(model_id, secret, url, egress)
+    from aiops_cli.adapters.models.gemini import Gemini
+
+    return Gemini(model_id, secret, url, egress)
 
 
 def uses_vertex() -> bool:
@@ -365,24 +399,27 @@ _VERTEX_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
 
 def require_key(settings: Settings) -> None:
     """Raise BadConfig when the model that was asked for has no key: before many runs that could not ask it."""
-    from aiops_cli.adapters.keys import find_key
+    from aiops_cli.adapters.keys import VARIABLES
 
-    provider, _ = parse_model(str(settings["model"].value))
-    if not uses_vertex() and find_key(provider, ask_keyring=True) is None:
-        raise BadConfig(_no_key(), hint="`aiops config set-key`, or set GEMINI_API_KEY")
+    provider, model_id = _parse_setting(settings)
+    if _model_named(f"{provider}:{model_id}", settings, make_egress(settings), ask_keyring=True) is None:
+        option = "" if provider == PROVIDERS[0] else f" --provider {provider}"
+        raise BadConfig(_no_key(provider), hint=f"`aiops config set-key{option}`, or set {VARIABLES[provider][-1]}")
 
 
-def _no_key() -> str:
-    from aiops_cli.adapters.keys import GEMINI_VARIABLES
+def _no_key(provider: str = "gemini") -> str:
+    from aiops_cli.adapters.keys import VARIABLES, owner_of
 
-    return f"no key for Gemini (looked in {', '.join(GEMINI_VARIABLES)} and the keyring)"
+    return f"no key for {owner_of(provider)} (looked in {', '.join(VARIABLES[provider])} and the keyring)"
 
 
 def parse_model(name: str) -> tuple[str, str]:
-    """`gemini:gemini-3.8-flash` as provider and id. Raises UnknownName or BadConfig."""
+    """`gemini:gemini-3.8-flash` as provider and id; `offline` is both. Raises UnknownName or BadConfig."""
     provider, colon, model_id = name.partition(":")
+    if name == OFFLINE:
+        return OFFLINE, ""
     if provider not in PROVIDERS:
-        raise UnknownName("model provider", provider, [f"{known}:MODEL-ID" for known in PROVIDERS])
+        raise UnknownName("model provider", provider, [OFFLINE, *(f"{known}:MODEL-ID" for known in PROVIDERS)])
     if not colon or not model_id.strip():
         raise BadConfig(
             f"model {name!r} names no model", hint="PROVIDER:ID is expected, such as gemini:gemini-3.8-flash"

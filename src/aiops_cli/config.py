@@ -160,10 +160,13 @@ def _embeddings(value: Any) -> str:
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("reasoner", "auto", _choice("auto", "offline", "gemini"),
-                "Who diagnoses. `auto` takes Gemini when a key is found, else the embedded reasoner.",
-                "auto, offline, gemini"),
-        Setting("model", "gemini:gemini-3.5-flash-lite", _text, "The model, as PROVIDER:ID.", "gemini:ID"),
+        Setting("reasoner", "auto", _choice("auto", "offline", "gemini", "openai", "google-generativeai"),
+                "Who diagnoses. `auto` takes the model when a key for it is found or `model_url` is a server of your"
+                " own, else the embedded reasoner.",
+                "auto, offline, gemini, openai, google-generativeai"),
+        Setting("model", "gemini:gemini-3.5-flash-lite", _text,
+                "The model, as PROVIDER:ID; `openai` is any endpoint of that kind, with the extra `openai`.",
+                "gemini:ID, openai:ID, google-generativeai:ID, offline"),
         Setting("fallback_model", "gemini:gemini-3.8-flash", _text_or_none,
                 "The model behind it: asked when the first cannot answer, and first for what is hard.",
                 "none, PROVIDER:ID"),
@@ -179,7 +182,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("critic", "auto", _choice("auto", "on", "off"),
                 "A model reviews the plan before you are asked; `auto` where it could do harm that is not taken back.",
                 "auto, on, off"),
-        Setting("model_url", "", _url, "Another address of the model's API: a proxy or a gateway.", "URL"),
+        Setting("model_url", "", _url,
+                "Another address of the model's API: a proxy, a gateway, or a server such as http://127.0.0.1:11434/v1.",
+                "URL"),
         Setting("backend", "simulator", _choice("simulator", "none"),
                 "Where evidence comes from. `simulator` is the embedded world, for alerts on a service it knows.",
                 "simulator, none"),

@@ -579,11 +579,11 @@ def test_a_stream_is_cut_anywhere_and_read_the_same() -> None:
 @pytest.mark.parametrize(
     ("pieces", "reason"),
     [
-        ([good_body('{"a', finish=None)], "garbled"),
+        ([good_body('{"a', finish=None)], "unreachable"),
         ([good_body('{"a', finish=None), good_body("", finish="MAX_TOKENS")], "cut-off"),
         ([good_body('{"a', finish=None), good_body("", finish="SAFETY")], "blocked"),
         ([good_body(candidates=None, promptFeedback={"blockReason": "SAFETY"})], "blocked"),
-        ([], "garbled"),
+        ([], "unreachable"),
     ],
 )
 def test_a_stream_that_gives_no_whole_answer_is_told(pieces: list[dict[str, object]], reason: str) -> None:

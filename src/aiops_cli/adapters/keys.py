@@ -1,6 +1,7 @@
 """Where model keys are: the environment first, then the operating system's keyring. Never a file of ours."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiops_cli.errors import AiopsError, UsageError
@@ -8,6 +9,14 @@ from aiops_cli.errors import AiopsError, UsageError
 SERVICE = "aiops-cli"
 # The SDK itself prefers GOOGLE_API_KEY when both are set; so do we.
 GEMINI_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+# Where each provider's key is looked for. The retired SDK of Google takes the same key as the other.
+VARIABLES: Mapping[str, Sequence[str]] = {
+    "gemini": GEMINI_VARIABLES,
+    "openai": ("OPENAI_API_KEY",),
+    "google-generativeai": GEMINI_VARIABLES,
+}
+_OWNERS = {"gemini": "Gemini", "google-generativeai": "Gemini", "openai": "OpenAI"}
+_SAME_KEY = {"google-generativeai": "gemini"}
 
 
 # What keyring raises while it looks for the backend that PYTHON_KEYRING_BACKEND or its configuration names.
@@ -27,11 +36,16 @@ class Key:
 
 def find_key(provider: str, *, ask_keyring: bool = True) -> Key | None:
     """The key for a provider, or None. A keyring that does not work counts as empty: the run goes on without it."""
-    for name in GEMINI_VARIABLES if provider == "gemini" else ():
+    for name in VARIABLES.get(provider, ()):
         value = os.environ.get(name, "").strip()
         if value:
             return Key(value, name)
     return _from_keyring(provider) if ask_keyring else None
+
+
+def owner_of(provider: str) -> str:
+    """Whose key a provider wants, in words."""
+    return _OWNERS[provider]
 
 
 def keyring_problem() -> str | None:
@@ -55,10 +69,10 @@ def set_key(provider: str, value: str) -> None:
     if not value or not value.isascii() or any(char.isspace() for char in value):
         raise UsageError("that is not a key: it is empty, or has spaces or non-ASCII characters", hint="copy it again")
     try:
-        keyring.set_password(SERVICE, provider, value)
+        keyring.set_password(SERVICE, _SAME_KEY.get(provider, provider), value)
     except KeyringError as error:
         raise AiopsError(
-            f"the keyring cannot keep the key: {type(error).__name__}", hint=f"set {GEMINI_VARIABLES[1]} instead"
+            f"the keyring cannot keep the key: {type(error).__name__}", hint=f"set {VARIABLES[provider][-1]} instead"
         ) from error
 
 
@@ -68,12 +82,17 @@ def delete_key(provider: str) -> bool:
     from keyring.errors import KeyringError, PasswordDeleteError
 
     try:
-        keyring.delete_password(SERVICE, provider)
+        keyring.delete_password(SERVICE, _SAME_KEY.get(provider, provider))
     except PasswordDeleteError:
         return False
     except KeyringError as error:
         raise AiopsError(f"the keyring does not work here: {type(error).__name__}") from error
     return True
+
+
+def is_any_kept() -> bool:
+    """Whether the keyring holds a key of any provider."""
+    return any(_from_keyring(provider) for provider in VARIABLES if provider not in _SAME_KEY)
 
 
 def _from_keyring(provider: str) -> Key | None:
@@ -82,7 +101,7 @@ def _from_keyring(provider: str) -> Key | None:
         from keyring.errors import KeyringError
 
         try:
-            value = keyring.get_password(SERVICE, provider)
+            value = keyring.get_password(SERVICE, _SAME_KEY.get(provider, provider))
         except KeyringError:
             return None
     except _BROKEN:

@@ -7,7 +7,7 @@ import typer
 from aiops_cli.cli.options import Output, OutputOption
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-Provider = Annotated[str, typer.Option("--provider", help="Whose key it is.")]
+Provider = Annotated[str, typer.Option("--provider", metavar="gemini|openai", help="Whose key it is.")]
 
 
 @app.command("show")
@@ -41,7 +41,7 @@ def set_key(provider: Provider = "gemini") -> None:
     _check(provider)
     problem = keys.keyring_problem()
     if problem:
-        raise AiopsError(problem, hint=f"set {keys.GEMINI_VARIABLES[1]} in the environment instead")
+        raise AiopsError(problem, hint=f"set {keys.VARIABLES[provider][-1]} in the environment instead")
     value = getpass.getpass(f"Key for {provider} (not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
     keys.set_key(provider, value)
     mark_keyring(find_home(), True)
@@ -59,7 +59,7 @@ def delete_key(provider: Provider = "gemini") -> None:
 
     _check(provider)
     there = keys.delete_key(provider)
-    mark_keyring(find_home(), False)
+    mark_keyring(find_home(), keys.is_any_kept())
     print(f"the key for {provider} is gone" if there else f"there was no key for {provider}", file=sys.stderr)
 
 

@@ -107,13 +107,25 @@ def _library(name: str) -> Check:
 
 
 def _key(name: str) -> Check:
-    from aiops_cli.adapters.keys import GEMINI_VARIABLES, find_key
+    from aiops_cli.adapters.keys import VARIABLES, find_key, owner_of
 
-    key = find_key("gemini")
+    provider = _provider()
+    if provider == "offline":
+        return Check(name, "ok", "none is needed: the model is set to offline")
+    key, owner = find_key(provider), owner_of(provider)
     if key is None:
-        hint = f"`aiops config set-key`, or set {GEMINI_VARIABLES[1]}; without it the embedded reasoner answers"
-        return Check(name, "missing", "no key for Gemini in the environment or the keyring", hint)
-    return Check(name, "ok", f"a key for Gemini, from {key.source}")
+        option = "" if owner == "Gemini" else f" --provider {provider}"
+        ways = f"`aiops config set-key{option}`, or set {VARIABLES[provider][-1]}"
+        hint = f"{ways}; without it the embedded reasoner answers"
+        return Check(name, "missing", f"no key for {owner} in the environment or the keyring", hint)
+    return Check(name, "ok", f"a key for {owner}, from {key.source}")
+
+
+def _provider() -> str:
+    from aiops_cli.bootstrap import parse_model
+    from aiops_cli.config import resolve
+
+    return parse_model(str(resolve()["model"].value))[0]
 
 
 def _keyring(name: str) -> Check:
@@ -126,10 +138,19 @@ def _keyring(name: str) -> Check:
 def _sdk(name: str) -> Check:
     from importlib.metadata import PackageNotFoundError, version
 
+    package, install = _SDKS.get(_provider(), _SDKS["gemini"])
     try:
-        return Check(name, "ok", f"google-genai {version('google-genai')}")
+        return Check(name, "ok", f"{package} {version(package)}")
     except PackageNotFoundError:
-        return Check(name, "missing", "google-genai is not installed", "pip install google-genai")
+        return Check(name, "missing", f"{package} is not installed", f"pip install {install}")
+
+
+# The package that asks a provider's models, and how to get it.
+_SDKS = {
+    "gemini": ("google-genai", "google-genai"),
+    "openai": ("openai", "'aiops-cli[openai]'"),
+    "google-generativeai": ("google-generativeai", "'aiops-cli[google-generativeai]'"),
+}
 
 
 def _terminal(name: str) -> Check:
@@ -157,7 +178,7 @@ _CHECKS: dict[str, Callable[[str], Check]] = {
     "backend": _backend,
     "key": _key,
     "keyring": _keyring,
-    "gemini sdk": _sdk,
+    "model sdk": _sdk,
     "model use": _model_use,
     "breakers": _breakers,
     "terminal": _terminal,

@@ -27,7 +27,7 @@ def evaluate(
         ),
     ] = None,
     reasoner: Annotated[
-        str, typer.Option("--reasoner", metavar="offline|gemini|auto", help="Who diagnoses.")
+        str, typer.Option("--reasoner", metavar="offline|gemini|openai|auto", help="Who diagnoses.")
     ] = "offline",
     model: ModelOption = None,
     deadline: DeadlineOption = None,
@@ -49,14 +49,14 @@ def evaluate(
 
     Every approval is given, in simulated worlds alone. Nothing is recorded in your history.
     """
-    from aiops_cli.bootstrap import require_key
+    from aiops_cli.bootstrap import PROVIDERS, require_key
     from aiops_cli.config import resolve
     from aiops_cli.domain.scoring import compare
     from aiops_cli.evaluation import default_jobs, find_tasks, sort_results
 
     settings = resolve({"reasoner": reasoner, "model": model, "deadline": deadline})
     before = read_saved(compare_with) if compare_with else None
-    if reasoner == "gemini":
+    if reasoner in PROVIDERS:
         require_key(settings)
     tasks = find_tasks(paths or [], seeds, family)
     found: list[Result] = []

@@ -31,7 +31,7 @@ NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour; NO_C
 ReasonerOption = Annotated[
     str | None,
     typer.Option(
-        "--reasoner", metavar="offline|gemini|auto", help="Who diagnoses; auto takes Gemini when a key is found."
+        "--reasoner", metavar="offline|gemini|openai|auto", help="Who diagnoses; auto takes the model with a key."
     ),
 ]
 ModelOption = Annotated[

@@ -96,7 +96,12 @@ class Chain:
         self._books = books or Books()
         self.name = models[0].name
         self.provider = models[0].provider
-        self.notices: list[str] = []
+        self._notices: list[str] = []
+
+    @property
+    def notices(self) -> list[str]:
+        """What a person should know of the models and of the accounts."""
+        return [*(notice for model in self._models for notice in getattr(model, "notices", ())), *self._notices]
 
     @property
     def has_next(self) -> bool:
@@ -179,7 +184,7 @@ class Chain:
         attributes = {"gen_ai.provider.name": model.provider, "gen_ai.request.model": _id(model)}
         if prompt is not None:
             attributes |= {"gen_ai.prompt.name": prompt.stage, "gen_ai.prompt.version": prompt.version}
-        with self._bus.operation(OperationKind.MODEL, f"generate_content {_id(model)}", **attributes) as operation:
+        with self._bus.operation(OperationKind.MODEL, f"{_operation(model)} {_id(model)}", **attributes) as operation:
             try:
                 yield operation
             except ModelError as error:
@@ -242,8 +247,8 @@ class Chain:
 
     def _lose_ledger(self, error: StoreError) -> None:
         notice = f"model calls are not accounted for: {error.message}"
-        if notice not in self.notices:
-            self.notices.append(notice)
+        if notice not in self._notices:
+            self._notices.append(notice)
 
     # --- answers that were kept --------------------------------------------------------------------------------------
 
@@ -311,6 +316,11 @@ def _unpacked(kept: KeptAnswer, attributes: Mapping[str, Any]) -> ModelReply:
     if turn is not None:
         turn = ModelTurn(**{**turn, "calls": tuple(ToolCall(**call) for call in turn["calls"])})
     return ModelReply(data["text"], attributes, turn)
+
+
+def _operation(model: Model) -> str:
+    """What OpenTelemetry's conventions call a question of this provider's API."""
+    return "chat" if model.provider == "openai" else "generate_content"
 
 
 def _id(model: Model) -> str:

@@ -193,7 +193,7 @@ def _find_problem(answer: Answer, prompt: Prompt) -> tuple[str, str] | None:
     if finish == "MAX_TOKENS":
         return "cut-off", f"Gemini's answer was cut off at {prompt.max_output_tokens} tokens"
     if finish == "TRUNCATED_STREAM":
-        return "garbled", "Gemini's answer broke off in the middle"
+        return "unreachable", "Gemini's answer broke off in the middle"
     if finish in _BLOCKING:
         return "blocked", f"Gemini withheld its answer ({finish})"
     if finish != "STOP":

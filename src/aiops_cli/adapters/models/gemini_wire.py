@@ -163,7 +163,7 @@ def read_stream(body: bytes) -> Answer:
         finish = next((c.get("finishReason") for c in _candidates(data)[:1]), None) or finish
         whole |= data if isinstance(data, dict) else {}
     if not whole:
-        raise ModelError("Gemini's answer ended before it began", reason="garbled")
+        raise ModelError("Gemini's answer ended before it began", reason="unreachable")
     if parts or finish:
         whole["candidates"] = [{"content": {"role": "model", "parts": parts}, "finishReason": finish}]
         if finish is None:

@@ -16,8 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until, start
+from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
 from aiops_cli.domain.prompt import ModelTurn, Prompt
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
 
@@ -41,13 +42,14 @@ class GenerativeAi:
 
     provider = "gcp.gemini"
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None) -> None:
+    def __init__(self, model: str, api_key: str, base_url: str | None = None, egress: Egress | None = None) -> None:
         self.name = f"google-generativeai:{model}"
         self.notices = (NOTICE,)
         self._model = model
         self._url = (base_url or BASE_URL).rstrip("/")
         self._key = api_key.strip()
         self._failures = Failures(self._key)
+        self._egress = (egress or Egress()).knowing("the model's key", self._key)
 
     def preload(self) -> None:
         """Start loading the SDK and return; should that fail, `ask` says so."""
@@ -59,29 +61,26 @@ class GenerativeAi:
         Nothing is streamed. Tools are not offered: whatever the prompt has of them, the answer is asked for at once.
         """
         end = time.monotonic() + deadline_s
-        (system, in_system), (question, in_question) = (
-            mask_secrets(_instruction(prompt)),
-            mask_secrets(_question(prompt)),
-        )
-        attributes = self._request_attributes(prompt, in_system + in_question)
+        system, question = _instruction(prompt), _question(prompt)
+        self._egress.redacted = 0
+        attributes = self._request_attributes(prompt)
         late = ModelError(f"Gemini gave no answer within {deadline_s:.3g} s", reason="deadline")
         try:
             self._check(deadline_s)
             send = partial(self._loaded, system, question, prompt, end)
             answer = run_until(end, send, name=THREAD, too_late=late)
-            return self._read(answer, prompt, attributes)
+            return self._read(answer, prompt, attributes | {"aiops.redacted": self._egress.redacted})
         except ModelError as error:
-            error.attributes = attributes | error.attributes
+            error.attributes = attributes | {"aiops.redacted": self._egress.redacted} | error.attributes
             raise
 
-    def _request_attributes(self, prompt: Prompt, redacted: int) -> dict[str, Any]:
+    def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "generate_content",
             "gen_ai.provider.name": self.provider,
             "gen_ai.request.model": self._model,
             "gen_ai.request.max_tokens": prompt.max_output_tokens,
             "server.address": urlsplit(self._url).hostname or "",
-            "aiops.redacted": redacted,
             "aiops.notice": NOTICE,
         }
 
@@ -116,6 +115,7 @@ class GenerativeAi:
         genai.configure(api_key=self._key, transport="rest", client_options={"api_endpoint": self._url})
         session = get_default_generative_client().transport._session
         session.headers["Accept-Encoding"] = "identity"
+        session.auth = self._passed
         session.hooks["response"].append(lambda response, **_: self._bound(response, end))
         config: dict[str, Any] = {"max_output_tokens": prompt.max_output_tokens}
         if prompt.schema:
@@ -132,6 +132,19 @@ class GenerativeAi:
             raise self._failures.tell("garbled", "Gemini's answer cannot be decoded", error) from None
         finally:
             session.close()
+
+    def _passed(self, request: Any) -> Any:
+        """The request as it may leave; the SDK sends past our transport, and this is called with what it would send."""
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        request.body = self._egress.pass_body(body) if body else body
+        request.headers["Content-Length"] = str(len(request.body))
+        headers = {
+            name: "‹key›" if name.lower() in KEY_HEADERS else str(value) for name, value in request.headers.items()
+        }
+        leaving = Leaving(str(request.method), str(request.url), headers, request.body)
+        self._egress.check(leaving)
+        self._egress.reveal(leaving)
+        return request
 
     def _bound(self, response: Any, end: float) -> None:
         """Read the body with an end in bytes and in time. Raises ModelError for every answer that is no good one."""

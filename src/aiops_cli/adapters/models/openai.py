@@ -8,16 +8,16 @@ import json
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from aiops_cli.adapters.models.call import read_json, start
+from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_api import THREAD, OpenAIApi, Refusal, load
 from aiops_cli.adapters.models.openai_stream import EventStream, read_object
-from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall, ToolResult, Turn
-from aiops_cli.domain.redact import mask_secrets, safe
+from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall, ToolResult
+from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
 
@@ -30,9 +30,11 @@ class OpenAI:
 
     provider = "openai"
 
-    def __init__(self, model: str, api_key: str | None = None, base_url: str | None = None) -> None:
+    def __init__(
+        self, model: str, api_key: str | None = None, base_url: str | None = None, egress: Egress | None = None
+    ) -> None:
         self.name = f"openai:{model}"
-        self._api = OpenAIApi(model, api_key, base_url)
+        self._api = OpenAIApi(model, api_key, base_url, egress)
         # What the server was found not to take, in that order; it stays so for this run.
         self._conceded: tuple[str, ...] = ()
 
@@ -47,28 +49,32 @@ class OpenAI:
         refusal that names a part of the request is answered by the same request without, each part once.
         """
         end = time.monotonic() + deadline_s
-        masked, redacted = _mask(prompt)
-        attributes = self._request_attributes(prompt, redacted)
+        self._api.egress.redacted = 0
+        attributes = self._request_attributes(prompt)
         stream = EventStream(self._api.who, told)
         try:
             self._api.check(deadline_s)
-            answer = self._api.run(end, deadline_s, lambda: self._answer(masked, end, stream, told is not untold))
-            return self._read(answer, prompt, attributes | self._concessions())
+            answer = self._api.run(end, deadline_s, lambda: self._answer(prompt, end, stream, told is not untold))
+            return self._read(answer, prompt, attributes | self._concessions() | self._redacted)
         except ModelError as error:
-            error.attributes = attributes | self._concessions() | error.attributes
+            error.attributes = attributes | self._concessions() | self._redacted | error.attributes
             raise
         finally:
             stream.hang_up()
 
-    def _request_attributes(self, prompt: Prompt, redacted: int) -> dict[str, Any]:
+    def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": self.provider,
             "gen_ai.request.model": self._api.model,
             "gen_ai.request.max_tokens": prompt.max_output_tokens,
             "server.address": self._api.host,
-            "aiops.redacted": redacted,
         }
+
+    @property
+    def _redacted(self) -> dict[str, int]:
+        """How many secrets the transport took out of the request."""
+        return {"aiops.redacted": self._api.egress.redacted}
 
     def _concessions(self) -> dict[str, Any]:
         return {"aiops.conceded": list(self._conceded)} if self._conceded else {}
@@ -173,24 +179,6 @@ def _concedable(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
-
-
-def _mask(prompt: Prompt) -> tuple[Prompt, int]:
-    """The prompt without secrets of known shapes, and their count. What a model said goes back to the letter."""
-    counts: list[int] = []
-
-    def masked(text: str) -> str:
-        text, count = mask_secrets(text)
-        counts.append(count)
-        return text
-
-    def turn_of(turn: Turn) -> Turn:
-        if isinstance(turn, str):
-            return masked(turn)
-        return turn if isinstance(turn, ModelTurn) else tuple(replace(each, text=masked(each.text)) for each in turn)
-
-    system, user, turns = masked(prompt.system), masked(prompt.user), tuple(map(turn_of, prompt.turns))
-    return replace(prompt, system=system, user=user, turns=turns), sum(counts)
 
 
 def _messages(name: str, prompt: Prompt, left_out: Collection[str]) -> list[Mapping[str, Any]]:

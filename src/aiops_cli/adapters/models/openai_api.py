@@ -14,7 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_stream import EventStream
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
@@ -27,9 +28,6 @@ BASE_URL = "https://api.openai.com/v1"
 
 # The name of the threads that call.
 THREAD = "openai"
-
-# Seconds that a server says to wait, on the error for whoever tries again.
-RETRY_AFTER = "aiops.retry_after_s"
 
 _KEY_HINT = "check the key: OPENAI_API_KEY, or `aiops config set-key --provider openai`"
 _PATH_HINT = "the address ends before /chat/completions, often in /v1; the model is named as the server names it"
@@ -56,7 +54,7 @@ class Refusal(ModelError):
 class OpenAIApi:
     """Calls one model. Without a key nothing is said of one: a server of one's own may need none."""
 
-    def __init__(self, model: str, api_key: str | None, base_url: str | None) -> None:
+    def __init__(self, model: str, api_key: str | None, base_url: str | None, egress: Egress | None = None) -> None:
         self.model = model
         # Always passed on: the SDK would look for another one in the environment.
         self.base_url = (base_url or BASE_URL).rstrip("/")
@@ -66,6 +64,7 @@ class OpenAIApi:
         self.who = "OpenAI" if self.own_service else safe(parts.netloc.rpartition("@")[2], one_line=True, limit=80)
         self._key = (api_key or "").strip()
         self._failures = Failures(self._key)
+        self.egress = (egress or Egress()).knowing("the model's key", self._key)
 
     def check(self, deadline_s: float) -> None:
         """Raise ModelError for a call that could not be made."""
@@ -96,7 +95,7 @@ class OpenAIApi:
         from aiops_cli.adapters.models.http import open_http, translated
 
         failures = self._failures
-        with translated(self.who, self.base_url, failures), open_http(end, failures) as http:
+        with translated(self.who, self.base_url, failures), open_http(end, failures, self.egress) as http:
             http.event_hooks["response"].append(lambda response: _listen(response, stream))
             return self._send(http, request, end)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_PROVIDERS = {"gcp.gemini": "google"}
+_PROVIDERS = {"gcp.gemini": "google", "openai": "openai"}
 # Those of a model's name, `provider:id`. Another one may serve a model that somebody else sells under the same id.
-_SELLERS = {"gemini": "google"}
+_SELLERS = {"gemini": "google", "openai": "openai", "google-generativeai": "google"}
 
 
 @dataclass(frozen=True, slots=True)
