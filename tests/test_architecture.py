@@ -182,7 +182,7 @@ def test_every_module_and_public_class_says_what_it_is() -> None:
 
 
 HEAVY = ("sqlalchemy", "google.genai", "pydantic", "questionary", "prompt_toolkit", "keyring", "opentelemetry", "yaml",
-         "genai_prices", "rapidfuzz", "rich.console", "httpx2", "asyncio", "mcp", "mcp_types")  # fmt: skip
+         "genai_prices", "rapidfuzz", "rich.console", "httpx2", "openai", "asyncio", "mcp", "mcp_types")  # fmt: skip
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -257,4 +257,12 @@ def test_a_search_of_the_runbooks_reads_no_file_that_did_not_change() -> None:
 
 def test_an_offline_replay_loads_no_model_keyring_or_prompt() -> None:
     loaded = heavy_of(modules_after("replay", "search-morning", "--quiet", "--reasoner", "offline"))
-    assert not loaded & {"google.genai", "keyring", "questionary", "prompt_toolkit", "genai_prices", "httpx2"}
+    assert not loaded & {
+        "google.genai",
+        "openai",
+        "keyring",
+        "questionary",
+        "prompt_toolkit",
+        "genai_prices",
+        "httpx2",
+    }

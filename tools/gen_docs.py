@@ -104,7 +104,7 @@ The data folder is `AIOPS_HOME` where that is set, else the user's data folder o
 | `AIOPS_HOME` | the data folder |
 | `AIOPS_DATABASE_URL` | a team's store in PostgreSQL instead of the file; see the guide to the history |
 {{keys}}
-| `OPENAI_API_KEY` | the key for an `openai:` embedding model, where its endpoint wants one |
+| `OPENAI_API_KEY` | the key for an `openai:` model, embeddings included, where its endpoint wants one |
 | `VISUAL`, `EDITOR` | the editor of `aiops history add --editor` |
 | `NO_COLOR` | no colour, as `--no-color` |
 """

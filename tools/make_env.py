@@ -1,9 +1,10 @@
 """Makes the project's own virtual environment, on a machine that has python3 and nothing else.
 
-usage: make_env.py FOLDER
+usage: make_env.py FOLDER [EXTRA [PACKAGE]...]
 
-Installs the project in it, editable, with its development tools, at the versions of constraints.txt. Debian's python3
-comes without ensurepip; then python3-venv is installed when that is possible, and asked for when it is not.
+Installs the project in it, editable, with one of its extras (else its development tools) and more packages, at the
+versions of constraints.txt. Debian's python3 comes without ensurepip; then python3-venv is installed when that is
+possible, and asked for when it is not.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, extra: str = "dev", *packages: str) -> None:
     """Make or refresh the environment; quick when nothing changed."""
     if sys.version_info < OLDEST:
         sys.exit(f"error: Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}\n"
@@ -29,7 +30,7 @@ def main(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     make(folder)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "--constraint", str(ROOT / "constraints.txt"), "--editable", f"{ROOT}[dev]"])
+    run([*pip, "--constraint", str(ROOT / "constraints.txt"), "--editable", f"{ROOT}[{extra}]", *packages])
     stamp.write_text(wanted)
 
 
@@ -73,6 +74,6 @@ def run(command: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), *sys.argv[2:])

@@ -231,12 +231,11 @@ def make_models(settings: Settings, home: Path, egress: "Egress | None" = None) 
     first = make_model(settings, home, egress)
     if first is None:
         return ()
-    second = str(settings["fallback_model"].value)
-    unasked = (
-        settings["fallback_model"].source == "default" and second.partition(":")[0] != first.name.partition(":")[0]
-    )
-    if second in ("", OFFLINE, first.name) or unasked:
-        # Who has set another provider has not agreed to this one.
+    setting = settings["fallback_model"]
+    second = str(setting.value)
+    # Who has set another provider has not agreed to this one.
+    is_other = second.partition(":")[0] != first.name.partition(":")[0]
+    if second in ("", OFFLINE, first.name) or (is_other and setting.source == "default"):
         return (first,)
     behind = _model_named(second, settings, egress, ask_keyring=(home / _KEY_MARK).exists())
     return (first, behind) if behind is not None else (first,)

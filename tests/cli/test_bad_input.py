@@ -66,7 +66,7 @@ def test_fifty_megabytes_are_refused_without_reading_them_all(aiops: Aiops, home
         ["triage", "/"],
         ["triage", "x y", "--evidence", "/no/such/path"],
         ["triage", "x y", "--reasoner", "oracle"],
-        ["triage", "x y", "--model", "openai:gpt"],
+        ["triage", "x y", "--model", "opnai:gpt"],
         ["triage", "x y", "--model", "gemini"],
         ["triage", "x y", "--deadline", "soon"],
         ["triage", "x y", "--deadline", "0s"],

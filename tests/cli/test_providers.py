@@ -161,8 +161,12 @@ def test_an_unknown_provider_has_no_key(aiops: Aiops) -> None:
 
 @pytest.mark.parametrize(
     ("model", "key_words", "sdk"),
-    [("openai:x", "no key for OpenAI", "openai 3."), ("gemini:x", "no key for Gemini", "google-genai"), ("offline", "none is needed", "")],
-)  # fmt: skip
+    [
+        ("openai:x", "no key for OpenAI", "openai 3."),
+        ("gemini:x", "no key for Gemini", "google-genai"),
+        ("offline", "none is needed", ""),
+    ],
+)
 def test_doctor_looks_at_the_provider_that_is_set(
     aiops: Aiops, monkeypatch: pytest.MonkeyPatch, model: str, key_words: str, sdk: str
 ) -> None:

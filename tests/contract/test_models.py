@@ -167,7 +167,7 @@ FAULTS = (
     Fault("bad key", "bad-key", lambda wire: wire.bad_key()),
     Fault("401", "forbidden", lambda wire: wire.refusal(401, "who are you")),
     Fault("403", "forbidden", lambda wire: wire.refusal(403, "not yours")),
-    Fault("retired model", "unknown-model", lambda wire: wire.refusal(404, "is not found")),
+    Fault("a model that is gone", "unknown-model", lambda wire: wire.refusal(404, "is not found")),
     Fault("429", "rate-limited", lambda wire: wire.refusal(429, "slow down")),
     Fault("429 in seconds", "rate-limited", lambda wire: wire.refusal(429, "slow down", Retry_After=2)),
     Fault("429 with a date", "rate-limited", lambda wire: wire.refusal(429, "no", Retry_After=http_date(30))),
@@ -366,7 +366,7 @@ conversing = pytest.mark.parametrize(
     "wire",
     [
         pytest.param(
-            wire, id=str(wire), marks=() if wire.tools else pytest.mark.skip("no conversation in this form yet")
+            wire, id=str(wire), marks=() if wire.tools else pytest.mark.skip("no conversation with tools in this form")
         )
         for wire in WIRES
     ],
