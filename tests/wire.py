@@ -8,6 +8,7 @@ import importlib.util
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from aiops_cli.adapters.models.gemini import Gemini
@@ -16,6 +17,8 @@ from aiops_cli.adapters.models.openai import OpenAI
 from aiops_cli.ports import Model, Told, untold
 from tests.fault_server import Answer, Received, head, http, json_body
 
+# What a provider signs is base64, and nobody else's business.
+SIGNED = "c2lnbmVkLXRob3VnaHRz"
 Call = tuple[str, str, Mapping[str, Any]]
 Body = dict[str, Any]
 
@@ -27,6 +30,8 @@ class Wire(ABC):
     thread: str
     # What has to be installed.
     sdk: str
+    # Words for faults that differ from those of the table.
+    reasons: Mapping[str, str] = MappingProxyType({})
     tools = False
     streams = False
 
@@ -92,6 +97,10 @@ class Wire(ABC):
         """The bytes of a body."""
         return json_body(body)
 
+    @abstractmethod
+    def pieces(self, body: Body) -> list[Body]:
+        """The events of a streamed answer."""
+
     def begun(self, **headers: object) -> bytes:
         """The head of a good answer whose body follows."""
         return head(200, **self.kind(), **headers)
@@ -106,6 +115,20 @@ class GeminiWire(Wire):
     name = "gemini"
     thread = "gemini"
     sdk = "google.genai"
+    # `gemini.py` holds no conversations and streams nothing yet. When it does, this is `not self.streams`, as answers
+    # with calls come in one piece, and GEMINI_STREAMED is one of WIRES.
+    tools = False
+
+    def __init__(self, *, streams: bool = False) -> None:
+        self.streams = streams
+        # Its SDK stumbles over it, which is translated.
+        self.reasons = {"deep nesting in an error": "garbled"}
+
+    def sent(self, body: dict[str, Any]) -> bytes:
+        return events(*self.pieces(body), end=False) if self.streams else json_body(body)
+
+    def pieces(self, body: Body) -> list[Body]:
+        return gemini_pieces(body)
 
     def make(self, url: str, key: str) -> Model:
         return Gemini("gemini-3.5-flash-lite", key, url)
@@ -114,7 +137,10 @@ class GeminiWire(Wire):
         self, text: str = "{}", *, finish: str = "good", calls: Sequence[Call] = (), **fields: Any
     ) -> dict[str, Any]:
         reason = {"good": "STOP", "limit": "MAX_TOKENS", "filter": "SAFETY"}[finish]
-        candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, "finishReason": reason}
+        parts: list[dict[str, Any]] = [{"text": text}] if text or not calls else []
+        for given, name, arguments in calls:
+            parts.append({"functionCall": {"id": given, "name": name, "args": arguments}, "thoughtSignature": SIGNED})
+        candidate = {"content": {"role": "model", "parts": parts}, "index": 0, "finishReason": reason}
         usage = {"promptTokenCount": 1000, "cachedContentTokenCount": 400, "candidatesTokenCount": 50}
         usage |= {"thoughtsTokenCount": 30, "totalTokenCount": 1080}
         return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "answered-1"} | fields
@@ -135,7 +161,7 @@ class GeminiWire(Wire):
         return self.refusal(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
 
     def blocked_prompt(self) -> Answer:
-        return http(json_body(self.body(candidates=[], promptFeedback={"blockReason": "SAFETY"})))
+        return self.answer(self.body(candidates=[], promptFeedback={"blockReason": "SAFETY"}))
 
     def no_answer(self) -> dict[str, Any]:
         return self.body(candidates=[])
@@ -144,12 +170,31 @@ class GeminiWire(Wire):
         return self.body(usageMetadata={"promptTokenCount": value})
 
 
+def gemini_pieces(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The events that an answer of Google's form would have come in: texts cut up, the reason and the usage last."""
+    last = {name: value for name, value in body.items() if name != "candidates"}
+    if not body.get("candidates"):
+        return [dict(body)]
+    [candidate] = body["candidates"]
+    whole: list[dict[str, Any]] = []
+    for part in candidate["content"]["parts"]:
+        text = part.get("text", "")
+        step = 7 if len(text) < 700 else 50_000
+        whole += [{"text": text[at : at + step]} for at in range(0, len(text), step)] if "text" in part else [part]
+    found: list[dict[str, Any]] = [{"candidates": [{"content": {"role": "model", "parts": [part]}}]} for part in whole]
+    return [*found, {**last, "candidates": [{"index": 0, "finishReason": candidate["finishReason"]}]}]
+
+
 class RetiredWire(GeminiWire):
     """Google's form, read by the SDK that is retired."""
 
     name = "retired"
     thread = "generativeai"
     sdk = "google.generativeai"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons = {}
 
     def make(self, url: str, key: str) -> Model:
         return GenerativeAi("gemini-3.5-flash-lite", key, url)
@@ -168,6 +213,7 @@ class OpenAIWire(Wire):
 
     def __init__(self, *, streams: bool = False) -> None:
         self.streams = streams
+        self.reasons = {"Content-Length too small": "unreachable"} if streams else {}
 
     def make(self, url: str, key: str) -> Model:
         return OpenAI("a-model", key, f"{url}/v1")
@@ -185,7 +231,10 @@ class OpenAIWire(Wire):
         return {"id": "answer-1", "model": "answered-1", "choices": [choice], "usage": usage} | fields
 
     def sent(self, body: dict[str, Any]) -> bytes:
-        return events(*pieces(body)) if self.streams else json_body(body)
+        return events(*self.pieces(body)) if self.streams else json_body(body)
+
+    def pieces(self, body: Body) -> list[Body]:
+        return pieces(body)
 
     def key_of(self, received: Received) -> str | None:
         return received.headers.get("authorization", "").removeprefix("Bearer ") or None
@@ -240,6 +289,7 @@ def events(*each: Any, end: bool = True) -> bytes:
 
 
 GEMINI = GeminiWire()
+GEMINI_STREAMED = GeminiWire(streams=True)
 OPENAI = OpenAIWire()
 OPENAI_STREAMED = OpenAIWire(streams=True)
 RETIRED = RetiredWire()

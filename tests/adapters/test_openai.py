@@ -242,7 +242,7 @@ def test_where_the_one_tool_cannot_be_named_it_is_the_only_one_offered() -> None
 
 def test_a_server_without_streams_is_asked_without() -> None:
     no_options = http(json_body({"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs"}]}), 422)
-    reply, [_, second, third] = asked(no_options, refuse("stream is not supported"), GOOD, wire=OPENAI_STREAMED)
+    reply, [_, second, third] = asked(no_options, refuse("Streaming is not supported"), GOOD, wire=OPENAI_STREAMED)
     assert second["stream"] is True and "stream_options" not in second and "stream" not in third
     assert reply.text == '{"a": 1}' and reply.attributes["aiops.conceded"] == ["stream_options", "stream"]
 
@@ -253,6 +253,13 @@ def test_what_was_found_out_once_is_not_asked_again() -> None:
         for _ in range(2):
             model.ask(PROMPT, DEADLINE_S)
         assert len(server.received) == 3
+
+
+def test_words_within_other_words_name_no_part_of_the_request() -> None:
+    with FaultServer(refuse("the upstream does not like max_tokens_per_day"), GOOD) as server:
+        with pytest.raises(ModelError):
+            OPENAI_STREAMED.make(server.url, KEY).ask(PROMPT, DEADLINE_S, print)
+        assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500])

@@ -145,7 +145,7 @@ _OF_THE_FORM = ("response_format", "json_schema", "json_object", "structured out
 # What can be left out of a request, and the words of a refusal that ask for it; the more special first.
 _CONCESSIONS: Mapping[str, Sequence[str]] = {
     "stream_options": ("stream_options", "include_usage"),
-    "stream": ("stream",),
+    "stream": ("stream", "streaming"),
     "json_schema": _OF_THE_FORM,
     "json_object": _OF_THE_FORM,
     "tool_choice": ("tool_choice", "tool choice"),
@@ -165,7 +165,8 @@ def _find_concession(refusal: Refusal, request: Mapping[str, Any], conceded: Col
 
 
 def _names(refusal: Refusal, words: Sequence[str]) -> bool:
-    return any(word in refusal.said for word in words)
+    """Whether one of the words stands there by itself: "upstream" is not about streaming."""
+    return any(re.search(rf"(?<![a-z_]){re.escape(word)}(?![a-z_])", refusal.said) for word in words)
 
 
 def _concedable(request: Mapping[str, Any]) -> Iterator[str]:
