@@ -233,6 +233,7 @@ def test_tokens_of_an_unusable_answer_are_counted(payments: Stage) -> None:
     assert incident.diagnosis is not None and incident.diagnosis.degraded is not None
     spans = [e.operation for e in payments.of(OperationEnded) if e.operation.kind == "model"]
     assert spans[0].attributes["gen_ai.usage.input_tokens"] == 10
+    assert spans[0].error == "json"
     assert payments.of(ModelRefused)[0].reason.startswith("the model's answer is not JSON")
 
 

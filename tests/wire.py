@@ -115,12 +115,11 @@ class GeminiWire(Wire):
     name = "gemini"
     thread = "gemini"
     sdk = "google.genai"
-    # `gemini.py` holds no conversations and streams nothing yet. When it does, this is `not self.streams`, as answers
-    # with calls come in one piece, and GEMINI_STREAMED is one of WIRES.
-    tools = False
 
     def __init__(self, *, streams: bool = False) -> None:
         self.streams = streams
+        # An answer with calls comes in one piece.
+        self.tools = not streams
         # Its SDK stumbles over it, which is translated.
         self.reasons = {"deep nesting in an error": "garbled"}
 
@@ -293,4 +292,4 @@ GEMINI_STREAMED = GeminiWire(streams=True)
 OPENAI = OpenAIWire()
 OPENAI_STREAMED = OpenAIWire(streams=True)
 RETIRED = RetiredWire()
-WIRES: Sequence[Wire] = (GEMINI, OPENAI, OPENAI_STREAMED, RETIRED)
+WIRES: Sequence[Wire] = (GEMINI, GEMINI_STREAMED, OPENAI, OPENAI_STREAMED, RETIRED)

@@ -175,7 +175,9 @@ class _Investigation:
             self.turns.append("What was looked at before, by another model:\n" + _summary(self.before))
         thinking = Thinking.MEDIUM if hard else Thinking.LOW
         service = self.incident.group.service or ""
-        return replace(prompt, hard=hard, thinking=thinking, incident=self.incident.id, service=service)
+        return replace(
+            prompt, hard=hard, thinking=thinking, incident=self.incident.id, service=service, judge=self._judge
+        )
 
     def _withdrawn(self) -> str | None:
         """Why the model may ask no more; None while it may."""
@@ -225,14 +227,13 @@ class _Investigation:
     def _take(self, reply: ModelReply) -> Diagnosis | None:
         """The diagnosis that a reply is, or None where the conversation goes on."""
         turn = reply.turn or ModelTurn(self.desk.model.name, reply.text)
-        concluded = next((call for call in turn.calls if call.name == CONCLUDE.name), None)
+        concluded = _conclusion(turn)
         if concluded is None and turn.calls:
             reply.confirm()
             self.turns += [turn, tuple(self._answer(call) for call in turn.calls)]
             return None
-        text = json.dumps(dict(concluded.arguments)) if concluded else reply.text
         try:
-            found = read(text, self.case, self.background.offline, turn.model, self.desk.restore)
+            found = self._read(turn)
         except ModelError as error:
             self.desk.bus.publish(ModelRefused(self.incident, error.message))
             if self.corrected or self.budget.turns <= 1 or not self._has_turn():
@@ -241,6 +242,22 @@ class _Investigation:
             return None
         reply.confirm()
         return replace(found, cached_s=reply.attributes.get("aiops.cached.age_s"))
+
+    def _read(self, turn: ModelTurn) -> Diagnosis:
+        """What a turn concludes. Raises ModelError."""
+        concluded = _conclusion(turn)
+        text = json.dumps(dict(concluded.arguments)) if concluded else turn.text
+        return read(text, self.case, self.background.offline, turn.model, self.desk.restore)
+
+    def _judge(self, turn: ModelTurn) -> str | None:
+        """Why a turn is of no use, in a word; None for a question, and for a conclusion that holds."""
+        if turn.calls and _conclusion(turn) is None:
+            return None
+        try:
+            self._read(turn)
+        except ModelError as error:
+            return error.reason
+        return None
 
     def _has_turn(self) -> bool:
         return self.spent.turns < self.budget.turns and self._left_s > _LEAST_TURN_S
@@ -330,6 +347,10 @@ class _Investigation:
             return
         kept = [last[0], *last[1:]]
         self.turns = [f"Earlier turns, summarised:\n{_summary(self.done)}", *kept]
+
+
+def _conclusion(turn: ModelTurn) -> ToolCall | None:
+    return next((call for call in turn.calls if call.name == CONCLUDE.name), None)
 
 
 def _size(turn: Turn) -> int:

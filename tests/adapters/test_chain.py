@@ -229,6 +229,14 @@ def test_a_limit_that_cannot_be_kept_is_one_that_leaves_no_room() -> None:
     assert voice.given_s == []
 
 
+def test_an_answer_that_nobody_can_use_is_an_error_that_was_paid_for() -> None:
+    ledger = MemoryLedger()
+    chain, seen = chained(Voice("small", "no"), ledger=ledger, cost=lambda _: 0.25)
+    assert chain.ask(replace(PROMPT, judge=lambda turn: "schema" if turn.text == "no" else None), 5.0).text == "no"
+    assert seen[0].error == "schema" and (ledger.ended[1].outcome, ledger.ended[1].cost_usd) == ("schema", 0.25)
+    assert ledger.reports == [("gemini:small", True)]
+
+
 # --- answers that were kept ------------------------------------------------------------------------------------------
 
 

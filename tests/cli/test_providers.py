@@ -34,6 +34,7 @@ def replay(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> Replay:
     def run(wire: Wire, answer: Any, *arguments: str) -> tuple[Result, FaultServer]:
         with FaultServer(answer) as server:
             monkeypatch.setenv("AIOPS_MODEL", f"{wire.name}:a-model")
+            monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
             monkeypatch.setenv("AIOPS_MODEL_URL", f"{server.url}/v1" if wire is OPENAI else server.url)
             return aiops("replay", "payments-evening", "--approve-simulated", *arguments), server
 

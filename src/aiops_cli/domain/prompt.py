@@ -1,7 +1,7 @@
 """One request to a model, whoever serves it: instructions, the conversation so far, tools, and the answer's shape."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,7 +76,8 @@ class Prompt:
 
     `user` is the first turn and `turns` are those after it, the last of them never a model's. With `tools` the model
     has to call one of them, `only` that one where it is set; without, the answer is text, JSON of `schema` where that
-    is not empty. `stage` is the specialist's, `version` that of its words. `hard` asks for the stronger model first.
+    is not empty. `stage` is the specialist's, `version` that of its words. `hard` asks for the stronger model first;
+    `judge` says in a word what makes an answer useless, None where it is of use.
     """
 
     system: str
@@ -93,3 +94,4 @@ class Prompt:
     incident: str = ""
     service: str = ""
     hard: bool = False
+    judge: Callable[[ModelTurn], str | None] | None = None

@@ -42,6 +42,11 @@ def run_until(end: float, work: Callable[[], T], *, name: str, too_late: ModelEr
     return outcome.result()
 
 
+def tenths(seconds: float) -> str:
+    """Seconds as a person gave them: of three, some milliseconds are gone when a model is asked."""
+    return f"{round(seconds, 1):g}"
+
+
 def start(work: Callable[[], T], name: str) -> Future[T]:
     """Run `work` in a daemon thread of that name."""
     outcome: _Outcome[T] = _Outcome()

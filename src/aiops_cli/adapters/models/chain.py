@@ -175,7 +175,10 @@ class Chain:
                 self._report(model, well=error.reason not in _DOWN)
                 raise
             operation.attributes |= reply.attributes
-            self._settle(reserved, model, "ok", reply.attributes, began)
+            turn = reply.turn or ModelTurn(model.name, reply.text)
+            # It was answered and paid for, and is an error all the same where nobody can use it.
+            operation.error = prompt.judge(turn) if prompt.judge else None
+            self._settle(reserved, model, operation.error or "ok", reply.attributes, began)
             self._report(model, well=True)
             return reply
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, read_json, run_until
+from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, read_json, run_until, tenths
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.embedding import batches, check_vectors, egress_for_vectors, prepare
 from aiops_cli.errors import ModelError
@@ -51,7 +51,7 @@ class OpenAIEmbedder:
         end = time.monotonic() + deadline_s
         sent = prepare(texts, self._egress.redactor)
         self._check(deadline_s)
-        late = ModelError(f"{_WHO} gave no answer within {deadline_s:.3g} s", reason="deadline")
+        late = ModelError(f"{_WHO} gave no answer within {tenths(deadline_s)} s", reason="deadline")
         return run_until(end, lambda: self._embed(sent, end), name="openai", too_late=late) if sent else []
 
     def _check(self, deadline_s: float) -> None:

@@ -106,7 +106,7 @@ class Gemini:
             config = self._config(prompt)
             for _ in models.generate_content_stream(model=self._api.model, contents=prompt.user, config=config):
                 pass
-            return read_stream(http.held)
+            return read_stream(http.held, streamed=http.streamed)
 
         return self._api.call(end, use, hold=True, watch=_Listener(told))
 

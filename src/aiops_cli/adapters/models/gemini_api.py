@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until, tenths
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
@@ -86,7 +86,7 @@ class GeminiApi:
 
     def run(self, end: float, deadline_s: float, work: Callable[[], T]) -> T:
         """The result of `work`, with an end whatever the network does. Raises ModelError."""
-        late = ModelError(f"Gemini gave no answer within {deadline_s:.3g} s", reason="deadline")
+        late = ModelError(f"Gemini gave no answer within {tenths(deadline_s)} s", reason="deadline")
         return run_until(end, lambda: self._loaded(work), name=THREAD, too_late=late)
 
     def _loaded(self, work: Callable[[], T]) -> T:

@@ -151,17 +151,24 @@ def read_answer(body: str | bytes) -> Answer:
     return answer.model_copy(update={"raw": _first_content(data)})
 
 
-def read_stream(body: bytes) -> Answer:
-    """The events of a streamed answer as one answer, which has the parts of all of them. Raises ModelError."""
+def read_stream(body: bytes, *, streamed: bool) -> Answer:
+    """The events of a streamed answer as one answer, which has the parts of all of them. Raises ModelError.
+
+    It need not have come as a stream: some proxies gather one, and give an answer in one piece.
+    """
+    if not streamed:
+        return read_answer(body)
+    events = list(events_of(body))
     whole: dict[str, Any] = {}
     parts: list[Any] = []
     finish: str | None = None
-    for event in events_of(body):
+    for event in events:
         data = _decoded(event)
+        _check_event(data)
         content = _first_content(data)
         parts += content.get("parts") or [] if isinstance(content, dict) else []
         finish = next((c.get("finishReason") for c in _candidates(data)[:1]), None) or finish
-        whole |= data if isinstance(data, dict) else {}
+        whole |= data
     if not whole:
         raise ModelError("Gemini's answer ended before it began", reason="unreachable")
     if parts or finish:
@@ -170,6 +177,18 @@ def read_stream(body: bytes) -> Answer:
             # The connection ended without the mark that every whole answer has.
             whole["candidates"][0]["finishReason"] = "TRUNCATED_STREAM"
     return read_answer(json.dumps(whole))
+
+
+def _check_event(data: Any) -> None:
+    """Raise ModelError for an event that is no part of an answer, or that says what went wrong in the middle of one."""
+    if not isinstance(data, dict):
+        raise ModelError("Gemini's answer cannot be read: an event is no object", reason="garbled")
+    error = data.get("error")
+    if isinstance(error, dict):
+        code = error.get("code")
+        reason = "rate-limited" if code == 429 else "unavailable"
+        shown = safe(str(error.get("status") or code or "no reason"), one_line=True, limit=60)
+        raise ModelError(f"Gemini broke its answer off ({shown})", reason=reason)
 
 
 def events_of(body: bytes) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until, start
+from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until, start, tenths
 from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
 from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.redact import safe
@@ -64,7 +64,7 @@ class GenerativeAi:
         system, question = _instruction(prompt), _question(prompt)
         self._egress.redacted = 0
         attributes = self._request_attributes(prompt)
-        late = ModelError(f"Gemini gave no answer within {deadline_s:.3g} s", reason="deadline")
+        late = ModelError(f"Gemini gave no answer within {tenths(deadline_s)} s", reason="deadline")
         try:
             self._check(deadline_s)
             send = partial(self._loaded, system, question, prompt, end)

@@ -32,6 +32,7 @@ class ModelHttp(httpx2.Client):
         # Compressed, a small answer could become an endless one.
         super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
         self.held = b""
+        self.streamed = False
         self._end = end
         self._egress = egress
         self._hold = hold
@@ -46,7 +47,8 @@ class ModelHttp(httpx2.Client):
         finally:
             response.close()
         if self._hold and response.status_code == 200:
-            self.held, body = body, b"" if _STREAM in response.headers.get("content-type", "") else b"{}"
+            self.streamed = _STREAM in response.headers.get("content-type", "")
+            self.held, body = body, b"" if self.streamed else b"{}"
         headers = [(name, value) for name, value in response.headers.items() if name not in _OF_THE_BODY]
         return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
 

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until, tenths
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_stream import EventStream
 from aiops_cli.domain.redact import safe
@@ -78,7 +78,7 @@ class OpenAIApi:
 
     def run(self, end: float, deadline_s: float, work: Callable[[], T]) -> T:
         """The result of `work`, with an end whatever the network does. Raises ModelError."""
-        late = ModelError(f"{self.who} gave no answer within {deadline_s:.3g} s", reason="deadline")
+        late = ModelError(f"{self.who} gave no answer within {tenths(deadline_s)} s", reason="deadline")
         return run_until(end, lambda: self._loaded(work), name=THREAD, too_late=late)
 
     def _loaded(self, work: Callable[[], T]) -> T:
