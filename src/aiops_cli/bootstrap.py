@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -265,8 +266,13 @@ def make_chain(
         most_cost=_most_cost,
         cost=_cost,
         redact=redact,
+        warm=_load_prices,
     )
     return Chain(models, bus, books)
+
+
+def _load_prices() -> None:
+    import_module("genai_prices")
 
 
 def _most_cost(model: str, tokens_in: int, tokens_out: int) -> float | None:

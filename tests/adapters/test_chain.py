@@ -180,7 +180,7 @@ def test_the_breaker_is_told_of_outages_and_of_nothing_else(said: Said, well: bo
 def test_what_a_call_can_cost_is_set_aside_and_what_it_did_cost_is_settled() -> None:
     ledger = MemoryLedger()
     chain, _ = chained(
-        Voice("small", "yes"), ledger=ledger, person="ana",
+        Voice("small", "yes"), ledger=ledger, person="ana", limits=Limits(daily_usd=99.0),
         most_cost=lambda model, tokens_in, tokens_out: (tokens_in + tokens_out) / 1000, cost=lambda _: 0.25,
     )  # fmt: skip
     chain.ask(PROMPT, 5.0)
@@ -190,6 +190,16 @@ def test_what_a_call_can_cost_is_set_aside_and_what_it_did_cost_is_settled() -> 
     )  # fmt: skip
     assert planned.most_usd is not None and planned.most_usd > 8.0
     assert (ledger.ended[1].outcome, ledger.ended[1].cost_usd, ledger.ended[1].input_tokens) == ("ok", 0.25, 10)
+
+
+def test_without_a_budget_nobody_looks_up_a_price_before_the_call() -> None:
+    def never(model: str, tokens_in: int, tokens_out: int) -> float:
+        raise AssertionError
+
+    ledger = MemoryLedger()
+    chain, _ = chained(Voice("small", "yes"), ledger=ledger, most_cost=never, cost=lambda _: 0.25)
+    chain.ask(PROMPT, 5.0)
+    assert ledger.planned[0].most_usd is None and ledger.ended[1].cost_usd == 0.25
 
 
 def test_a_call_that_failed_is_settled_as_far_as_it_was_counted() -> None:

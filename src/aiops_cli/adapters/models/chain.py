@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from aiops_cli.adapters.models.call import RETRY_AFTER
+from aiops_cli.adapters.models.call import RETRY_AFTER, start
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.domain.usage import NO_LIMITS, EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.events import EventBus, Operation, OperationKind
-from aiops_cli.ports import CallLedger, Model, ModelReply, Told, untold
+from aiops_cli.ports import CallLedger, Model, ModelReply, Told, nothing, untold
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -73,7 +73,7 @@ class Books:
     `most_cost` is the most that a call of a model with so many tokens can cost, `cost` what one did cost by its
     attributes, in US dollars; None where a price is not known. `redact` is what a question goes through on its way out:
     the same question has to be known again without what it hides. `fresh_s` is how old a kept answer may be that is
-    taken without asking anybody.
+    taken without asking anybody. `warm` loads what the accounts need, and is called while a model is being asked.
     """
 
     ledger: CallLedger | None = None
@@ -83,6 +83,7 @@ class Books:
     most_cost: Callable[[str, int, int], float | None] = _unpriced
     cost: Callable[[Mapping[str, Any]], float | None] = _uncosted
     redact: Callable[[str], str] = str
+    warm: Callable[[], None] = nothing
 
 
 class Chain:
@@ -166,6 +167,7 @@ class Chain:
                 operation.attributes["aiops.retry"] = number - 1
             reserved = self._reserve(model, prompt, until)
             began = time.monotonic()
+            start(self._books.warm, "prices")
             try:
                 reply = model.ask(prompt, max(until - began, 0.0), told)
             except ModelError as error:
@@ -202,7 +204,9 @@ class Chain:
         if ledger is None:
             return None
         tokens = _count(model, prompt, until)
-        most = self._books.most_cost(model.name, tokens, prompt.max_output_tokens)
+        # Without a budget nobody asks before the call, and prices are loaded while the model answers.
+        is_limited = limits.daily_usd is not None or limits.incident_usd is not None
+        most = self._books.most_cost(model.name, tokens, prompt.max_output_tokens) if is_limited else None
         planned = self._planned(model.name, prompt, most)
         try:
             return ledger.reserve(planned, limits)
