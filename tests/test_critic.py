@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from aiops_cli.domain.action import Risk
+from aiops_cli.domain.critic import doubted
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.errors import ModelError
@@ -136,3 +137,18 @@ def test_what_rests_on_text_that_anybody_can_write_is_told_and_counts_as_riskier
         approver = ScriptedApprover(False)
         _, plan = ran(at, scaling(evidence=cited), approver, critic="off")
         assert (plan.objections == ()) is stands and plan.raised is not stands, (cited, plan.objections)
+
+
+def test_what_one_review_took_away_the_next_does_not_give_back(payments: Stage) -> None:
+    model = scaling()
+    model.critique = critique("no", confidence=0.3)
+    incident, _ = ran(payments, model, critic="on")
+    assert incident.diagnosis is not None
+    later = doubted(incident.diagnosis, 0.8)
+    assert later.confidence == 0.3 and max(h.confidence for h in later.hypotheses) <= 0.3
+
+
+def test_where_no_model_answered_none_is_asked_for_a_review(payments: Stage) -> None:
+    model = ScriptedModel(ModelError("away", reason="unavailable"))
+    _, plan = ran(payments, model, critic="on")
+    assert model.reviews == [] and plan.objections == ("not reviewed: no model answered",)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -314,3 +315,86 @@ def test_a_model_is_asked_where_something_is_open_or_could_be_harmed(
 ) -> None:
     offline = Diagnosis(verdict=verdict, summary="s", confidence=confidence, hypotheses=())
     assert is_needed(offline, harmless=harmless) is needed
+
+
+# --- models that do not keep to it -----------------------------------------------------------------------------------
+
+
+class Deaf(ScriptedModel):
+    """Asks on and on, whatever it is told."""
+
+    def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
+        self.prompts.append(prompt)
+        return self._reply(logs("payments-api", contains=f"word{len(self.prompts)}"))
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_one_that_does_not_conclude_is_not_asked_for_ever(payments: Stage, turns: int) -> None:
+    model = Deaf(GOOD)
+    found = diagnosed(payments, model, Budget(turns=turns))
+    assert found.reasoner == "offline" and found.unusable and len(model.prompts) <= turns + 1
+
+
+def test_thousands_of_calls_at_once_are_no_question(payments: Stage) -> None:
+    asked = [("logs", {"contains": f"word{number}"}) for number in range(10_000)]
+    found = diagnosed(payments, ScriptedModel(asked))
+    assert found.reasoner == "offline" and "10000 things at once" in (found.degraded or "")
+    assert len(found.degraded or "") < 400 and payments.of(ModelAsked) == []
+
+
+@pytest.mark.parametrize("around", ["0001-01-01T00:00:00+05:00", "9999-12-31", "1e999", "", "-1"])
+def test_a_time_at_the_end_of_the_calendar_is_a_time_like_any_other(payments: Stage, around: str) -> None:
+    model = ScriptedModel([("logs", {"around": around, "minutes": 10_000})], concluding(GOOD))
+    assert diagnosed(payments, model).reasoner == model.name
+
+
+def test_what_two_models_take_is_what_one_may(payments: Stage) -> None:
+    unlike = model_answer(entity="ledger-db", fault="storage-failure", confidence=0.9)
+    asked = [[("logs", {"contains": f"word{number}"})] for number in range(20)]
+    pair = Pair(payments, [*asked[:3], concluding(unlike)], [*asked[3:], concluding(GOOD)])
+    pair.large.answers = [*asked[3:8], concluding(GOOD)]
+    kit = replace(payments.kit(ScriptedApprover(False)), model=pair.chain)
+    run(payments.group, kit, replace(OPTIONS, escalates=True, budget=Budget(turns=6, calls=4)))
+    assert len(payments.of(ModelAsked)) == 4 and len(pair.large.prompts) <= 3
+
+
+def test_no_question_is_looked_up_when_no_time_is_left(payments: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiops_cli import investigation
+
+    now = [0.0]
+    monkeypatch.setattr(investigation.time, "monotonic", lambda: now[0])
+
+    class Slow(ScriptedModel):
+        def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
+            now[0] += 9.5
+            return super().ask(prompt, deadline_s)
+
+    found = diagnosed(payments, Slow(logs("payments-api", contains="x")), deadline_s=10.0)
+    assert payments.of(ModelAsked) == [] and "about to look at logs payments-api x" in (found.degraded or "")
+
+
+def test_a_chain_whose_clock_was_set_back_has_the_same_end(payments: Stage) -> None:
+    class Stepping:
+        """The person's clock is an hour earlier each time that it is looked at."""
+
+        def __init__(self, inner: Any) -> None:
+            self._inner, self._hours = inner, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+        def wall(self) -> Any:
+            self._hours += 1
+            return self._inner.wall() - timedelta(hours=self._hours)
+
+    given: list[float] = []
+
+    class Watching(ScriptedModel):
+        def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
+            given.append(deadline_s)
+            return super().ask(prompt, deadline_s)
+
+    model = Watching(logs("payments-api", contains="x"), concluding(GOOD))
+    kit = payments.kit(ScriptedApprover(False), model=model)
+    run(payments.group, replace(kit, clock=Stepping(kit.clock)), replace(OPTIONS, deadline_s=10.0))  # type: ignore[arg-type]
+    assert len(given) == 2 and max(given) <= 10.0

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.models.generativeai import GenerativeAi
     from aiops_cli.adapters.models.openai import OpenAI
+    from aiops_cli.adapters.outputs import FolderOutputs
     from aiops_cli.adapters.runbook_files import ReadRunbook
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.usage import Limits
     from aiops_cli.events import EventBus
     from aiops_cli.investigation import Budget
-    from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer, Outputs
+    from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
 
 Settings = Mapping[str, Resolved]
 Show = Callable[["Leaving"], None]
@@ -300,7 +301,7 @@ def make_budget(settings: Settings) -> "Budget":
     )
 
 
-def make_outputs(home: Path) -> "Outputs":
+def make_outputs(home: Path) -> "FolderOutputs":
     """Where long answers to a model's questions are kept whole, in a folder for each incident."""
     from aiops_cli.adapters.outputs import FolderOutputs
 

@@ -5,6 +5,7 @@ until then, and what it would have looked at next.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,6 +40,10 @@ _LEAST_TURN_S = 1.0
 _CHARS_PER_TOKEN = 3.5
 # With less of its time left, asking a second model would be asking for nothing.
 _LEAST_SHARE = 0.3
+# What a second model is given in any case: one to look at what was found, one to correct its answer.
+_LEAST_TURNS = 2
+# More calls at once are no question.
+_MOST_AT_ONCE = 32
 _CONCLUDE_NOW = "The tools are withdrawn{why}. Call `conclude` with what you know; inconclusive is a good answer."
 _REPEATED = "You asked this before and the answer is the same: look above. Ask something else, or conclude."
 
@@ -82,13 +87,23 @@ def is_needed(offline: Diagnosis, *, harmless: bool) -> bool:
     return not (offline.confidence > PLAIN and harmless and offline.verdict is not Verdict.INCONCLUSIVE)
 
 
+def deadline_in(seconds: float) -> float:
+    """When that will be over, on a clock that nobody sets."""
+    return time.monotonic() + seconds
+
+
+def left_of(deadline: float) -> float:
+    """How many seconds are left until then; never less than none."""
+    return max(0.0, deadline - time.monotonic())
+
+
 def investigate(incident: Incident, case: Case, background: Background, desk: Desk, budget: Budget) -> Diagnosis:
     """The model's diagnosis. Raises ModelError with what it suspected and was about to look at.
 
     Where the first model disagrees with the embedded reasoner, or is unsure, the stronger one is given the same
     question and what was looked at, if there is one and time for it.
     """
-    end = _now(desk) + budget.deadline_s
+    end = time.monotonic() + budget.deadline_s
     first = _Investigation(incident, case, background, desk, budget, end)
     try:
         found = first.run(hard=False)
@@ -98,7 +113,9 @@ def investigate(incident: Incident, case: Case, background: Background, desk: De
         found = None
     if found is not None and not (_is_doubtful(found) and _may_escalate(desk, budget, end)):
         return found
-    second = _Investigation(incident, case, background, desk, budget, end, first.done)
+    # Tokens and questions are those of both; a conversation that was short of turns is not begun again.
+    spent = replace(first.spent, turns=max(0, min(first.spent.turns, budget.turns - _LEAST_TURNS)), repeats=0)
+    second = _Investigation(incident, case, background, desk, budget, end, first.done, spent=spent)
     try:
         return second.run(hard=True)
     except ModelError:
@@ -109,12 +126,7 @@ def investigate(incident: Incident, case: Case, background: Background, desk: De
 
 
 def _may_escalate(desk: Desk, budget: Budget, end: float) -> bool:
-    return desk.escalates and end - _now(desk) > budget.deadline_s * _LEAST_SHARE
-
-
-def _now(desk: Desk) -> float:
-    """Seconds of the person's clock: a simulated world has another one."""
-    return desk.clock.wall().timestamp()
+    return desk.escalates and end - time.monotonic() > budget.deadline_s * _LEAST_SHARE
 
 
 def _is_doubtful(found: Diagnosis) -> bool:
@@ -163,7 +175,7 @@ class _Investigation:
                 prompt = replace(prompt, only=CONCLUDE.name)
                 self.turns.append(_CONCLUDE_NOW.format(why=f": {why}" if why else ""))
             reply = self._ask(prompt)
-            found = self._take(reply)
+            found = self._take(reply, may_ask=bool(prompt.tools) and prompt.only is None)
             if found is not None:
                 return found
 
@@ -196,15 +208,17 @@ class _Investigation:
 
     @property
     def _left_s(self) -> float:
-        return self.end - _now(self.desk)
+        return self.end - time.monotonic()
 
     # --- one turn ----------------------------------------------------------------------------------------------------
 
     def _ask(self, prompt: Prompt) -> ModelReply:
         self._compact(prompt)
         left_s = self._left_s
-        if left_s < _LEAST_TURN_S and self.spent.turns:
+        if left_s < _LEAST_TURN_S and self.turns:
             raise self._ended(ModelError("the time for the model is over", reason="deadline"))
+        if self.spent.turns > self.budget.turns:
+            raise self._ended(ModelError(f"the model came to no end in {self.budget.turns} turns", reason="stopped"))
         self.spent.turns += 1
         try:
             reply = self.desk.model.ask(replace(prompt, turns=tuple(self.turns)), left_s, self._told)
@@ -224,10 +238,14 @@ class _Investigation:
         message = f"{error.message}; it was about to look at {describe_plan(self.left)}"
         return ModelError(message, reason=error.reason, hint=error.hint, attributes=error.attributes)
 
-    def _take(self, reply: ModelReply) -> Diagnosis | None:
+    def _take(self, reply: ModelReply, *, may_ask: bool) -> Diagnosis | None:
         """The diagnosis that a reply is, or None where the conversation goes on."""
         turn = reply.turn or ModelTurn(self.desk.model.name, reply.text)
         concluded = _conclusion(turn)
+        if len(turn.calls) > _MOST_AT_ONCE:
+            raise ModelError(f"the model asked for {len(turn.calls)} things at once", reason="unsupported")
+        if concluded is None and turn.calls and not may_ask:
+            raise ModelError("the model asked on where it had to conclude", reason="unsupported")
         if concluded is None and turn.calls:
             reply.confirm()
             self.turns += [turn, tuple(self._answer(call) for call in turn.calls)]
@@ -278,9 +296,10 @@ class _Investigation:
             self.spent.repeats += 1
             return ToolResult(call, f"error: {question}")
         self.spent.calls += 1
-        if self.spent.calls > self.budget.calls:
+        if self.spent.calls > self.budget.calls or self._left_s < _LEAST_TURN_S:
             self.left.append(question)
-            return ToolResult(call, "not looked at: no more questions are left")
+            why = "no more questions are left" if self.spent.calls > self.budget.calls else "no time is left"
+            return ToolResult(call, f"not looked at: {why}")
         if any(done.question.key == question.key for done in self.done):
             self.spent.repeats += 1
             return ToolResult(call, _REPEATED)
@@ -296,7 +315,7 @@ class _Investigation:
             text = self._look(question)
             operation.attributes["aiops.tool.chars"] = len(text)
         self.left.remove(question)
-        name = f"out-{len(self.done) + 1}"
+        name = f"out-{len(self.before) + len(self.done) + 1}"
         self.done.append(_Done(question, text))
         if len(shown := shorten(text, name)) < len(text) and self.desk.outputs is not None:
             self.desk.outputs.keep(self.incident.id, name, text)
@@ -315,7 +334,7 @@ class _Investigation:
         return self._search(question)
 
     def _read_output(self, question: Question) -> str:
-        names = {f"out-{number}": done.text for number, done in enumerate(self.done, start=1)}
+        names = {f"out-{number}": done.text for number, done in enumerate((*self.before, *self.done), start=1)}
         text = names.get(wanted_output(question))
         if text is None:
             return f"there is no such answer; there are {', '.join(names) or 'none'}"

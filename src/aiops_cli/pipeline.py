@@ -11,7 +11,7 @@ from datetime import timedelta
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal, Risk
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
 from aiops_cli.domain.consultation import Background
-from aiops_cli.domain.critic import ask_critic, find_uncorroborated, is_destructive, raised, read_critique
+from aiops_cli.domain.critic import ask_critic, doubted, find_uncorroborated, is_destructive, raised, read_critique
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
 from aiops_cli.domain.findings import Case, incident_end, signatures_of
@@ -51,7 +51,7 @@ from aiops_cli.events import (
     StageEntered,
     Verified,
 )
-from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, investigate, is_needed
+from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, deadline_in, investigate, is_needed, left_of
 from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer, Outputs, Store
 
 _SIMILAR_SHOWN = 3
@@ -252,12 +252,15 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
         offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
     )
     desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates, kit.restore)
+    until = deadline_in(options.deadline_s)
     try:
         found = investigate(incident, case, background, desk, replace(options.budget, deadline_s=options.deadline_s))
         return replace(found, hostile=offline.hostile)
     except ModelError as error:
         why = error.message + (f" ({error.hint})" if error.hint else "")
         return replace(offline, degraded=why, unusable=error.answered)
+    finally:
+        incident.model_left_s = left_of(until)
 
 
 _UNASKED = "is sure, and what it would do harms nothing: no model was asked"
@@ -318,16 +321,17 @@ def _criticise(
     model: Model, incident: Incident, case: Case, diagnosis: Diagnosis, plan: Plan, kit: Kit, options: Options
 ) -> Plan:
     assert incident.planned_call is not None
+    if diagnosis.degraded and not diagnosis.unusable:
+        return replace(plan, objections=(*plan.objections, "not reviewed: no model answered"))
     prompt = ask_critic(case, diagnosis, plan, incident.planned_call)
     prompt = replace(prompt, incident=incident.id, service=incident.group.service or "", hard=options.escalates)
     try:
-        reply = model.ask(prompt, options.deadline_s * _CRITIC_SHARE)
+        reply = model.ask(prompt, min(options.deadline_s * _CRITIC_SHARE, incident.model_left_s))
         critique = read_critique(reply.text, case)
     except ModelError as error:
         return replace(plan, objections=(*plan.objections, f"not reviewed: {error.message}"))
     reply.confirm()
-    if critique.confidence < diagnosis.confidence:
-        incident.diagnosis = replace(diagnosis, confidence=critique.confidence)
+    incident.diagnosis = doubted(incident.diagnosis or diagnosis, critique.confidence)
     who = reply.turn.model if reply.turn else model.name
     said = tuple(f"{who}: {kit.restore(text)}" for text in critique.objections) or (f"none by {who}",)
     return replace(plan, objections=(*plan.objections, *said), raised=plan.raised or critique.raises_risk)

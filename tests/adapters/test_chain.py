@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from aiops_cli.adapters.models.call import RETRY_AFTER
+from aiops_cli.adapters.models.call import RETRY_AFTER, UNCONNECTED
 from aiops_cli.adapters.models.chain import Books, Chain
-from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
+from aiops_cli.domain.prompt import ModelTurn, Prompt, Thinking, ToolCall
 from aiops_cli.domain.usage import Limits
 from aiops_cli.errors import ModelError
 from aiops_cli.events import EventBus, Operation, OperationEnded
@@ -157,12 +157,12 @@ def test_a_model_whose_breaker_is_open_is_not_asked_and_that_is_seen() -> None:
     chain, seen = chained(voice, ledger=ledger)
     with pytest.raises(ModelError, match="left alone for 40 s more"):
         chain.ask(PROMPT, 5.0)
-    assert voice.given_s == [] and [each.error for each in seen] == ["breaker-open"]
+    assert voice.given_s == [] and [(each.error, each.kind) for each in seen] == [("breaker-open", "recall")]
 
 
 @pytest.mark.parametrize(
     ("said", "well"),
-    [("yes", True), (error("blocked"), True), (error("bad-key"), True), (error("deadline"), False)],
+    [("yes", True), (error("blocked"), True), (error("bad-key"), True), (error("unavailable", 1e6), False)],
 )
 def test_the_breaker_is_told_of_outages_and_of_nothing_else(said: Said, well: bool) -> None:
     ledger = MemoryLedger()
@@ -172,6 +172,15 @@ def test_the_breaker_is_told_of_outages_and_of_nothing_else(said: Said, well: bo
     except ModelError as caught:
         assert caught is said
     assert ledger.reports == [("gemini:small", well)]
+
+
+@pytest.mark.parametrize("reason", ["egress-refused", "no-key", "not-installed", "shown", "deadline"])
+def test_of_what_nobody_asked_or_gave_time_to_the_breaker_is_told_nothing(reason: str) -> None:
+    ledger = MemoryLedger()
+    chain, _ = chained(Voice("small", error(reason)), ledger=ledger)
+    with pytest.raises(ModelError):
+        chain.ask(PROMPT, 5.0)
+    assert ledger.reports == []
 
 
 # --- money -----------------------------------------------------------------------------------------------------------
@@ -205,7 +214,8 @@ def test_without_a_budget_nobody_looks_up_a_price_before_the_call() -> None:
 def test_a_call_that_failed_is_settled_as_far_as_it_was_counted() -> None:
     counted = error("cut-off", **{"gen_ai.usage.input_tokens": 7})
     unbilled = (error("rate-limited", 1e6), None, 0.0)
-    for said, tokens, cost in ((counted, 7, 0.25), (error("deadline"), None, None), unbilled):
+    unconnected = (error("unreachable", 1e6, **{UNCONNECTED: True}), None, 0.0)
+    for said, tokens, cost in ((counted, 7, 0.25), (error("deadline"), None, None), unbilled, unconnected):
         ledger = MemoryLedger()
         chain, _ = chained(Voice("small", said), ledger=ledger, cost=lambda _: 0.25)
         with pytest.raises(ModelError):
@@ -277,6 +287,9 @@ def test_an_answer_that_nobody_could_use_is_not_kept() -> None:
         replace(PROMPT, turns=("and now?",)),
         replace(PROMPT, only="conclude"),
         replace(PROMPT, hard=True),
+        replace(PROMPT, version="diagnose-9"),
+        replace(PROMPT, thinking=Thinking.HIGH),
+        replace(PROMPT, stage="remediate"),
     ],
 )
 def test_another_question_has_another_answer(other: Prompt) -> None:
@@ -285,6 +298,30 @@ def test_another_question_has_another_answer(other: Prompt) -> None:
     chain.ask(PROMPT, 5.0).confirm()
     chain.ask(other, 5.0)
     assert len(voice.given_s) == 2
+
+
+def test_an_answer_of_another_model_is_not_this_ones() -> None:
+    ledger, other = MemoryLedger(), Voice("other", "mine")
+    chain, _ = chained(Voice("small", "yes"), ledger=ledger, fresh_s=60.0)
+    chain.ask(PROMPT, 5.0).confirm()
+    chain, _ = chained(other, ledger=ledger, fresh_s=60.0)
+    assert chain.ask(PROMPT, 5.0).text == "mine"
+
+
+def test_where_nothing_is_to_be_kept_nothing_is_kept_and_nothing_given() -> None:
+    ledger = MemoryLedger()
+    chain, _ = chained(Voice("small", "yes"), ledger=ledger, fresh_s=60.0)
+    chain.ask(PROMPT, 5.0).confirm()
+    silent, _ = chained(Voice("small", "no", error("bad-key")), ledger=ledger, fresh_s=0.0)
+    silent.ask(replace(PROMPT, user="another"), 5.0).confirm()
+    assert len(ledger.answers) == 1
+    with pytest.raises(ModelError):
+        silent.ask(PROMPT, 5.0)
+
+
+def test_half_a_character_is_a_question_like_any_other() -> None:
+    chain, _ = chained(Voice("small", "yes"), ledger=MemoryLedger(), fresh_s=60.0)
+    assert chain.ask(replace(PROMPT, user="a cut emoji \ud83d"), 5.0).text == "yes"
 
 
 def test_what_is_too_old_stands_behind_models_that_cannot_answer() -> None:

@@ -555,6 +555,31 @@ def test_what_two_readers_would_read_in_two_ways_is_not_read() -> None:
     assert "NaN is not JSON" in fail(reply(b'{"candidates": [], "x": NaN}')).message
 
 
+def test_half_a_character_becomes_a_mark_and_goes_on() -> None:
+    raw = b'{"candidates": [{"content": {"parts": [{"text": "cut \\ud83d"}]}, "finishReason": "STOP"}]}'
+    with GeminiServer(reply(raw), answer("{}")) as server:
+        model = Gemini(MODEL, KEY, server.url)
+        first = model.ask(PROMPT, DEADLINE_S)
+        assert first.text == "cut ?" and first.turn is not None
+        model.ask(replace(PROMPT, turns=(first.turn, "and now?")), DEADLINE_S)
+
+
+def test_what_is_nested_without_end_is_no_answer() -> None:
+    deep: object = 1
+    for _ in range(200):
+        deep = {"a": deep}
+    parts = [{"functionCall": {"name": "logs", "args": {"of": deep}}}]
+    error = fail(reply(good_body(candidates=[{"content": {"parts": parts}, "finishReason": "STOP"}])))
+    assert error.reason == "garbled" and "nested too deep" in error.message
+
+
+@pytest.mark.parametrize("count", [-5, 10**30])
+def test_a_count_that_cannot_be_is_none(count: int) -> None:
+    with GeminiServer(answer(usageMetadata={"promptTokenCount": count, "candidatesTokenCount": 3})) as server:
+        attributes = Gemini(MODEL, KEY, server.url).ask(PROMPT, DEADLINE_S).attributes
+    assert attributes["gen_ai.usage.input_tokens"] == 0 and attributes["gen_ai.usage.output_tokens"] == 3
+
+
 # --- a stream --------------------------------------------------------------------------------------------------------
 
 
@@ -580,6 +605,7 @@ def test_a_stream_is_cut_anywhere_and_read_the_same() -> None:
     ("pieces", "reason"),
     [
         ([good_body('{"a', finish=None)], "unreachable"),
+        ([good_body(candidates=[{"content": {"parts": 5}}])], "garbled"),
         ([good_body('{"a', finish=None), good_body("", finish="MAX_TOKENS")], "cut-off"),
         ([good_body('{"a', finish=None), good_body("", finish="SAFETY")], "blocked"),
         ([good_body(candidates=None, promptFeedback={"blockReason": "SAFETY"})], "blocked"),

@@ -1,8 +1,10 @@
 """What the ledger of model calls promises: no budget is overspent by however many, and what is unknown stays so."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -513,3 +515,24 @@ def test_a_breaker_that_one_terminal_opened_is_open_in_the_next_and_one_of_twelv
     store.close()
     waits = sorted(map(float, at_once([start(BREAKER, str(home), "0") for _ in range(PROCESSES)])))
     assert waits[0] == 0.0 and waits[1] > 0, "one caller is let through"
+
+
+def test_nobody_waits_for_a_store_that_another_terminal_holds_for_long(tmp_path: Path) -> None:
+    from aiops_cli.adapters.store.turns import take_turn
+
+    database = open_file(tmp_path)
+    held = take_turn(tmp_path / "incidents.lock", 1.0)
+    assert held is not None
+    planned = PlannedCall(
+        incident="INC-0001", stage="diagnose", service="", model="gemini:m", most_usd=None, person="a"
+    )
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ledger_module, "_PATIENCE_S", 0.2)
+            began = time.monotonic()
+            with pytest.raises(StoreError, match="it is locked"):
+                Ledger(database).reserve(planned, Limits())
+            assert time.monotonic() - began < 5.0
+    finally:
+        os.close(held)
+        database.close()

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from datetime import datetime
 from pathlib import Path
 
 # What one incident may fill; a model that asks without end must not fill the disk.
@@ -16,6 +18,17 @@ class FolderOutputs:
         self._folder = folder
         self._kept = 0
 
+    def older(self, before: datetime) -> list[str]:
+        """The incidents of which nothing was kept since then."""
+        places = self._folder.iterdir() if self._folder.is_dir() else ()
+        mine = (place for place in places if _NAME.fullmatch(place.name) and place.is_dir() and not place.is_symlink())
+        return sorted(place.name for place in mine if place.stat().st_mtime < before.timestamp())
+
+    def remove(self, incident_id: str) -> None:
+        """Take away what was kept of an incident."""
+        if _NAME.fullmatch(incident_id):
+            shutil.rmtree(self._folder / incident_id, ignore_errors=True)
+
     def keep(self, incident_id: str, name: str, text: str) -> None:
         """Keep a text under this name, as far as there is room."""
         raw = text.encode(errors="replace")
@@ -24,7 +37,9 @@ class FolderOutputs:
             return
         try:
             place = self._folder / incident_id
-            place.mkdir(parents=True, mode=0o700, exist_ok=True)
+            # With `parents` the mode would be that of the last folder alone.
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            place.mkdir(mode=0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             with os.fdopen(os.open(place / f"{name}.txt", flags, 0o600), "wb") as file:
                 file.write(raw)

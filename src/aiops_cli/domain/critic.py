@@ -5,7 +5,7 @@ stand on the approval panel. It cannot propose, approve, or put a call in the pl
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -73,6 +73,13 @@ class Critique:
 def is_destructive(call: EffectiveCall) -> bool:
     """Whether a call could do harm that nothing takes back, or much of it."""
     return call.risk is Risk.HIGH or not CATALOGUE[call.action].reversible
+
+
+def doubted(diagnosis: Diagnosis, confidence: float) -> Diagnosis:
+    """The diagnosis with no more confidence than is left, and no hypothesis surer than the whole."""
+    most = min(diagnosis.confidence, confidence)
+    hypotheses = tuple(replace(h, confidence=min(h.confidence, most)) for h in diagnosis.hypotheses)
+    return replace(diagnosis, confidence=most, hypotheses=hypotheses)
 
 
 def raised(risk: Risk) -> Risk:

@@ -114,6 +114,8 @@ class Incident:
     closed_at: datetime | None = None
     note: str = ""
     interrupted: bool = False
+    # What is left of the time that a model was given: a review of the plan has no other.
+    model_left_s: float = float("inf")
 
     def advance(self, to: Stage) -> None:
         """Move to the next stage. A step out of order is our bug: RuntimeError."""

@@ -243,11 +243,16 @@ def _clock(at: float) -> str:
 
 
 def _time(text: str) -> datetime | None:
+    """A time as a model writes it; at the ends of the calendar there is no room for a window around one."""
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return at if _FIRST < at < _LAST else None
+
+
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 # --- answers that are too long ---------------------------------------------------------------------------------------
@@ -292,4 +297,8 @@ def wanted_text(question: Question) -> str:
 
 def describe_plan(questions: Sequence[Question]) -> str:
     """Questions that were left, in words."""
-    return "; ".join(f"{q.shown}{f' ({q.why})' if q.why else ''}" for q in questions)
+    told = "; ".join(f"{q.shown}{f' ({q.why})' if q.why else ''}" for q in questions[:_MOST_TOLD])
+    return f"{told} and {len(questions) - _MOST_TOLD} more" if len(questions) > _MOST_TOLD else told
+
+
+_MOST_TOLD = 5

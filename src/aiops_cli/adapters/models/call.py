@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,6 +22,9 @@ HEADER_WORD = re.compile(r"[!-~]+")
 
 # The attribute of an error that says after how many seconds the provider wants to be asked again.
 RETRY_AFTER = "aiops.retry_after_s"
+
+# The attribute of an error where nothing was sent, because there was no connection to send it over.
+UNCONNECTED = "aiops.unconnected"
 
 T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -127,6 +130,35 @@ def by_class(who: str, code: int) -> tuple[str, str, str | None]:
 
 
 # --- the answer ------------------------------------------------------------------------------------------------------
+
+
+# Deeper is nobody's answer, and what walks through it has an end.
+_DEEPEST = 50
+
+
+def sound(value: Any, who: str, depth: int = 0) -> Any:
+    """A decoded answer that can be kept, compared and sent back: half characters become marks of what is missing.
+
+    Raises ModelError (`garbled`) for one that is nested without end.
+    """
+    if depth > _DEEPEST:
+        raise ModelError(f"{who}'s answer cannot be read: it is nested too deep", reason="garbled")
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if isinstance(value, list):
+        return [sound(each, who, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {sound(key, who): sound(each, who, depth + 1) for key, each in value.items()}
+    return value
+
+
+# More tokens than any model has read; a count beyond it, or below none, is no count.
+_MOST_TOKENS = 10**9
+
+
+def count_of(tokens: int | None) -> int:
+    """A count of tokens as a service gives it; one that cannot be is none."""
+    return tokens if tokens is not None and 0 <= tokens <= _MOST_TOKENS else 0
 
 
 def read_json(shape: type[Shape], body: str | bytes, who: str) -> Shape:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from aiops_cli.adapters.models.call import RETRY_AFTER, start
+from aiops_cli.adapters.models.call import RETRY_AFTER, UNCONNECTED, start
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.domain.usage import NO_LIMITS, EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
@@ -27,12 +27,10 @@ _PASSING = frozenset({"rate-limited", "unavailable", "unreachable"})
 # What says that a service is down, and not that this one question was refused.
 _DOWN = _PASSING | {"deadline"}
 # What was never sent, or refused before a model saw it: nobody is billed for that, and what was set aside comes back.
-_UNBILLED = frozenset(
-    {
-        "bad-key", "egress-refused", "forbidden", "no-key", "not-installed", "quota", "rate-limited", "refused",
-        "shown", "unavailable", "unknown-model",
-    }
-)  # fmt: skip
+_UNSENT = frozenset({"egress-refused", "no-key", "not-installed", "not-sent", "shown"})
+_UNBILLED = _UNSENT | {"bad-key", "forbidden", "quota", "rate-limited", "refused", "unavailable", "unknown-model"}
+# In less time many a model could not have answered, and the next person may have more.
+_FAIR_S = 10.0
 # What may not leave for one model may not leave for another.
 _NOT_TO_LEAVE = frozenset({"egress-refused", "shown"})
 _TRIES = 3
@@ -112,8 +110,8 @@ class Chain:
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         """The first answer that one of the models gives within `deadline_s`. Raises ModelError with all reasons."""
         end = time.monotonic() + deadline_s
-        digest = _digest(prompt, self._books.redact)
-        kept = self._find(digest, self._books.fresh_s) if self._books.fresh_s > 0 else None
+        digest = _digest(prompt, self._models, self._books.redact) if self._books.fresh_s > 0 else ""
+        kept = self._find(digest, self._books.fresh_s)
         if kept is not None:
             return self._kept_reply(kept, prompt)
         errors: list[tuple[str, ModelError]] = []
@@ -157,7 +155,7 @@ class Chain:
         wait_s = self._with_ledger(lambda ledger: ledger.admit(model.name), 0.0)
         if wait_s > 0:
             message = f"{_id(model)} failed too often and is left alone for {wait_s:.0f} s more"
-            with self._hop(model, None) as operation:
+            with self._bus.operation(OperationKind.RECALL, f"circuit breaker {_id(model)}") as operation:
                 operation.error = "breaker-open"
             raise ModelError(message, reason="breaker-open", hint="`aiops cost budget` shows which are")
 
@@ -167,6 +165,10 @@ class Chain:
                 operation.attributes["aiops.retry"] = number - 1
             reserved = self._reserve(model, prompt, until)
             began = time.monotonic()
+            if began >= until:
+                # Another terminal held the store for so long.
+                self._settle(reserved, model, "not-sent", {}, began)
+                raise ModelError(f"no time was left to ask {_id(model)}", reason="not-sent")
             start(self._books.warm, "prices")
             try:
                 reply = model.ask(prompt, max(until - began, 0.0), told)
@@ -174,7 +176,7 @@ class Chain:
                 operation.attributes |= error.attributes
                 operation.error = error.reason
                 self._settle(reserved, model, error.reason, error.attributes, began)
-                self._report(model, well=error.reason not in _DOWN)
+                self._report_failure(model, error, time.monotonic() - began)
                 raise
             operation.attributes |= reply.attributes
             turn = reply.turn or ModelTurn(model.name, reply.text)
@@ -185,10 +187,9 @@ class Chain:
             return reply
 
     @contextmanager
-    def _hop(self, model: Model, prompt: Prompt | None) -> Iterator[Operation]:
+    def _hop(self, model: Model, prompt: Prompt) -> Iterator[Operation]:
         attributes = {"gen_ai.provider.name": model.provider, "gen_ai.request.model": _id(model)}
-        if prompt is not None:
-            attributes |= {"gen_ai.prompt.name": prompt.stage, "gen_ai.prompt.version": prompt.version}
+        attributes |= {"gen_ai.prompt.name": prompt.stage, "gen_ai.prompt.version": prompt.version}
         with self._bus.operation(OperationKind.MODEL, f"{_operation(model)} {_id(model)}", **attributes) as operation:
             try:
                 yield operation
@@ -227,7 +228,8 @@ class Chain:
         if number is None:
             return
         counted = "gen_ai.usage.input_tokens" in attributes
-        cost = self._books.cost(attributes) if counted else (0.0 if outcome in _UNBILLED else None)
+        free = outcome in _UNBILLED or attributes.get(UNCONNECTED) is True
+        cost = self._books.cost(attributes) if counted else (0.0 if free else None)
         ended = EndedCall(
             outcome=outcome,
             answered_by=str(attributes.get("gen_ai.response.model") or _id(model)),
@@ -238,6 +240,12 @@ class Chain:
             cost_usd=cost,
         )
         self._with_ledger(lambda ledger: ledger.settle(number, ended), None)
+
+    def _report_failure(self, model: Model, error: ModelError, seconds: float) -> None:
+        """Nothing is known of a service that nobody asked, or that was not given the time for an answer."""
+        was_hurried = error.reason == "deadline" and seconds < _FAIR_S
+        if error.reason not in _UNSENT and not was_hurried:
+            self._report(model, well=error.reason not in _DOWN)
 
     def _report(self, model: Model, *, well: bool) -> None:
         self._with_ledger(lambda ledger: ledger.report(model.name, well=well), None)
@@ -260,6 +268,9 @@ class Chain:
     # --- answers that were kept --------------------------------------------------------------------------------------
 
     def _find(self, digest: str, max_age_s: float) -> KeptAnswer | None:
+        """A kept answer to the question; none where nothing is to be kept, and the digest is empty."""
+        if not digest:
+            return None
         found: KeptAnswer | None = self._with_ledger(lambda ledger: ledger.find_answer(digest, max_age_s), None)
         return found
 
@@ -267,6 +278,8 @@ class Chain:
         return replace(reply, confirm=lambda: self._keep(digest, reply))
 
     def _keep(self, digest: str, reply: ModelReply) -> None:
+        if not digest:
+            return
         model = reply.turn.model if reply.turn else self.name
         self._with_ledger(
             lambda ledger: ledger.keep_answer(digest, model, _packed(reply), dict(reply.attributes)), None
@@ -309,8 +322,11 @@ def _canonical(prompt: Prompt) -> str:
     return json.dumps(whole, sort_keys=True, default=dict, ensure_ascii=False)
 
 
-def _digest(prompt: Prompt, redact: Callable[[str], str]) -> str:
-    return hashlib.sha256(redact(_canonical(prompt)).encode()).hexdigest()
+def _digest(prompt: Prompt, models: Sequence[Model], redact: Callable[[str], str]) -> str:
+    """Names a question: what is asked, in which words and with how much thought, and of whom it may be asked."""
+    asked = [prompt.stage, prompt.version, prompt.thinking.value, *(model.name for model in models)]
+    text = redact(f"{json.dumps(asked)}\n{_canonical(prompt)}")
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def _packed(reply: ModelReply) -> str:

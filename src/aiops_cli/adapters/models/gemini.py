@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import start
+from aiops_cli.adapters.models.call import count_of, start
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
 from aiops_cli.adapters.models.gemini_wire import (
@@ -221,10 +221,10 @@ def _response_attributes(answer: Answer) -> dict[str, Any]:
 
 def _usage_attributes(usage: Usage) -> dict[str, int]:
     """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
-    thoughts = usage.thoughts_token_count or 0
+    thoughts = count_of(usage.thoughts_token_count)
     return {
-        "gen_ai.usage.input_tokens": usage.prompt_token_count or 0,
-        "gen_ai.usage.output_tokens": (usage.candidates_token_count or 0) + thoughts,
-        "gen_ai.usage.cache_read.input_tokens": usage.cached_content_token_count or 0,
+        "gen_ai.usage.input_tokens": count_of(usage.prompt_token_count),
+        "gen_ai.usage.output_tokens": count_of(usage.candidates_token_count) + thoughts,
+        "gen_ai.usage.cache_read.input_tokens": count_of(usage.cached_content_token_count),
         "gen_ai.usage.reasoning.output_tokens": thoughts,
     }

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from aiops_cli.adapters.models.call import SHOWN_CHARS
+from aiops_cli.adapters.models.call import SHOWN_CHARS, sound
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall, ToolResult, Turn
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
@@ -166,7 +166,8 @@ def read_stream(body: bytes, *, streamed: bool) -> Answer:
         data = _decoded(event)
         _check_event(data)
         content = _first_content(data)
-        parts += content.get("parts") or [] if isinstance(content, dict) else []
+        more = content.get("parts") if isinstance(content, dict) else None
+        parts += more if isinstance(more, list) else []
         finish = next((c.get("finishReason") for c in _candidates(data)[:1]), None) or finish
         whole |= data
     if not whole:
@@ -210,7 +211,7 @@ def text_of_event(event: bytes) -> str:
 def _decoded(body: str | bytes) -> Any:
     """JSON in which no key is twice and every number is one: what two readers would read in two ways is not read."""
     try:
-        return json.loads(body, object_pairs_hook=_once, parse_constant=_refuse)
+        return sound(json.loads(body, object_pairs_hook=_once, parse_constant=_refuse), "Gemini")
     except (ValueError, RecursionError) as error:
         shown = safe(str(error), one_line=True, limit=SHOWN_CHARS)
         raise ModelError(f"Gemini's answer cannot be read: body: {shown}", reason="garbled") from None

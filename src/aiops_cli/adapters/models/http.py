@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from aiops_cli.adapters.models.call import Failures
+from aiops_cli.adapters.models.call import UNCONNECTED, Failures
 from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
 from aiops_cli.errors import ModelError
 
@@ -113,7 +113,10 @@ def translated(who: str, url: str, failures: Failures) -> Iterator[None]:
     except httpx2.TimeoutException:
         raise ModelError(f"{who} did not answer in time", reason="deadline") from None
     except (httpx2.TransportError, httpx2.InvalidURL, OSError) as error:
-        raise failures.tell("unreachable", f"{who} cannot be reached at {url}", error) from None
+        told = failures.tell("unreachable", f"{who} cannot be reached at {url}", error)
+        if isinstance(error, httpx2.ConnectError):
+            told.attributes[UNCONNECTED] = True
+        raise told from None
     # The last two are how the SDK of Gemini fails on the body of an error that is not UTF-8, or nested without end.
     except (httpx2.DecodingError, UnicodeDecodeError, RecursionError) as error:
         raise failures.tell("garbled", f"{who}'s answer cannot be decoded", error) from None

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from aiops_cli.adapters.models.call import read_json, start
+from aiops_cli.adapters.models.call import count_of, read_json, start
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_api import THREAD, OpenAIApi, Refusal, load
 from aiops_cli.adapters.models.openai_stream import EventStream, read_object
@@ -393,11 +393,11 @@ def _response_attributes(answer: _Answer) -> dict[str, Any]:
 
 def _usage_attributes(usage: _Usage) -> dict[str, int]:
     """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
-    cached = usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens
-    thoughts = usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
+    thoughts = usage.completion_tokens_details.reasoning_tokens if usage.completion_tokens_details else None
     return {
-        "gen_ai.usage.input_tokens": usage.prompt_tokens or 0,
-        "gen_ai.usage.output_tokens": usage.completion_tokens or 0,
-        "gen_ai.usage.cache_read.input_tokens": cached or 0,
-        "gen_ai.usage.reasoning.output_tokens": thoughts or 0,
+        "gen_ai.usage.input_tokens": count_of(usage.prompt_tokens),
+        "gen_ai.usage.output_tokens": count_of(usage.completion_tokens),
+        "gen_ai.usage.cache_read.input_tokens": count_of(cached),
+        "gen_ai.usage.reasoning.output_tokens": count_of(thoughts),
     }

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aiops_cli.adapters.models.call import sound
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Told, untold
@@ -127,7 +128,8 @@ def read_object(body: bytes, who: str) -> dict[str, Any]:
         raise ModelError(f"{who}'s answer cannot be read: {problem}", reason="garbled") from None
     if not isinstance(data, dict):
         raise ModelError(f"{who}'s answer cannot be read: it is no JSON object", reason="garbled")
-    return data
+    read: dict[str, Any] = sound(data, who)
+    return read
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

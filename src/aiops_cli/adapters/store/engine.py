@@ -69,26 +69,27 @@ class Database:
         weakref.finalize(self, engine.dispose)
 
     @contextmanager
-    def write(self, *, foreign_keys: bool = True) -> Iterator[Connection]:
+    def write(self, *, foreign_keys: bool = True, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning. Raises StoreError (or IntegrityError).
 
-        Without `foreign_keys` a migration may make a table anew that others refer to.
+        Without `foreign_keys` a migration may make a table anew that others refer to. `timeout_s` is how long it waits
+        for others to end.
         """
         if self.read_only:
             hint = _ROLE_HINT if self.shared else _HOME_HINT
             raise StoreError(f"the incident store {self.place} can only be read", hint=hint)
-        writing = self._engine.execution_options(foreign_keys=foreign_keys)
-        with self._turn(), translated(self.place, self._secret), writing.begin() as connection:
+        writing = self._engine.execution_options(foreign_keys=foreign_keys, lock_timeout_s=timeout_s)
+        with self._turn(timeout_s), translated(self.place, self._secret), writing.begin() as connection:
             yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, timeout_s: float) -> Iterator[None]:
         """Wait until those who came before have written; PostgreSQL's lock and a store in memory need no queue."""
         if self.shared or not self.keeps:
             yield
             return
         try:
-            descriptor = take_turn(Path(self.place).with_suffix(".lock"), LOCK_TIMEOUT_S)
+            descriptor = take_turn(Path(self.place).with_suffix(".lock"), timeout_s)
         except OSError as error:
             said = f"cannot lock the incident store {self.place}: {error.strerror}"
             raise StoreError(said, hint=_HOME_HINT) from error
@@ -310,7 +311,8 @@ def _begin(connection: Connection) -> None:
 
 def _begin_shared(connection: Connection) -> None:
     if not connection.get_execution_options().get("read_only", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(LOCK_TIMEOUT_S)}s'")
+        timeout_s = connection.get_execution_options().get("lock_timeout_s", LOCK_TIMEOUT_S)
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{int(timeout_s * 1000)}ms'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
 
 

@@ -38,6 +38,8 @@ LARGEST_ANSWER_BYTES = 400_000
 LONGEST_KEPT = timedelta(days=7)
 
 _MINUTE = timedelta(seconds=60)
+# Somebody waits for a diagnosis: a store that is held for longer costs the accounts, or the call where a limit is set.
+_PATIENCE_S = 5.0
 _LONGEST_NAME = 200
 _MOST_TOKENS = 2**53
 _HINT = "`aiops cost budget` shows the limits and what is left of them"
@@ -65,7 +67,7 @@ class Ledger:
         (`over-budget`, `too-often`) where a limit does not leave room for it, and StoreError.
         """
         most = nano_of(call.most_usd)
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             at = time_of(connection, self._clock)
             _check_rates(connection, call.person, limits, at)
             _check_budgets(connection, call.incident, most, limits, at)
@@ -86,13 +88,13 @@ class Ledger:
             "cost_nano": nano_of(ended.cost_usd),
         }
         open_one = update(tables.model_call).where(_call.number == number, _call.outcome.is_(None))
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             if connection.execute(open_one.values(**values)).rowcount == 0:
                 raise StoreError(f"the ledger has no call {number} that is under way")
 
     def note_kept(self, call: PlannedCall) -> None:
         """Write down that a kept answer was given in the place of this call. Raises StoreError."""
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             at = time_of(connection, self._clock)
             _note(connection, call, at, outcome="ok", reserved_nano=0, cost_nano=0, cached=True)
 
@@ -114,7 +116,7 @@ class Ledger:
 
     def _probe(self, name: str) -> float:
         """Let this caller through, unless another one was quicker."""
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             found = _find_breaker(connection, name)
             if found is None or found.opened_at is None:
                 return 0.0
@@ -136,7 +138,7 @@ class Ledger:
             if well and _find_breaker(connection, name) is None:
                 return
         same = tables.breaker.c.model == name
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             found = _find_breaker(connection, name)
             connection.execute(delete(tables.breaker).where(same))
             if not well:
@@ -169,7 +171,7 @@ class Ledger:
         size = len(text.encode(errors="replace")) + len(noted)
         if size > LARGEST_ANSWER_BYTES or _clean(text) != text:
             return
-        with self._database.write() as connection:
+        with self._database.write(timeout_s=_PATIENCE_S) as connection:
             at = time_of(connection, self._clock)
             stale = tables.answer.c.at < iso(at - LONGEST_KEPT)
             connection.execute(delete(tables.answer).where((tables.answer.c.digest == digest) | stale))

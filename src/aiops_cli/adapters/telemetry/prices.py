@@ -58,8 +58,8 @@ def _price(model: str, call: Mapping[str, Any]) -> float | None:
 def _listed(model: str, seller: str | None, input_tokens: int, cached_tokens: int, output_tokens: int) -> float | None:
     from genai_prices import Usage, calc_price
 
-    usage = Usage(input_tokens=input_tokens, cache_read_tokens=cached_tokens, output_tokens=output_tokens)
     try:
+        usage = Usage(input_tokens=input_tokens, cache_read_tokens=cached_tokens, output_tokens=output_tokens)
         return float(calc_price(usage, model, provider_id=seller).total_price)
     except (LookupError, ValueError):
         # An unknown model, or counts of tokens that cannot be: either way there is no price to tell.

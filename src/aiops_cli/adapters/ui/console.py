@@ -172,6 +172,8 @@ class Console:
             self._stop()
         elif operation.kind is OperationKind.MODEL:
             self._say("model", _call_line(operation), time.monotonic() - began if began is not None else None)
+        elif operation.error == "breaker-open":
+            self._say("model", f"{operation.name} is open: not asked")
         elif "aiops.cached.age_s" in operation.attributes:
             self._say("model", f"an answer of {duration(operation.attributes['aiops.cached.age_s'])} ago is taken")
 

@@ -9,7 +9,9 @@ from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.errors import ExitCode
 
 if TYPE_CHECKING:
-    from aiops_cli.adapters.store.records import Pruned
+    from datetime import datetime
+
+    from aiops_cli.adapters.store.records import Pruned, Records
 
 
 def prune(
@@ -40,6 +42,8 @@ def prune(
     if not dry_run and not nothing and not (yes or _is_wanted(found, days)):
         print("nothing was taken out", file=sys.stderr)
         return ExitCode.ACTION_NEEDED
+    if not dry_run:
+        _remove_outputs(store, before)
     if not dry_run and not nothing:
         store.prune(before, dry_run=False)
     if output is Output.JSON:
@@ -55,6 +59,22 @@ def prune(
     does = "would be taken out" if dry_run else "taken out"
     print(f"nothing is older than {days} days" if nothing else f"{does}: {what} (older than {days} days)")
     return ExitCode.DONE
+
+
+def _remove_outputs(store: "Records", before: "datetime") -> None:
+    """Take away the long answers that models were given of old incidents; what is pinned keeps all of it."""
+    from aiops_cli.bootstrap import make_outputs
+    from aiops_cli.config import find_home
+    from aiops_cli.errors import UnknownName
+
+    outputs = make_outputs(find_home())
+    for name in outputs.older(before):
+        try:
+            pinned = store.find(name).pinned
+        except UnknownName:
+            pinned = False
+        if not pinned:
+            outputs.remove(name)
 
 
 def _is_wanted(found: "Pruned", days: int) -> bool:
