@@ -8,6 +8,7 @@ import pytest
 
 from aiops_cli.adapters.models.call import RETRY_AFTER, UNCONNECTED
 from aiops_cli.adapters.models.chain import Books, Chain
+from aiops_cli.adapters.models.unavailable import Unavailable
 from aiops_cli.domain.prompt import ModelTurn, Prompt, Thinking, ToolCall
 from aiops_cli.domain.usage import Limits
 from aiops_cli.errors import ModelError
@@ -79,6 +80,20 @@ def test_when_nobody_answers_all_reasons_are_told() -> None:
     with pytest.raises(ModelError) as caught:
         chain.ask(PROMPT, 5.0)
     assert caught.value.message == "small: it is bad-key; large: it is blocked" and caught.value.reason == "bad-key"
+
+
+def test_one_reason_of_both_is_told_once() -> None:
+    chain, _ = chained(Voice("small", error("bad-key")), Voice("large", error("bad-key")))
+    with pytest.raises(ModelError, match=r"^small, large: it is bad-key$"):
+        chain.ask(PROMPT, 5.0)
+
+
+def test_a_model_that_cannot_be_had_is_no_call() -> None:
+    ledger = MemoryLedger()
+    chain, _ = chained(Unavailable("gemini:small", "no key", "no-key"), ledger=ledger)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="no key"):
+        chain.ask(PROMPT, 5.0)
+    assert ledger.planned == [] and ledger.reports == []
 
 
 def test_a_model_alone_fails_in_its_own_words() -> None:

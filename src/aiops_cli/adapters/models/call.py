@@ -23,6 +23,8 @@ HEADER_WORD = re.compile(r"[!-~]+")
 # The attribute of an error that says after how many seconds the provider wants to be asked again.
 RETRY_AFTER = "aiops.retry_after_s"
 
+# The provider of a model that cannot be had: it is asked for the reason, and that is no call.
+NOBODY = "none"
 # The attribute of an error where nothing was sent, because there was no connection to send it over.
 UNCONNECTED = "aiops.unconnected"
 

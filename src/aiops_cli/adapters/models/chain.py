@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from aiops_cli.adapters.models.call import RETRY_AFTER, UNCONNECTED, start
+from aiops_cli.adapters.models.call import NOBODY, RETRY_AFTER, UNCONNECTED, start
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.domain.usage import NO_LIMITS, EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
@@ -202,7 +202,7 @@ class Chain:
     def _reserve(self, model: Model, prompt: Prompt, until: float) -> int | None:
         """Set aside what the call can cost. Raises ModelError where a limit leaves no room, or cannot be kept."""
         ledger, limits = self._books.ledger, self._books.limits
-        if ledger is None:
+        if ledger is None or model.provider == NOBODY:
             return None
         tokens = _count(model, prompt, until)
         # Without a budget nobody asks before the call, and prices are loaded while the model answers.
@@ -355,6 +355,9 @@ def _together(errors: Sequence[tuple[str, ModelError]]) -> ModelError:
     if len(errors) == 1:
         return errors[0][1]
     _, first = errors[0]
-    message = "; ".join(f"{name.partition(':')[2]}: {error.message}" for name, error in errors)
+    said: dict[str, list[str]] = {}
+    for name, error in errors:
+        said.setdefault(error.message, []).append(name.partition(":")[2])
+    message = "; ".join(f"{', '.join(names)}: {words}" for words, names in said.items())
     hint = next((error.hint for _, error in errors if error.hint), None)
     return ModelError(message, reason=first.reason, hint=hint, attributes=first.attributes)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
+from aiops_cli.adapters.models.call import NOBODY
 from aiops_cli.domain.prompt import Prompt
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Told, untold
@@ -11,7 +12,7 @@ from aiops_cli.ports import Told, untold
 class Unavailable:
     """A model that never answers, for a known reason."""
 
-    provider = "none"
+    provider = NOBODY
 
     def __init__(self, name: str, message: str, reason: str) -> None:
         self.name = name
