@@ -154,6 +154,22 @@ def test_a_model_is_not_surer_than_the_coverage_allows(payments: Stage) -> None:
     assert answer(payments, model_answer(confidence=1.0)).confidence <= 0.95
 
 
+@pytest.mark.parametrize(
+    ("entity", "said", "becomes"),
+    [
+        ("payments-api", 0.75, 0.85),
+        ("payments-api", 0.95, 0.95),
+        ("payments-api", 0.55, 0.55),
+        ("ledger-db", 0.9, 0.75),
+    ],
+)
+def test_agreement_raises_confidence_half_of_the_way_and_disagreement_lowers_it(
+    payments: Stage, entity: str, said: float, becomes: float
+) -> None:
+    found = answer(payments, model_answer(entity=entity, confidence=said))
+    assert found.confidence == pytest.approx(becomes)
+
+
 def test_an_unsure_model_gives_no_verdict_and_no_action(payments: Stage) -> None:
     found = answer(payments, model_answer(confidence=0.3, actions=[model_action("restart_service", "payments-api")]))
     assert found.verdict is Verdict.INCONCLUSIVE

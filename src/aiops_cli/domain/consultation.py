@@ -266,7 +266,7 @@ def read(
 
     Refused: text that is not one JSON object of the schema, duplicate keys, NaN. Struck out and kept as struck:
     evidence ids that don't exist, and hypotheses that are left without any. Confidence is bounded by coverage, and by
-    0.75 when the embedded reasoner comes to another judgement.
+    0.75 when the embedded reasoner comes to another judgement; where both agree it goes half of the way to the surer.
     """
     answer = restored(parse_answer(text, _Answer), restore)
     hypotheses, struck = _supported(answer, case.evidence, offline)
@@ -299,7 +299,11 @@ def read(
 
 def _bounded(answer: _Answer, opinion: str, case: Case, offline: Diagnosis) -> tuple[Verdict, float]:
     """The verdict and its confidence, as far as coverage, the embedded reasoner and what is measured allow."""
-    confidence = min(answer.confidence, coverage_cap(case.evidence))
+    confidence = answer.confidence
+    if opinion.startswith("agrees") and confidence >= ASSUMED:
+        # Two that read the same evidence are no two witnesses: half of the way to the surer one.
+        confidence += max(0.0, offline.confidence - confidence) / 2
+    confidence = min(confidence, coverage_cap(case.evidence))
     if opinion.startswith("disagrees"):
         confidence = min(confidence, _MOST_WHEN_ALONE)
     if answer.verdict is Verdict.HEALTHY and (_is_felt(case, offline) or confidence < ASSUMED):
