@@ -193,6 +193,8 @@ class RetiredWire(GeminiWire):
 
     def __init__(self) -> None:
         super().__init__()
+        # It has no place for the signatures that a conversation needs.
+        self.tools = False
         self.reasons = {}
 
     def make(self, url: str, key: str) -> Model:
