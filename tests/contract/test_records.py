@@ -234,6 +234,22 @@ def test_a_simulated_past_stays_verified_when_its_lesson_is_written(store: Trans
     assert store.find(past.id).fix_verified and store.find(past.id).status == "recovered"
 
 
+def test_a_simulated_past_whose_fix_was_written_over_was_not_measured(store: Transfer) -> None:
+    replayed(store)
+    assert store.find("1").fix_verified
+    store.edit("1", {"fix": "a cup of tea"}, "ana")
+    assert not store.find("1").fix_verified and store.find("1").status != "recovered"
+
+
+def test_a_run_that_was_closed_without_a_recovery_is_no_resolved_page(store: Transfer) -> None:
+    from aiops_cli.adapters.exporters import bundle_markdown
+
+    name = replayed(store, answer=False)
+    [bundle] = [each for each in store.bundles(None) if each["id"] == name]
+    page = bundle_markdown(bundle)
+    assert bundle["incident"]["closed_at"] is not None and "resolved: false" in page.partition("```")[0]
+
+
 def test_a_long_name_of_an_alert_does_not_keep_a_run_from_being_corrected(store: Transfer) -> None:
     name = replayed(store, "search-morning")
     with store.database.write() as connection:

@@ -8,7 +8,7 @@ from aiops_cli.domain.agent import Line, author_of, is_agent, kind_of, line_of, 
 @pytest.mark.parametrize(
     ("client", "author"),
     [
-        ("claude", "agent claude over MCP"),
+        ("night-watch", "agent night-watch over MCP"),
         ("", "agent unnamed over MCP"),
         ("\n root\x1b[0m ", "agent root\\x1b[0m over MCP"),
         ("x" * 500, f"agent {'x' * 60} over MCP"),
