@@ -227,7 +227,7 @@ _PLACES: tuple[tuple[str, str, Part], ...] = (
     ("client-secret", "client_secret={}&grant_type=client_credentials", lambda m: m.word(32)),
     ("secret-key-base", "SECRET_KEY_BASE={}", lambda m: m.hex(128)),
     ("encryption-key", "encryption-key: {}", lambda m: m.raw(32)),
-    ("npmrc", "//registry.npmjs.org/:_authToken={}", lambda m: m.uuid()),
+    ("npmrc", "//npm.corp.example/:_authToken={}", lambda m: m.uuid()),
     ("docker-auth", '{{"auths": {{"r.io": {{"auth": "{}"}}}}}}',
      lambda m: base64.b64encode(f"ci:{m.word(20)}".encode()).decode()),
     ("wireguard", "PrivateKey = {}", lambda m: m.raw(32)),

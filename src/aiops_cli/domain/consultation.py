@@ -3,7 +3,6 @@
 `ask` writes the prompt; `read` trusts nothing in the answer, and what it can't tie to evidence it strikes out.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
@@ -30,6 +29,7 @@ from aiops_cli.domain.inquiry import overview
 from aiops_cli.domain.memory import Recall, prompt_lines
 from aiops_cli.domain.prompt import Prompt, ToolSpec
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.strict_json import read_strict
 from aiops_cli.domain.trouble import has_trouble
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FaultClass
@@ -372,24 +372,13 @@ def parse_answer(text: str, shape: type[Shape]) -> Shape:
     if not text.strip():
         raise ModelError("the model's answer is empty", reason="empty")
     try:
-        data = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-        return shape.model_validate(data)
+        return shape.model_validate(read_strict(text))
     except ValidationError as error:
         problem = first_problem(error)
         message = f"the model's answer has another shape: {problem.field}: {problem.message}"
         raise ModelError(message, reason="schema") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"the model's answer is not JSON: {safe(str(error), one_line=True)}", reason="json") from error
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _supported(

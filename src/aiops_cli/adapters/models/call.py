@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -45,6 +46,41 @@ def run_until(end: float, work: Callable[[], T], *, name: str, too_late: ModelEr
     if not wait([outcome], timeout=end - time.monotonic()).done:
         raise too_late
     return outcome.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Sdk:
+    """A provider's library, as a person calls it; `hint` says how to install it, and `thread` names those that use it.
+
+    It is loaded in the thread of a call, where the time that takes counts towards the deadline as well.
+    """
+
+    name: str
+    hint: str
+    thread: str
+
+    def run(
+        self,
+        load: Callable[[], None],
+        work: Callable[[], T],
+        *,
+        who: str,
+        end: float,
+        deadline_s: float,
+        failures: "Failures",
+    ) -> T:
+        """The result of `work` with the SDK loaded, with an end whatever the network does. Raises ModelError."""
+
+        def loaded() -> T:
+            try:
+                load()
+                return work()
+            except ImportError as error:
+                hint = self.hint if isinstance(error, ModuleNotFoundError) else None
+                raise failures.tell("not-installed", f"{self.name} cannot be used", error, hint=hint) from None
+
+        late = ModelError(f"{who} gave no answer within {tenths(deadline_s)} s", reason="deadline")
+        return run_until(end, loaded, name=self.thread, too_late=late)
 
 
 def tenths(seconds: float) -> str:
@@ -161,6 +197,34 @@ _MOST_TOKENS = 10**9
 def count_of(tokens: int | None) -> int:
     """A count of tokens as a service gives it; one that cannot be is none."""
     return tokens if tokens is not None and 0 <= tokens <= _MOST_TOKENS else 0
+
+
+def shown_name(name: str) -> str:
+    """A name that a service gave, as it may be shown and kept."""
+    return safe(name, one_line=True, limit=60)
+
+
+def response_attributes(model: str | None, response_id: str | None, finishes: Sequence[str | None]) -> dict[str, Any]:
+    """What an answer says of itself, as far as it does."""
+    finished = [shown_name(reason) for reason in finishes if reason]
+    said = {
+        "gen_ai.response.model": shown_name(model or ""),
+        "gen_ai.response.id": shown_name(response_id or ""),
+        "gen_ai.response.finish_reasons": finished,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def usage_attributes(
+    prompt: int | None, output: int | None, cached: int | None, thoughts: int | None
+) -> dict[str, int]:
+    """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
+    return {
+        "gen_ai.usage.input_tokens": count_of(prompt),
+        "gen_ai.usage.output_tokens": count_of(output),
+        "gen_ai.usage.cache_read.input_tokens": count_of(cached),
+        "gen_ai.usage.reasoning.output_tokens": count_of(thoughts),
+    }
 
 
 def read_json(shape: type[Shape], body: str | bytes, who: str) -> Shape:

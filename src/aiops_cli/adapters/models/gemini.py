@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import count_of, start
+from aiops_cli.adapters.models.call import count_of, response_attributes, shown_name, start, usage_attributes
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
 from aiops_cli.adapters.models.gemini_wire import (
@@ -19,7 +19,6 @@ from aiops_cli.adapters.models.gemini_wire import (
     tools_of,
 )
 from aiops_cli.domain.prompt import ModelTurn, Prompt
-from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import ModelReply, Told, untold
 
@@ -186,10 +185,10 @@ _BLOCKING = frozenset({"SAFETY", "RECITATION", "PROHIBITED_CONTENT", "SPII", "BL
 def _find_problem(answer: Answer, prompt: Prompt) -> tuple[str, str] | None:
     """Why the answer can't be used, as a word and a sentence; a blocked prompt comes with HTTP 200."""
     if not answer.candidates and answer.prompt_feedback and answer.prompt_feedback.block_reason:
-        return "blocked", f"Gemini blocked the prompt ({_shown(answer.prompt_feedback.block_reason)})"
+        return "blocked", f"Gemini blocked the prompt ({shown_name(answer.prompt_feedback.block_reason)})"
     if not answer.candidates:
         return "empty", "Gemini's answer is empty"
-    finish = _shown(answer.finish or "STOP")
+    finish = shown_name(answer.finish or "STOP")
     if finish == "MAX_TOKENS":
         return "cut-off", f"Gemini's answer was cut off at {prompt.max_output_tokens} tokens"
     if finish == "TRUNCATED_STREAM":
@@ -201,19 +200,9 @@ def _find_problem(answer: Answer, prompt: Prompt) -> tuple[str, str] | None:
     return None if answer.text.strip() or answer.calls else ("empty", "Gemini's answer is empty")
 
 
-def _shown(name: str) -> str:
-    return safe(name, one_line=True, limit=60)
-
-
 def _response_attributes(answer: Answer) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    if answer.model_version:
-        attributes["gen_ai.response.model"] = _shown(answer.model_version)
-    if answer.response_id:
-        attributes["gen_ai.response.id"] = _shown(answer.response_id)
-    finished = [c.finish_reason for c in answer.candidates or () if c.finish_reason]
-    if finished:
-        attributes["gen_ai.response.finish_reasons"] = [_shown(reason) for reason in finished]
+    finishes = [candidate.finish_reason for candidate in answer.candidates or ()]
+    attributes = response_attributes(answer.model_version, answer.response_id, finishes)
     if answer.usage_metadata:
         attributes |= _usage_attributes(answer.usage_metadata)
     return attributes
@@ -222,9 +211,5 @@ def _response_attributes(answer: Answer) -> dict[str, Any]:
 def _usage_attributes(usage: Usage) -> dict[str, int]:
     """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
     thoughts = count_of(usage.thoughts_token_count)
-    return {
-        "gen_ai.usage.input_tokens": count_of(usage.prompt_token_count),
-        "gen_ai.usage.output_tokens": count_of(usage.candidates_token_count) + thoughts,
-        "gen_ai.usage.cache_read.input_tokens": count_of(usage.cached_content_token_count),
-        "gen_ai.usage.reasoning.output_tokens": thoughts,
-    }
+    output = count_of(usage.candidates_token_count) + thoughts
+    return usage_attributes(usage.prompt_token_count, output, usage.cached_content_token_count, thoughts)

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until, tenths
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, Sdk, by_class
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
@@ -46,7 +46,7 @@ _KEY_HINT = "check the key, or make another at https://aistudio.google.com/api-k
 _MODEL_HINT = "https://ai.google.dev/gemini-api/docs/models lists the ids"
 _VERTEX_PLACE = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
 _VERTEX_HINT = "set GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, and sign in: gcloud auth application-default login"
-_SDK_HINT = "pip install 'google-genai>=3.3,<4'"
+_SDK = Sdk("the Gemini SDK", "pip install 'google-genai>=3.3,<4'", THREAD)
 
 T = TypeVar("T")
 
@@ -86,17 +86,7 @@ class GeminiApi:
 
     def run(self, end: float, deadline_s: float, work: Callable[[], T]) -> T:
         """The result of `work`, with an end whatever the network does. Raises ModelError."""
-        late = ModelError(f"Gemini gave no answer within {tenths(deadline_s)} s", reason="deadline")
-        return run_until(end, lambda: self._loaded(work), name=THREAD, too_late=late)
-
-    def _loaded(self, work: Callable[[], T]) -> T:
-        """In the thread of the call: the SDK counts towards the deadline as well."""
-        try:
-            load()
-            return work()
-        except ImportError as error:
-            hint = _SDK_HINT if isinstance(error, ModuleNotFoundError) else None
-            raise self._failures.tell("not-installed", "the Gemini SDK cannot be used", error, hint=hint) from None
+        return _SDK.run(load, work, who="Gemini", end=end, deadline_s=deadline_s, failures=self._failures)
 
     def call(
         self,

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from aiops_cli.adapters.models.call import SHOWN_CHARS, sound
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall, ToolResult, Turn
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.strict_json import read_strict
 from aiops_cli.errors import ModelError
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -211,20 +212,10 @@ def text_of_event(event: bytes) -> str:
 def _decoded(body: str | bytes) -> Any:
     """JSON in which no key is twice and every number is one: what two readers would read in two ways is not read."""
     try:
-        return sound(json.loads(body, object_pairs_hook=_once, parse_constant=_refuse), "Gemini")
-    except (ValueError, RecursionError) as error:
+        return sound(read_strict(body), "Gemini")
+    except ValueError as error:
         shown = safe(str(error), one_line=True, limit=SHOWN_CHARS)
         raise ModelError(f"Gemini's answer cannot be read: body: {shown}", reason="garbled") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return dict(pairs)
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _candidates(data: Any) -> list[Any]:

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, by_class, run_until, start, tenths
+from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, Sdk, by_class, start
 from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
 from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.redact import safe
@@ -34,7 +34,11 @@ _MODEL_ID = re.compile(r"(?!.*\.\.)[\w./-]+")
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _BLOCKING = frozenset({"SAFETY", "RECITATION", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST"})
 _KEY_HINT = "check the key, or make another at https://aistudio.google.com/api-keys"
-_SDK_HINT = "pip install 'aiops-cli[google-generativeai]', in an environment that may hold protobuf below 6"
+_SDK = Sdk(
+    "google-generativeai",
+    "pip install 'aiops-cli[google-generativeai]', in an environment that may hold protobuf below 6",
+    THREAD,
+)
 
 
 class GenerativeAi:
@@ -64,11 +68,10 @@ class GenerativeAi:
         system, question = _instruction(prompt), _question(prompt)
         self._egress.redacted = 0
         attributes = self._request_attributes(prompt)
-        late = ModelError(f"Gemini gave no answer within {tenths(deadline_s)} s", reason="deadline")
+        send = partial(self._send, system, question, prompt, end)
         try:
             self._check(deadline_s)
-            send = partial(self._loaded, system, question, prompt, end)
-            answer = run_until(end, send, name=THREAD, too_late=late)
+            answer = _SDK.run(load, send, who="Gemini", end=end, deadline_s=deadline_s, failures=self._failures)
             return self._read(answer, prompt, attributes | {"aiops.redacted": self._egress.redacted})
         except ModelError as error:
             error.attributes = attributes | {"aiops.redacted": self._egress.redacted} | error.attributes
@@ -94,15 +97,6 @@ class GenerativeAi:
             raise ModelError(f"no Gemini model can be called {shown!r}", reason="unknown-model")
 
     # --- the call ----------------------------------------------------------------------------------------------------
-
-    def _loaded(self, system: str, question: str, prompt: Prompt, end: float) -> Any:
-        """The SDK's answer, in the thread of the call; the SDK counts towards the deadline as well."""
-        try:
-            load()
-            return self._send(system, question, prompt, end)
-        except ImportError as error:
-            hint = _SDK_HINT if isinstance(error, ModuleNotFoundError) else None
-            raise self._failures.tell("not-installed", "google-generativeai cannot be used", error, hint=hint) from None
 
     def _send(self, system: str, question: str, prompt: Prompt, end: float) -> Any:
         import google.generativeai as genai

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from aiops_cli.adapters.models.call import count_of, read_json, start
+from aiops_cli.adapters.models.call import read_json, response_attributes, shown_name, start, usage_attributes
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_api import THREAD, OpenAIApi, Refusal, load
 from aiops_cli.adapters.models.openai_stream import EventStream, read_object
@@ -342,7 +342,7 @@ def _find_problem(answer: _Answer, who: str, limit: int) -> tuple[str, str] | No
     message = answer.message
     if message.refusal:
         return "blocked", f"{who}'s model refused to answer: {safe(message.refusal, one_line=True, limit=100)}"
-    finish = _shown((answer.choices[0].finish_reason if answer.choices else None) or "stop")
+    finish = shown_name((answer.choices[0].finish_reason if answer.choices else None) or "stop")
     if finish in _AT_THE_LIMIT:
         return "cut-off", f"{who}'s answer was cut off at {limit} tokens"
     if finish == "content_filter":
@@ -373,19 +373,9 @@ def _unfenced(text: str) -> str:
     return match[1] if match else text
 
 
-def _shown(name: str) -> str:
-    return safe(name, one_line=True, limit=60)
-
-
 def _response_attributes(answer: _Answer) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    if answer.model:
-        attributes["gen_ai.response.model"] = _shown(answer.model)
-    if answer.id:
-        attributes["gen_ai.response.id"] = _shown(answer.id)
-    finished = [choice.finish_reason for choice in answer.choices or () if choice.finish_reason]
-    if finished:
-        attributes["gen_ai.response.finish_reasons"] = [_shown(reason) for reason in finished]
+    finishes = [choice.finish_reason for choice in answer.choices or ()]
+    attributes = response_attributes(answer.model, answer.id, finishes)
     if answer.usage:
         attributes |= _usage_attributes(answer.usage)
     return attributes
@@ -395,9 +385,4 @@ def _usage_attributes(usage: _Usage) -> dict[str, int]:
     """Tokens as they are billed: cached ones are part of the input, thoughts are part of the output."""
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
     thoughts = usage.completion_tokens_details.reasoning_tokens if usage.completion_tokens_details else None
-    return {
-        "gen_ai.usage.input_tokens": count_of(usage.prompt_tokens),
-        "gen_ai.usage.output_tokens": count_of(usage.completion_tokens),
-        "gen_ai.usage.cache_read.input_tokens": count_of(cached),
-        "gen_ai.usage.reasoning.output_tokens": count_of(thoughts),
-    }
+    return usage_attributes(usage.prompt_tokens, usage.completion_tokens, cached, thoughts)

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, by_class, run_until, tenths
+from aiops_cli.adapters.models.call import HEADER_WORD, RETRY_AFTER, SHOWN_CHARS, Failures, Sdk, by_class
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.openai_stream import EventStream
 from aiops_cli.domain.redact import safe
@@ -32,7 +32,7 @@ THREAD = "openai"
 _KEY_HINT = "check the key: OPENAI_API_KEY, or `aiops config set-key --provider openai`"
 _PATH_HINT = "the address ends before /chat/completions, often in /v1; the model is named as the server names it"
 _QUOTA_HINT = "waiting does not help: the account's plan and billing decide"
-_SDK_HINT = "pip install 'aiops-cli[openai]'"
+_SDK = Sdk("the SDK of OpenAI", "pip install 'aiops-cli[openai]'", THREAD)
 
 _MODEL_ID = re.compile(r"[!-~]{1,200}")
 _NO_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
@@ -78,17 +78,7 @@ class OpenAIApi:
 
     def run(self, end: float, deadline_s: float, work: Callable[[], T]) -> T:
         """The result of `work`, with an end whatever the network does. Raises ModelError."""
-        late = ModelError(f"{self.who} gave no answer within {tenths(deadline_s)} s", reason="deadline")
-        return run_until(end, lambda: self._loaded(work), name=THREAD, too_late=late)
-
-    def _loaded(self, work: Callable[[], T]) -> T:
-        """In the thread of the call: the SDK counts towards the deadline as well."""
-        try:
-            load()
-            return work()
-        except ImportError as error:
-            hint = _SDK_HINT if isinstance(error, ModuleNotFoundError) else None
-            raise self._failures.tell("not-installed", "the SDK of OpenAI cannot be used", error, hint=hint) from None
+        return _SDK.run(load, work, who=self.who, end=end, deadline_s=deadline_s, failures=self._failures)
 
     def post(self, request: Mapping[str, Any], end: float, stream: EventStream) -> bytes:
         """One request and the body of its answer; a streamed one goes into `stream`. Raises ModelError or Refusal."""

@@ -1,12 +1,12 @@
 """A streamed answer of OpenAI's form: events put together into the answer that would have come in one piece."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from aiops_cli.adapters.models.call import sound
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.strict_json import read_strict
 from aiops_cli.errors import ModelError
 from aiops_cli.ports import Told, untold
 
@@ -121,22 +121,12 @@ def _join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
 def read_object(body: bytes, who: str) -> dict[str, Any]:
     """The JSON object that a body is. Raises ModelError (`garbled`) also for a key that occurs twice, and for NaN."""
     try:
-        data = json.loads(body.decode(), object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    except (ValueError, RecursionError) as error:
-        # The message quotes no value: those of `json` say a position, and those of a bad byte the byte.
+        data = read_strict(body.decode())
+    except ValueError as error:
+        # The message quotes no value: one of a bad byte says the byte.
         problem = safe(str(error), one_line=True, limit=_SHOWN_CHARS)
         raise ModelError(f"{who}'s answer cannot be read: {problem}", reason="garbled") from None
     if not isinstance(data, dict):
         raise ModelError(f"{who}'s answer cannot be read: it is no JSON object", reason="garbled")
     read: dict[str, Any] = sound(data, who)
     return read
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return dict(pairs)
-
-
-def _no_constants(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
