@@ -48,7 +48,7 @@ _PUBLIC_ENDS = re.compile(
 )
 _PUBLIC = re.compile(
     r"(?i)(?:www\.|api\.|docs\.|registry\.|hooks\.|status\.|hub\.|cloud\.|eks\.|sts\.|o\d+\.ingest\.)?(?:github\.com|gitlab\.com"
-    r"|bitbucket\.org|pypi\.org|pythonhosted\.org|npmjs\.org|npmjs\.com|golang\.org|google\.com|microsoft\.com|apple\.com"
+    r"|bitbucket\.org|golang\.org|google\.com|microsoft\.com|apple\.com"
     r"|amazonaws\.com|amazon\.com|azure\.com|letsencrypt\.org|slack\.com|stripe\.com|pagerduty\.com|datadoghq\.com"
     r"|sentry\.io|openai\.com|anthropic\.com|huggingface\.co|cloudflare\.com|redis\.io|python\.org|apache\.org|example)"
     r"|[a-z0-9-]{1,40}(?:\.[a-z]{2}(?:-[a-z]{2,9}){1,3}-\d)?\.amazonaws\.com|raw\.githubusercontent\.com"
