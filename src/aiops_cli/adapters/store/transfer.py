@@ -337,7 +337,9 @@ def _put(connection: Connection, number: int, bundle: Bundle, renamed: Mapping[s
     for name, (table, _) in PARTS.items():
         found = _unknown_spans(connection, bundle[name]) if table is tables.span else bundle[name]
         if found:
-            some = [_exchange_row({**row, "incident": number}, change, foreign) for row in found]
+            # What another store did counts for nothing in this one: neither as an approval nor as a success.
+            ours = {"incident": number} | ({"foreign": True} if table is tables.request else {})
+            some = [_exchange_row({**row, **ours}, change, foreign) for row in found]
             connection.execute(insert(table), some)
     votes = votes_of(connection, tables.feedback.c.incident, [number]).get(number, 0)
     return rows.entry(number, values, data, votes)
