@@ -1,6 +1,5 @@
 """The closed catalogue of typed actions: what may be proposed at all, with its risk, blast radius and undo."""
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aiops_cli.domain.canonical import canonical_json, digest_of
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import ActionRefused, UnknownName, UsageError
 
@@ -367,12 +367,22 @@ def usage(spec: ActionSpec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The inverse of a call, computed before the call: None as action means that nothing needs undoing."""
+    """The inverse of a call, computed before the call.
+
+    `needed` is False where nothing stays changed, as after a restart. Where something does and `action` is None, there
+    is no way back.
+    """
 
     action: str | None
     arguments: Mapping[str, Any]
     text: str
     takes_s: float
+    needed: bool = True
+
+    @property
+    def possible(self) -> bool:
+        """Whether nothing is left that could not be taken back."""
+        return self.action is not None or not self.needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +390,8 @@ class EffectiveCall:
     """The exact call: absolute arguments, the state it was computed on, and what a person has to know of it.
 
     What runs, on which state and for which firing of which alert goes into the digest; the rest is for reading.
+    `service`, `team` and `tags` are the backend's word on the target, and `touched` is how many replicas the call
+    restarts, adds or takes away (None where it makes no sense): policies read them.
     """
 
     action: str
@@ -395,12 +407,15 @@ class EffectiveCall:
     risk: Risk
     simulated: bool
     occasion: str = ""
+    service: str = ""
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    touched: int | None = None
 
     @property
-    def canonical(self) -> bytes:
-        """The bytes that are approved: JSON with sorted keys, no spaces, ASCII only."""
-        body = {
-            "schema": 1,
+    def body(self) -> dict[str, Any]:
+        """What is approved of the call: all that decides what runs, on what, and whether it may. No prose."""
+        return {
             "action": self.action,
             "backend": self.backend,
             "context": self.context,
@@ -409,10 +424,25 @@ class EffectiveCall:
             "preconditions": dict(self.preconditions),
             "command": self.command,
             "occasion": self.occasion,
+            "risk": self.risk.value,
+            "simulated": self.simulated,
+            "service": self.service,
+            "team": self.team,
+            "tags": sorted(self.tags),
+            "touched": self.touched,
+            "undo": {
+                "action": self.undo.action,
+                "arguments": dict(self.undo.arguments),
+                "needed": self.undo.needed,
+            },
         }
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+    @property
+    def canonical(self) -> bytes:
+        """The body in the form that is hashed: two calls are the same one when these bytes are."""
+        return canonical_json(self.body)
 
     @property
     def digest(self) -> str:
         """`sha256:` and the hash of the canonical bytes."""
-        return "sha256:" + hashlib.sha256(self.canonical).hexdigest()
+        return digest_of(self.canonical)
