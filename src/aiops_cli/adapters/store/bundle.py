@@ -25,7 +25,7 @@ FORMAT = 1
 Bundle = dict[str, Any]
 # The tables that belong to an incident, and what of a row is this store's own.
 PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
-    "decisions": (tables.decision, frozenset({"id", "request"})),
+    "decisions": (tables.decision, frozenset({"id", "request", "standing"})),
     "requests": (tables.request, frozenset({"number", "pid", "host", "foreign"})),
     "attempts": (tables.attempt, frozenset()),
     "facts": (tables.fact, frozenset({"id"})),
