@@ -246,9 +246,7 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
     """The model's diagnosis where one is worth asking for; else the embedded one, with the reason."""
     if options.routed and not is_needed(offline, harmless=_is_harmless(incident, case, offline, kit)):
         return replace(offline, second_opinion=_UNASKED)
-    tried = [
-        f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts
-    ]
+    tried = [_told(attempt) for attempt in incident.attempts]
     background = Background(
         offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
     )
@@ -262,6 +260,13 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
         return replace(offline, degraded=why, unusable=error.answered)
     finally:
         incident.model_left_s = left_of(until)
+
+
+def _told(attempt: Attempt) -> str:
+    """An attempt for the next one: what became of it, and why a person did not want it."""
+    proposal = attempt.proposal
+    said = f": {attempt.explanation}" if attempt.outcome == "denied" and attempt.explanation else ""
+    return f"{proposal.action} {proposal.target} {dict(proposal.arguments)}: {attempt.outcome}{said}"
 
 
 _UNASKED = "is sure, and what it would do harms nothing: no model was asked"
@@ -403,7 +408,9 @@ def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper) -> Attemp
                 keeper.withdraw(attempt, attempt.detail)
             incident.request = None
             return attempt
-        incident.request, following = None, _wished(attempt, plan, incident)
+        if attempt.ruling is not None and not attempt.ruling.final:
+            return attempt
+        incident.request, following = None, _wished(attempt, plan)
         if following is None or len(incident.attempts) >= MAX_ASKED:
             return attempt
         incident.plan = plan = _exact(following, incident, kit)
@@ -414,7 +421,7 @@ def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper) -> Attemp
     return attempt
 
 
-def _wished(attempt: Attempt, plan: Plan, incident: Incident) -> Plan | None:
+def _wished(attempt: Attempt, plan: Plan) -> Plan | None:
     """The plan that a person would like instead of its first step; None where they want none of it."""
     decision = attempt.decision
     if decision is None or decision.wish not in (Wish.SKIP, Wish.EDIT):

@@ -2,8 +2,11 @@
 
 from aiops_cli.adapters.backends.simulator.actions import Actions
 from aiops_cli.adapters.backends.simulator.world import World
+from collections.abc import Mapping
+from typing import Any
+
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
-from aiops_cli.domain.gate import Permit
+from aiops_cli.domain.gate import LookedBack, Permit
 from aiops_cli.errors import ActionRefused
 
 
@@ -41,3 +44,11 @@ class SimulatedActuator:
         step = self._actions.step(Proposal(call.action, call.target, call.arguments, ""))
         step.effect()
         return step.changes
+
+    def look_back(self, call: EffectiveCall, key: str) -> LookedBack:
+        """Whether the call with this key was made."""
+        return LookedBack(None, "not kept")
+
+    def read_state(self, target: str) -> Mapping[str, Any]:
+        """The target's present state."""
+        return self._actions.state_of(target)
