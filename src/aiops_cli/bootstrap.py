@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.masking import Redactor
     from aiops_cli.domain.memory import MatchedRunbook
     from aiops_cli.domain.page import Command
+    from aiops_cli.domain.policy import PolicySet
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
@@ -900,3 +901,20 @@ def make_approver(
     if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
         return TerminalApprover(timeout_s, shown, from_tty=alert_on_stdin)
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+# --- policy ----------------------------------------------------------------------------------------------------------
+
+
+def load_policies(home: Path, settings: Settings) -> "PolicySet":
+    """All policy files that apply here, read anew. Never raises: whatever does not hold is a problem, and denies."""
+    from aiops_cli.adapters.policy_files import load
+
+    return load(home, str(settings["team_policy"].value))
+
+
+def read_policy_file(path: Path) -> "PolicySet":
+    """One policy file by its path, as if it were the team's. Never raises either."""
+    from aiops_cli.adapters.policy_files import load_one
+
+    return load_one(path)
