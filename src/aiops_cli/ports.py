@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, Evidence
-from aiops_cli.domain.gate import Decision, Permit
+from aiops_cli.domain.gate import Decision, LookedBack, Permit
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.memory import Found, Recall
 from aiops_cli.domain.plan import Plan
@@ -54,7 +54,16 @@ class Actuator(Protocol):
         """Read the target's state and make the proposal absolute. Raises ActionRefused; changes nothing."""
 
     def apply(self, permit: Permit) -> str:
-        """Make the permitted call and return one line on what was done. Raises BackendError or ActionRefused."""
+        """Make the permitted call and return one line on what was done; a key that was used changes nothing any more.
+
+        Raises ActionRefused when it is certain that nothing was done, and BackendError when nobody knows.
+        """
+
+    def look_back(self, call: EffectiveCall, key: str) -> LookedBack:
+        """Whether the effect with this key took place, also long after the process that wanted it. Never raises."""
+
+    def read_state(self, target: str) -> Mapping[str, Any]:
+        """What actions can change of a target, as it is now. Raises BackendError, or ActionRefused for no target."""
 
 
 Told = Callable[[str], None]

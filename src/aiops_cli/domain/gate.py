@@ -43,10 +43,19 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The right to make one call once. Made by `judge` alone."""
+    """The right to make one call once. Made by `judge` alone. By its `key` a backend knows the effect again."""
 
     call: EffectiveCall
     decision: Decision
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """What a backend knows of an effect afterwards: it is there, it is not, or (None) that cannot be told; and why."""
+
+    done: bool | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
