@@ -1,6 +1,7 @@
 """The only file that knows which adapter stands behind which name."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiops_cli import __version__
 from aiops_cli.config import Resolved
-from aiops_cli.errors import BadConfig, BadInput, UnknownName
+from aiops_cli.errors import BadConfig, BadInput, UnknownName, UsageError
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.journal import Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.backends.simulator.world import World
     from aiops_cli.adapters.models.chain import Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
@@ -451,12 +455,13 @@ def mark_keyring(home: Path, present: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a run looks and acts; `scenario` is set for a simulated world."""
+    """Where a run looks and acts; `scenario` and `journal` are set for a simulated world."""
 
     observer: "Observer"
     actuator: "Actuator | None"
     clock: "Clock"
     scenario: "Scenario | None" = None
+    journal: "Journal | None" = None
 
     @property
     def origin(self) -> str | None:
@@ -487,7 +492,7 @@ def read_scenario(name: str) -> "Scenario":
     from aiops_cli.adapters import library
     from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 
-    return parse_scenario(library.read_scenario(name))
+    return parse_scenario(library.read_scenario(name), library.find_source(name))
 
 
 def new_scenario(name: str) -> "tuple[str, dict[str, Any]]":
@@ -517,16 +522,61 @@ def stage_scenario(
 
     With `alert_at` the simulated clock is set so that the alert fires then. Raises BadConfig when none fires.
     """
-    from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
-    from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.journal import Head, Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import stage
+    from aiops_cli.adapters.backends.simulator.restore import moment_of
 
     world = stage(scenario, seed)
     fired = min(world.fired.values())
     epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=fired)
-    clock = SimulatedClock(world, epoch, speed)
+    head = Head(scenario=scenario.source, digest=scenario.digest, seed=world.seed, epoch=epoch, program=__version__)
+    return _set_scene(world, Journal(head, lambda: moment_of(world)), speed)
+
+
+def restore_scene(path: Path, speed: float | None = None) -> Scene:
+    """The world of a journal as it was at its last mark, or at its last effect where that is later.
+
+    Raises BackendError when the journal is missing, damaged or of another engine, and BadInput when its scenario is
+    gone or has changed since.
+    """
+    from aiops_cli.adapters.backends.simulator.journal import Journal
+    from aiops_cli.adapters.backends.simulator.restore import restore
+
+    journal = Journal.open(path)
+    return _set_scene(restore(journal, _scenario_of(journal)), journal, speed)[0]
+
+
+def _scenario_of(journal: "Journal") -> "Scenario":
+    """The scenario of a journal, if it is still what it was."""
+    hint = "bring the file back as it was: another one is another world"
+    try:
+        scenario = read_scenario(journal.head.scenario)
+    except UsageError as error:
+        raise BadInput(f"the world's scenario cannot be read any more: {error.message}", hint=hint) from error
+    if scenario.digest != journal.head.digest:
+        if scenario.source == scenario.meta.id:
+            hint = f"aiops {journal.head.program} has it as it was; this is {__version__}"
+        raise BadInput(f"the scenario {scenario.meta.id} has changed since its world was played", hint=hint)
+    return scenario
+
+
+def _set_scene(world: "World", journal: "Journal", speed: float | None) -> "tuple[Scene, SimulatedObserver]":
+    from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
+
+    clock = SimulatedClock(world, journal.head.epoch, speed)
     observer = SimulatedObserver(world, clock)
-    return Scene(observer, SimulatedActuator(world), clock, scenario), observer
+    return Scene(observer, SimulatedActuator(world, journal), clock, world.scenario, journal), observer
+
+
+_INCIDENT = re.compile(r"INC-\d{4,12}")
+
+
+def world_path(home: Path, incident_id: str) -> Path:
+    """Where the journal of an incident's simulated world is. Raises ValueError for what is no id of ours."""
+    if not _INCIDENT.fullmatch(incident_id):
+        raise ValueError(f"{incident_id!r} is no incident's id")
+    return home / "worlds" / f"{incident_id}.jsonl"
 
 
 def review_replay(

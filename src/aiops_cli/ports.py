@@ -59,16 +59,16 @@ class Actuator(Protocol):
         """Read the target's state and make the proposal absolute. Raises ActionRefused; changes nothing."""
 
     def apply(self, permit: Permit) -> str:
-        """Make the permitted call and return one line on what was done. Raises BackendError or ActionRefused.
+        """Make the permitted call and return one line on what was done; a key that was used changes nothing any more.
 
-        A call whose key was made before is not made again.
+        Raises ActionRefused when it is certain that nothing was done, and BackendError when nobody knows.
         """
 
     def look_back(self, call: EffectiveCall, key: str) -> LookedBack:
-        """Whether the call with this key was made, as far as the backend can tell. Raises nothing."""
+        """Whether the effect with this key took place, also long after the process that wanted it. Never raises."""
 
     def read_state(self, target: str) -> Mapping[str, Any]:
-        """The target's present state, as in a call's preconditions. Raises BackendError."""
+        """What actions can change of a target, as it is now. Raises BackendError, or ActionRefused for no target."""
 
 
 Told = Callable[[str], None]

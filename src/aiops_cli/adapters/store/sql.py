@@ -21,7 +21,6 @@ from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document,
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
-from aiops_cli.errors import StoreError
 
 # Beyond this a line of evidence is a file of its own; its digest is of all of it.
 _MOST_EVIDENCE_TEXT = 4_000
