@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
+    from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.masking import Redactor
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
     from aiops_cli.events import EventBus
+    from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
 
@@ -924,33 +927,89 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
         return read_loosely(raw[:MAX_BYTES], name)
 
 
-# --- the person ------------------------------------------------------------------------------------------------------
+# --- the gate --------------------------------------------------------------------------------------------------------
 
 
-def make_approver(
-    *,
-    approve_simulated: bool,
-    approval_file: Path | None,
-    plan_only: bool,
-    alert_on_stdin: bool,
-    timeout_s: float,
-    shown: Callable[[], str | None],
-) -> "Approver":
-    """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `shown` gives the digest of the call that the terminal shows.
+    `shown` gives the digest of the request that the terminal shows, and `explain` shows more about it.
     """
+
+    person: str
+    plan_only: bool = False
+    approval_file: Path | None = None
+    approve_simulated: bool = False
+    alert_on_stdin: bool = False
+    timeout_s: float = 600.0
+    shown: Callable[[], str | None] = lambda: None
+    explain: "Callable[[Asked], None]" = lambda asked: None
+
+
+def make_approver(asking: Asking) -> "Approver":
+    """Who answers for a person."""
     from aiops_cli.adapters.ui.ask import FileApprover, NobodyToAsk, SimulatedApprover, TerminalApprover
 
-    if plan_only:
+    if asking.plan_only:
         return NobodyToAsk("a plan was asked for, nothing else")
-    if approval_file is not None:
-        return FileApprover(approval_file)
-    if approve_simulated:
+    if asking.approval_file is not None:
+        return FileApprover(asking.approval_file, asking.person)
+    if asking.approve_simulated:
         return SimulatedApprover()
-    if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
-        return TerminalApprover(timeout_s, shown, from_tty=alert_on_stdin)
+    if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
+        return TerminalApprover(
+            asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
+        )
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+def make_keeper(
+    scene: Scene,
+    store: "SqlStore",
+    bus: "EventBus",
+    approver: "Approver",
+    settings: Settings,
+    *,
+    person: str,
+    ticket: str | None = None,
+    home: Path | None = None,
+) -> "Gatekeeper | None":
+    """What stands between a plan and an effect; None where nothing here could act.
+
+    Without a `home` the store is in memory, and the policy is the one that ships.
+    """
+    import secrets
+
+    from aiops_cli.adapters.policy_files import load_shipped
+    from aiops_cli.gatekeeping import Gatekeeper, Terms
+
+    if scene.actuator is None:
+        return None
+    terms = Terms(
+        person=f"{person} (not authenticated)",
+        environment=str(settings["environment"].value),
+        ticket=ticket,
+        decide_s=float(settings["decide_within"].value),
+        run_s=float(settings["run_within"].value),
+    )
+    return Gatekeeper(
+        actuator=scene.actuator,
+        approver=approver,
+        book=open_requests(store, home),
+        clock=scene.clock,
+        bus=bus,
+        policies=load_shipped if home is None else lambda: load_policies(home, settings),
+        new_key=lambda: secrets.token_hex(16),
+        terms=terms,
+    )
+
+
+def open_requests(store: "Opened", home: Path | None) -> "RequestBook":
+    """The requests in an open store, with the audit log and its copy. Raises StoreError."""
+    from aiops_cli.adapters.store.requests import RequestBook
+
+    return RequestBook(store.database, None, home)
 
 
 # --- policy ----------------------------------------------------------------------------------------------------------
