@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
     from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.handoffs import Handoffs
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.requests import RequestBook
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.document import ReviewPart
+    from aiops_cli.domain.handoff import SetModel
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.masking import Redactor
     from aiops_cli.domain.memory import MatchedRunbook
@@ -241,14 +243,19 @@ def make_models(settings: Settings, home: Path, egress: "Egress | None" = None) 
     first = make_model(settings, home, egress)
     if first is None:
         return ()
-    setting = settings["fallback_model"]
-    second = str(setting.value)
-    # Who has set another provider has not agreed to this one.
-    is_other = second.partition(":")[0] != first.name.partition(":")[0]
-    if second in ("", OFFLINE, first.name) or (is_other and setting.source == "default"):
+    second = _fallback_of(first.name, settings["fallback_model"])
+    if second is None:
         return (first,)
     behind = _model_named(second, settings, egress, ask_keyring=(home / _KEY_MARK).exists())
     return (first, behind) if behind is not None else (first,)
+
+
+def _fallback_of(first: str, setting: Resolved) -> str | None:
+    """The name of the model behind the first one; None where the embedded reasoner is next."""
+    second = str(setting.value)
+    # Who has set another provider has not agreed to this one.
+    is_other = second.partition(":")[0] != first.partition(":")[0]
+    return None if second in ("", OFFLINE, first) or (is_other and setting.source == "default") else second
 
 
 def make_chain(
@@ -451,6 +458,48 @@ def mark_keyring(home: Path, present: bool) -> None:
         mark.touch(mode=0o600)
     else:
         mark.unlink(missing_ok=True)
+
+
+# --- hand-off --------------------------------------------------------------------------------------------------------
+
+
+def make_handoffs(store: "Opened") -> "Handoffs":
+    """What was decided at the checkpoints of an open store's incidents."""
+    from aiops_cli.adapters.store.handoffs import Handoffs
+
+    return Handoffs(store.database)
+
+
+def models_set(settings: Settings, home: Path) -> "list[SetModel]":
+    """The models that the settings name, and whether they could be asked; none for the embedded reasoner alone.
+
+    Raises BadConfig where the model is another provider's than the reasoner.
+    """
+    from aiops_cli.domain.handoff import SetModel
+
+    provider, model_id = _parse_setting(settings)
+    if OFFLINE in (str(settings["reasoner"].value), provider):
+        return []
+    first = f"{provider}:{model_id}"
+    named = [
+        SetModel(model=first, role="first", set_by=settings["model"].source, usable=_has_key(first, settings, home))
+    ]
+    second = _fallback_of(first, settings["fallback_model"])
+    if second is not None:
+        source, usable = settings["fallback_model"].source, _has_key(second, settings, home)
+        named.append(SetModel(model=second, role="fallback", set_by=source, usable=usable))
+    return named
+
+
+def _has_key(name: str, settings: Settings, home: Path) -> bool:
+    """Whether a model has what `_model_named` wants, without loading it."""
+    from aiops_cli.adapters.keys import find_key
+
+    provider = parse_model(name)[0]
+    own = provider == parse_model(str(settings["model"].value))[0]
+    if (provider == PROVIDERS[0] and uses_vertex()) or (provider == "openai" and own and settings["model_url"].value):
+        return True
+    return find_key(provider, ask_keyring=(home / _KEY_MARK).exists()) is not None
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------

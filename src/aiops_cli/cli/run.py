@@ -71,6 +71,7 @@ class Request:
     plan_only: bool = False
     approve_simulated: bool = False
     approval_file: Path | None = None
+    ticket: str | None = None
     no_record: bool = False
     show_egress: bool = False
     alert_on_stdin: bool = False
@@ -168,6 +169,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,
+        ticket=request.ticket,
         handed=request.handed,
     )
     try:
