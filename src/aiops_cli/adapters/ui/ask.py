@@ -106,7 +106,9 @@ class TerminalApprover:
         except EOFError:
             return self._no(request, "end of input at the prompt")
         except TimeoutError:
-            return self._no(request, f"no answer within {self._timeout_s:.0f} s") if asked.verdict.approvals < 2 else None
+            # What waits for others stays open: they have until the request expires.
+            said = f"no answer within {self._timeout_s:.0f} s"
+            return self._no(request, said) if asked.verdict.approvals < 2 else None
         except (OSError, termios.error, ValueError) as error:
             # EIO is what reading from a window that was closed gives.
             interrupted = getattr(error, "errno", None) == errno.EIO
