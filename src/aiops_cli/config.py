@@ -167,6 +167,15 @@ def _collector(value: Any) -> str:
     return _text(value)
 
 
+def _file(value: Any) -> str:
+    """A file by its full path: one from where somebody happens to stand could be another file tomorrow."""
+    if value == "":
+        return ""
+    if not _text(value).startswith(("/", "~/")):
+        raise ValueError("must be a full path, or begin with ~/")
+    return _text(value)
+
+
 def _embeddings(value: Any) -> str:
     if value == "":
         return ""
@@ -211,6 +220,10 @@ SETTINGS: Mapping[str, Setting] = {
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
                 "5s to 86400s"),
+        Setting("decide_within", 3600.0, _age(7 * 86_400),
+                "How long a request can be answered, here or elsewhere; then it is expired.", "0 to 7d, such as 1h"),
+        Setting("run_within", 600.0, _age(86_400),
+                "How long after that an approved request may still begin to run.", "0 to 1d, such as 10m"),
         Setting("embeddings", "", _embeddings,
                 "Search by meaning beside words, with the extra `semantic`: gemini:MODEL, or openai:MODEL for any"
                 " endpoint of that kind, which may be local.", "empty, gemini:ID, openai:ID"),
@@ -235,7 +248,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("cache_answers", 3600.0, _age(7 * 86_400),
                 "How long a model's answer is given again to the very same question; 0 is never.",
                 "0 to 7d, such as 1h"),
-        Setting("audit_anchor", "", _text_or_none,
+        Setting("audit_anchor", "", _file,
                 "A file that the newest row of the audit log is noted down in, on a disk that whoever writes the store"
                 " cannot write.", "empty, PATH"),
         Setting("audit_forward", "", _collector,
@@ -244,6 +257,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
                 "What this machine looks after; written into every record.",
                 "unknown, production, staging, homelab, sandbox"),
+        Setting("team_policy", "", _file,
+                "The policy file of your team, which holds beside your own and that of the project; where it is set"
+                " and cannot be read, nothing is allowed.", "empty, a full path"),
     )
 }  # fmt: skip
 

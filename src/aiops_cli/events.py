@@ -12,9 +12,11 @@ from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.alert import Reading, Signal
+from aiops_cli.domain.approval import Decision
+from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
-from aiops_cli.domain.gate import Decision, Ruling
+from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
@@ -94,24 +96,30 @@ class PlanDrafted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked(Event):
-    """A person is about to be asked about exactly this call."""
+    """A person is about to be asked about exactly this request."""
 
-    attempt: Attempt
-    call: EffectiveCall
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
 class Decided(Event):
-    """An answer came, or none did, which is No; `ruling` is the gate's."""
+    """An answer came, or none did, which is No; `ruling` is the gate's. Without a decision it waits for others."""
 
     attempt: Attempt
-    decision: Decision
+    decision: Decision | None
     ruling: Ruling
 
 
 @dataclass(frozen=True, slots=True)
 class Acted(Event):
     """An action ran, or failed to."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Undone(Event):
+    """What an attempt did was taken back, or was not; `attempt.undone` says which."""
 
     attempt: Attempt
 

@@ -1,6 +1,5 @@
 """The closed catalogue of typed actions: what may be proposed at all, with its risk, blast radius and undo."""
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aiops_cli.domain.canonical import canonical_json, digest_of
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import ActionRefused, UnknownName, UsageError
 
@@ -103,7 +103,8 @@ class Risk(StrEnum):
 class ActionSpec:
     """One row of the catalogue. The texts are for the person who approves; `target` says what kind of thing it acts on.
 
-    `reversible` means that an action of the catalogue takes it back.
+    `reversible` means that an action of the catalogue takes it back, `undo_needed` that something stays changed. What
+    stays and cannot be taken back is always of high risk.
     """
 
     name: str
@@ -114,6 +115,12 @@ class ActionSpec:
     undo: str
     reversible: bool
     target: str = "service"
+    undo_needed: bool = True
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether an action takes it back, or nothing stays changed."""
+        return self.reversible or not self.undo_needed
 
 
 CATALOGUE: Mapping[str, ActionSpec] = {
@@ -133,7 +140,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             name="expand_volume",
             summary="Make the volume of a service larger.",
             arguments=VolumeArguments,
-            risk=Risk.MEDIUM,
+            risk=Risk.HIGH,
             blast_radius="the service's own volume; no restart",
             undo="none: a volume cannot be made smaller again",
             reversible=False,
@@ -184,6 +191,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             blast_radius="new connections use the new certificate; open ones stay",
             undo="none needed: the former certificate stays valid until it expires",
             reversible=False,
+            undo_needed=False,
         ),
         ActionSpec(
             name="rerun_job",
@@ -194,6 +202,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             undo="none needed: a run that fails leaves the last good output in place",
             reversible=False,
             target="job",
+            undo_needed=False,
         ),
         ActionSpec(
             name="restart_service",
@@ -203,6 +212,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             blast_radius="each replica in turn: one replica's share of capacity while it restarts",
             undo="none needed: the release and the number of replicas stay; state held in memory is lost",
             reversible=False,
+            undo_needed=False,
         ),
         ActionSpec(
             name="revert_config",
@@ -367,12 +377,22 @@ def usage(spec: ActionSpec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The inverse of a call, computed before the call: None as action means that nothing needs undoing."""
+    """The inverse of a call, computed before the call.
+
+    None as `action` has two meanings: where `needed` is False nothing stays changed, so there is nothing to undo; else
+    something does, and there is no way back.
+    """
 
     action: str | None
     arguments: Mapping[str, Any]
     text: str
     takes_s: float
+    needed: bool = True
+
+    @property
+    def possible(self) -> bool:
+        """Whether nothing is left that could not be taken back."""
+        return self.action is not None or not self.needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,6 +400,10 @@ class EffectiveCall:
     """The exact call: absolute arguments, the state it was computed on, and what a person has to know of it.
 
     What runs, on which state and for which firing of which alert goes into the digest; the rest is for reading.
+
+    `service`, `team` and `tags` are the backend's facts on the target: of all services that the call is about, the only
+    one, the one team that has them all, and every tag of any. `touched` is how many replicas it restarts, adds or
+    removes; None where it does not come down to replicas.
     """
 
     action: str
@@ -395,12 +419,15 @@ class EffectiveCall:
     risk: Risk
     simulated: bool
     occasion: str = ""
+    service: str = ""
+    team: str | None = None
+    tags: tuple[str, ...] = ()
+    touched: int | None = None
 
     @property
-    def canonical(self) -> bytes:
-        """The bytes that are approved: JSON with sorted keys, no spaces, ASCII only."""
-        body = {
-            "schema": 1,
+    def body(self) -> dict[str, Any]:
+        """What is approved of the call: all that decides what runs, on what, and whether it may. No prose."""
+        return {
             "action": self.action,
             "backend": self.backend,
             "context": self.context,
@@ -409,10 +436,25 @@ class EffectiveCall:
             "preconditions": dict(self.preconditions),
             "command": self.command,
             "occasion": self.occasion,
+            "risk": self.risk.value,
+            "simulated": self.simulated,
+            "service": self.service,
+            "team": self.team,
+            "tags": sorted(self.tags),
+            "touched": self.touched,
+            "undo": {
+                "action": self.undo.action,
+                "arguments": dict(self.undo.arguments),
+                "needed": self.undo.needed,
+            },
         }
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+    @property
+    def canonical(self) -> bytes:
+        """The body in the form that is hashed: two calls are the same one when these bytes are."""
+        return canonical_json(self.body)
 
     @property
     def digest(self) -> str:
         """`sha256:` and the hash of the canonical bytes."""
-        return "sha256:" + hashlib.sha256(self.canonical).hexdigest()
+        return digest_of(self.canonical)

@@ -25,7 +25,7 @@ FORMAT = 1
 Bundle = dict[str, Any]
 # The tables that belong to an incident, and what of a row is this store's own.
 PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
-    "decisions": (tables.decision, frozenset({"id", "request"})),
+    "decisions": (tables.decision, frozenset({"id", "request", "standing"})),
     "requests": (tables.request, frozenset({"number", "pid", "host", "foreign"})),
     "attempts": (tables.attempt, frozenset()),
     "facts": (tables.fact, frozenset({"id"})),
@@ -33,9 +33,12 @@ PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
     "links": (tables.link, frozenset({"id"})),
     "feedback": (tables.feedback, frozenset({"id", "runbook"})),
     "edits": (tables.edit, frozenset({"id"})),
+    "handoffs": (tables.handoff, frozenset({"id"})),
     "runbook_uses": (tables.runbook_use, frozenset()),
     "spans": (tables.span, frozenset()),
 }
+# Parts that exports of before do not have.
+_LATER = ("handoffs",)
 OWN = frozenset({"number", "pid", "host"})
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "kind": frozenset({"incident", "postmortem", "note"}),
@@ -60,7 +63,7 @@ def check_bundle(data: Any, place: str) -> Bundle:
     if not isinstance(data, dict) or data.get("aiops_export") != FORMAT:
         raise BadInput(f"{place}: is no line of an export of this version", hint="upgrade aiops, or export again")
     try:
-        bundle: Bundle = _cleaned(data)
+        bundle: Bundle = {name: [] for name in _LATER} | _cleaned(data)
     except (RecursionError, ValueError) as error:
         raise BadInput(f"{place}: it holds what no export does", hint="was the file changed?") from error
     wrong = _find_wrong(bundle)
@@ -167,7 +170,23 @@ def _is_id(text: Any) -> bool:
 # Fields that documents of earlier versions do not have; in the parts before the second colon any may be missing.
 _PARTIAL = frozenset({"incident", "alert", "diagnosis", "actions"})
 _ADDED = frozenset(
-    {"fix_worked", "lesson", "votes", "kind", "commit", "ties", "checks", "signatures", "prior", "differs", "simulated"}
+    {
+        "fix_worked",
+        "lesson",
+        "votes",
+        "kind",
+        "commit",
+        "ties",
+        "checks",
+        "signatures",
+        "prior",
+        "differs",
+        "simulated",
+        "request",
+        "skipped",
+        "principal",
+        "undone",
+    }
 )
 
 
