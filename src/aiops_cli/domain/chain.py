@@ -281,7 +281,7 @@ class _Chain:
         if removal is None:
             if first != 1:
                 what = f"the log begins at row {first}, and no row says that those before it were taken out"
-                self._found.add(first, "truncated", what)
+                self._found.add(1, "truncated", what)
             elif self.before != GENESIS:
                 self._found.add(first, "order", "row 1 follows something, and nothing can stand before it")
             return
@@ -408,6 +408,15 @@ def line_of(row: Row) -> str:
 
 
 _PLACE = {"seq", "previous", "hash"}
+
+
+def told_line(row: Row) -> str:
+    """The same for readers elsewhere; a row that somebody changed is told as it is found."""
+    try:
+        return line_of(row)
+    except (TypeError, ValueError):
+        found = {"seq": row.seq, "previous": row.previous, "hash": row.hash, "unreadable_body": row.body}
+        return json.dumps(found, default=str)
 
 
 def read_line(line: str) -> Row:

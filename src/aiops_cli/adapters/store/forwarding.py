@@ -4,7 +4,6 @@ A row is noted as taken after the receiver said so. Whoever is killed between th
 gets each row at least once, and knows the same one by its number and hash.
 """
 
-import json
 import os
 import threading
 import time
@@ -21,7 +20,7 @@ from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.audit import head, read_rows
 from aiops_cli.adapters.store.engine import Database, now
 from aiops_cli.adapters.store.turns import take_turn
-from aiops_cli.domain.chain import Row, line_of
+from aiops_cli.domain.chain import Row, told_line
 from aiops_cli.errors import AiopsError, BackendError
 
 BATCH_ROWS = 100
@@ -61,7 +60,7 @@ def forward(database: Database, receiver: Receiver, deadline_s: float) -> Forwar
             if not ours:
                 return Forwarded(0, count_waiting(database, receiver.name), "another aiops is forwarding")
             while batch := _next_batch(database, receiver.name):
-                _hand_over(receiver, [_line(row) for row in batch], end)
+                _hand_over(receiver, [told_line(row) for row in batch], end)
                 _note_taken(database, receiver.name, batch[-1].seq, end)
                 sent += len(batch)
         return Forwarded(sent, 0)
@@ -103,15 +102,6 @@ def _next_batch(database: Database, receiver: str) -> list[Row]:
                 break
             batch.append(row)
     return batch
-
-
-def _line(row: Row) -> str:
-    """The row as the mirror has it; one that somebody edited is told as it is found."""
-    try:
-        return line_of(row)
-    except (TypeError, ValueError):
-        found = {"seq": row.seq, "previous": row.previous, "hash": row.hash, "unreadable_body": row.body}
-        return json.dumps(found, default=str)
 
 
 def _hand_over(receiver: Receiver, lines: Sequence[str], end: float) -> None:

@@ -1,8 +1,10 @@
 """The audit log once more, as a file that only grows: `audit.jsonl` beside the store."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import Connection
 
@@ -14,7 +16,6 @@ from aiops_cli.domain.audit import link
 from aiops_cli.domain.chain import Row, line_of, read_line
 from aiops_cli.errors import StoreError
 
-MIRROR_FILE = "audit.jsonl"
 # Of a team's log a machine that sees it first takes so many rows: it is to witness, and not to have all of it.
 FIRST_ROWS = 1000
 _PATIENCE_S = 30.0
@@ -124,16 +125,28 @@ class Mirror:
         """
         try:
             with self.path.open("rb") as file:
-                number = 0
-                while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
-                    number += 1
-                    yield _read(line[:-1], number)
-                if len(line) == _LONGEST_LINE:
-                    yield f"a line {number + 1} that is too long"
+                yield from _lines(file, os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return
         except OSError as error:
             raise StoreError(f"cannot read {_WHAT} {self.path}: {error.strerror}") from error
+
+
+def _lines(file: BinaryIO, size: int) -> Iterator[Row | str]:
+    """The lines that were there when it was opened: whoever writes meanwhile is before what was read of the log."""
+    number = 0
+    while (line := file.readline(_LONGEST_LINE)).endswith(b"\n") and file.tell() <= size:
+        number += 1
+        yield _read(line[:-1], number)
+    if len(line) == _LONGEST_LINE:
+        yield f"a line {number + 1} that is too long"
+
+
+def mirror_path(home: Path, database: Database) -> Path:
+    """Where the mirror of a store is: each has its own, also where one data folder is used for several."""
+    if not database.shared:
+        return home / "audit.jsonl"
+    return home / f"audit-{hashlib.sha256(database.place.encode()).hexdigest()[:8]}.jsonl"
 
 
 def _read(line: bytes, number: int) -> Row | str:
