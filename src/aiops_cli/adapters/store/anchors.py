@@ -30,7 +30,11 @@ def add_anchor(path: Path, anchor: Anchor) -> bool:
     """
     with opened(path, _WHAT) as descriptor:
         line, torn = last_line(descriptor)
-        if not torn and not anchor.signature and line.split()[:2] == [b"%d" % anchor.seq, anchor.hash.encode()]:
+        if (
+            not torn
+            and not anchor.signature
+            and (line or b"").split()[:2] == [b"%d" % anchor.seq, anchor.hash.encode()]
+        ):
             return False
         write_all(descriptor, (f"{_CUT_OFF}\n".encode() if torn else b"") + anchor_line(anchor).encode() + b"\n")
         os.fsync(descriptor)

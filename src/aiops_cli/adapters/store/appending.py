@@ -47,16 +47,16 @@ def write_all(descriptor: int, data: bytes | bytearray) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def last_line(descriptor: int) -> tuple[bytes, bytes]:
-    """The last whole line without its end, and what stands behind it: the beginning of a line that was cut off."""
+def last_line(descriptor: int) -> tuple[bytes | None, bytes]:
+    """The last whole line without its end, None where there is none, and what of a line that was cut off follows it."""
     size = os.fstat(descriptor).st_size
     tail, at = b"", size
     while at and tail.count(b"\n") < 2:
         step = min(_BLOCK, at)
         at -= step
         tail = os.pread(descriptor, step, at) + tail
-    whole, _, torn = tail.rpartition(b"\n")
-    return whole.rpartition(b"\n")[2], torn
+    whole, end, torn = tail.rpartition(b"\n")
+    return whole.rpartition(b"\n")[2] if end else None, torn
 
 
 _BLOCK = 65_536

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,14 +63,15 @@ class Mirror:
             after = last.seq if last is not None else 0
         count = 0
         waiting = bytearray()
-        for row in read_rows(connection, after):
-            last = self._follow(row, last)
-            waiting += self._rest(row, torn)
-            torn = b""
-            count += 1
-            if len(waiting) > _WRITTEN_BYTES:
-                write_all(descriptor, waiting)
-                waiting.clear()
+        with closing(read_rows(connection, after)) as rows:
+            for row in rows:
+                last = self._follow(row, last)
+                waiting += self._rest(row, torn)
+                torn = b""
+                count += 1
+                if len(waiting) > _WRITTEN_BYTES:
+                    write_all(descriptor, waiting)
+                    waiting.clear()
         if torn:
             raise self._contradiction("its last line is of a row that the log has not")
         write_all(descriptor, waiting)
@@ -77,9 +79,9 @@ class Mirror:
             os.fsync(descriptor)
         return count
 
-    def _last(self, line: bytes, connection: Connection) -> Row | None:
+    def _last(self, line: bytes | None, connection: Connection) -> Row | None:
         """The last row that the file has, when the log has the same one or had it once."""
-        if not line:
+        if line is None:
             return None
         try:
             last = read_line(line.decode())
