@@ -113,16 +113,20 @@ class AuditLog:
 
     def rows(self, wanted: WantedRows | None = None) -> Iterator[Row]:
         """The rows that are wanted, the oldest first, as the log was at one moment."""
-        with self.database.read() as connection:
-            with closing(_matching(connection, wanted or WantedRows(), newest_first=False)) as found:
-                yield from found
+        with (
+            self.database.read() as connection,
+            closing(_matching(connection, wanted or WantedRows(), newest_first=False)) as found,
+        ):
+            yield from found
 
     def newest(self, limit: int, wanted: WantedRows | None = None) -> list[Row]:
         """The newest rows that are wanted, the oldest of them first."""
-        with self.database.read() as connection:
+        with (
+            self.database.read() as connection,
             # Whoever does not read to the end has to say so before the connection is given back.
-            with closing(_matching(connection, wanted or WantedRows(), newest_first=True)) as found:
-                rows = list(islice(found, limit))
+            closing(_matching(connection, wanted or WantedRows(), newest_first=True)) as found,
+        ):
+            rows = list(islice(found, limit))
         return rows[::-1]
 
     # -- retention ----------------------------------------------------------------------------------------------------
