@@ -50,10 +50,11 @@ if TYPE_CHECKING:
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
-    from aiops_cli.events import EventBus
+    from aiops_cli.events import EventBus, Subscriber
     from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
+    from aiops_cli.resumption import CutOff
 
 Settings = Mapping[str, Resolved]
 Show = Callable[["Leaving"], None]
@@ -631,6 +632,88 @@ def world_path(home: Path, incident_id: str) -> Path:
     return home / "worlds" / f"{incident_id}.jsonl"
 
 
+def journalist(scene: Scene, home: Path) -> "Subscriber":
+    """Keeps the journal of a simulated world with its incident; what cannot be written is told, and work goes on."""
+    from aiops_cli.errors import BackendError
+    from aiops_cli.events import AlertReceived, Closed, Verified
+
+    lost: list[str] = []
+
+    def listen(event: object) -> None:
+        if scene.journal is None or lost:
+            return
+        try:
+            match event:
+                case AlertReceived(incident=incident) if not world_path(home, incident.id).exists():
+                    scene.journal.attach(world_path(home, incident.id))
+                case Verified() | Closed():
+                    scene.journal.mark()
+        except BackendError as error:
+            lost.append(error.message)
+            print(f"note: {error.message}: this world cannot be taken up again", file=sys.stderr)
+
+    return listen
+
+
+def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Scene, CutOff]":
+    """An incident that can be taken up: its alert, where to look and act, and its requests.
+
+    Raises UnknownName, UsageError where nothing is left to do, and StoreError.
+    """
+    from aiops_cli.config import find_home
+    from aiops_cli.domain.intake import read_intake
+    from aiops_cli.resumption import CutOff
+
+    home = find_home()
+    store = open_store(home)
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if row.status in _ENDED:
+        raise UsageError(f"{row.id} is {row.status}: there is nothing to take up", hint=f"aiops history show {row.id}")
+    if text is None:
+        hint = "give its alert to `aiops triage` again"
+        raise UsageError(f"{row.id} cannot be taken up: what it began from was not kept", hint=hint)
+    kept = open_requests(store, home).of_incident(row.id, datetime.now(UTC))
+    group = read_intake(text)
+    store.close()
+    return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An incident of an earlier process, and where its world is looked at and acted on."""
+
+    incident: "Incident"
+    scene: Scene
+
+
+def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended:
+    """An incident whose actions can be taken back. Raises UnknownName, UsageError, BackendError or StoreError."""
+    from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.intake import read_intake
+
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if text is None:
+        hint = "`aiops history show` says what was done; take it back where it was done"
+        raise UsageError(f"{row.id} was not run by this version of aiops, or not here", hint=hint)
+    group = read_intake(text)
+    incident = Incident(group, row.simulated, row.environment, opened_at=row.opened_at, id=row.id)
+    return Ended(incident, reopen_scene(row.id, group, settings))
+
+
+# What a run ends with when nothing is left of it, and what people keep by hand.
+_ENDED = frozenset({"recovered", "healthy", "open", "resolved", "noted"})
+
+
+def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> Scene:
+    """Where an earlier incident is looked at: its own simulated world as it was left, else what there is now."""
+    from aiops_cli.config import find_home
+
+    path = world_path(find_home(), incident_id)
+    return restore_scene(path) if path.exists() else choose_scene(group, settings["backend"], False)
+
+
 def review_replay(
     observer: "SimulatedObserver",
     incident: "Incident",
@@ -983,7 +1066,8 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
 class Asking:
     """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `shown` gives the digest of the request that the terminal shows, and `explain` shows more about it.
+    `undoes` is set where taking something back is what the person came for. `shown` gives the digest of the request
+    that the terminal shows, and `explain` shows more about it.
     """
 
     person: str
@@ -992,6 +1076,7 @@ class Asking:
     approve_simulated: bool = False
     alert_on_stdin: bool = False
     timeout_s: float = 600.0
+    undoes: bool = False
     shown: Callable[[], str | None] = lambda: None
     explain: "Callable[[Asked], None]" = lambda asked: None
 
@@ -1005,7 +1090,7 @@ def make_approver(asking: Asking) -> "Approver":
     if asking.approval_file is not None:
         return FileApprover(asking.approval_file, asking.person)
     if asking.approve_simulated:
-        return SimulatedApprover()
+        return SimulatedApprover(undoes=asking.undoes)
     if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
         return TerminalApprover(
             asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin

@@ -51,11 +51,13 @@ def _register() -> None:
         runbooks,
         scenarios,
         triage,
+        undo,
     )
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
     app.command("eval")(eval.evaluate)
+    app.command("undo")(undo.undo)
     app.command("handoff")(handoff.hand_off)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
