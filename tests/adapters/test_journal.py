@@ -1,13 +1,16 @@
 """A world that outlives its process: its journal, and the same world made from it again."""
 
+import errno
 import fcntl
 import json
 import os
 import random
 import resource
 import stat
+import threading
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -572,6 +575,45 @@ def test_a_disk_that_is_full_at_the_beginning_leaves_no_file(path: Path) -> None
         scene.journal.attach(path)
     assert not path.exists()
     scene.journal.attach(path)
+
+
+def test_what_may_not_be_on_the_disk_is_not_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = attached(path)
+    assert scene.actuator is not None
+    call = prepare(scene, SCALE)
+    scene.actuator.apply(permit(call, "a"))
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        found = scene.actuator.look_back(call, "a")
+        assert found.done is None and "cannot tell" in found.reason
+    assert scene.actuator.look_back(call, "a").done is True
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_of_twelve_at_once_one_writes(same: bool, path: Path) -> None:
+    """Locks are of open files, so threads stand for processes here."""
+    scene = attached(path)
+    call, begun = prepare(scene, SCALE), path.read_bytes()
+    for _ in range(20):
+        path.write_bytes(begun)
+        journals = [Journal.open(path) for _ in range(12)]
+        start = threading.Barrier(12)
+
+        def write(number: int, journals: list[Journal] = journals, start: threading.Barrier = start) -> str:
+            start.wait(10)
+            try:
+                return "was there" if journals[number].append("k" if same else f"k{number}", call) else "done"
+            except ActionRefused as error:
+                return error.message[:16]
+
+        with ThreadPoolExecutor(12) as pool:
+            said = sorted(pool.map(write, range(12)))
+        assert said == sorted(["done", *(["was there" if same else "nothing was done"] * 11)])
+        assert sum(isinstance(line, Effect) for line in Journal.open(path).lines) == 1
 
 
 def test_a_file_that_became_shorter_is_refused(path: Path) -> None:
