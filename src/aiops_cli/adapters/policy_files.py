@@ -66,7 +66,10 @@ def _load_all(places: Sequence[_Place], problem: str = "") -> PolicySet:
         raw = b""
         try:
             raw = _read(place)
-            policies.append(_parse(raw, place))
+            policy, document = _parse(raw, place)
+            # One whose tests fail is kept to be shown; with the problem nothing is allowed.
+            policies.append(policy)
+            _run_tests(policy, document)
         except _Broken as broken:
             problems.append(str(broken))
         hashed.append(f"{place.label} {len(raw)}\n".encode() + raw)
@@ -160,8 +163,8 @@ def _why(error: Exception) -> str:
     return safe(str(error), one_line=True, limit=200)
 
 
-def _parse(raw: bytes, place: _Place) -> Policy:
-    """The file that these bytes are, whose own tests hold. Raises _Broken."""
+def _parse(raw: bytes, place: _Place) -> tuple[Policy, YamlDocument]:
+    """The file that these bytes are. Raises _Broken."""
     try:
         document = read_yaml(raw.decode("utf-8"), place.shown)
     except UnicodeDecodeError as error:
@@ -171,8 +174,7 @@ def _parse(raw: bytes, place: _Place) -> Policy:
     file = _validated(document)
     policy = Policy(place.label, place.shown, file, _zone(file.timezone, document))
     _refuse_trust(policy, document)
-    _run_tests(policy, document)
-    return policy
+    return policy, document
 
 
 def _validated(document: YamlDocument) -> PolicyFile:
@@ -205,6 +207,7 @@ def _refuse_trust(policy: Policy, document: YamlDocument) -> None:
 
 
 def _run_tests(policy: Policy, document: YamlDocument) -> None:
+    """Raises _Broken with the first test that fails."""
     failed = list(_failed(policy, document))
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
