@@ -133,10 +133,12 @@ def _read(place: _Place) -> bytes:
     """The bytes of a file that nobody but its owner, who is us or root, can write. Raises _Broken."""
     try:
         descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if place.label != DEFAULT:
-                _check_owner(os.fstat(descriptor), place.shown)
-            raw = file.read(MOST_BYTES + 1)
+        try:
+            _check(os.fstat(descriptor), place)
+            with open(descriptor, "rb", closefd=False) as file:
+                raw = file.read(MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         raise _Broken(f"cannot read {place.shown}: {_why(error)}") from error
     if len(raw) > MOST_BYTES:
@@ -144,10 +146,13 @@ def _read(place: _Place) -> bytes:
     return raw
 
 
-def _check_owner(info: os.stat_result, shown: str) -> None:
-    # What ships is installed by whoever installs, and is as safe as the program itself.
+def _check(info: os.stat_result, place: _Place) -> None:
+    """Raises _Broken. What ships belongs to whoever installed it, and is as safe as the program itself."""
+    shown = place.shown
     if not stat.S_ISREG(info.st_mode):
         raise _Broken(f"{shown}: is not a file")
+    if place.label == DEFAULT:
+        return
     if info.st_uid not in (_ROOT, os.geteuid()):
         raise _Broken(f"{shown}: belongs to another user")
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
