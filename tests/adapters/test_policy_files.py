@@ -1,6 +1,7 @@
 """Which policy files apply, and how they are read: nothing raises, and whatever does not hold denies."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,8 +13,10 @@ from aiops_cli.adapters.policy_files import MOST_BYTES, load, load_one
 from aiops_cli.bootstrap import load_policies
 from aiops_cli.config import SETTINGS, resolve
 from aiops_cli.domain.policy import PolicySet, evaluate
+from aiops_cli.domain.policy_file import Given, Limits, Match, Require, Trust, When
 from aiops_cli.domain.policy_tests import suppose
 from aiops_cli.errors import BadConfig
+from tests.conftest import ROOT, Result
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)
 RESTART = suppose("restart_service", "web", {}, environment="sandbox")
@@ -322,3 +325,27 @@ def test_what_a_checkout_brings_does_not_keep_us_busy(work: Path, home: Path) ->
     many = "".join(rule(f"r{number}", "limits: {per_hour: 100}") for number in range(101))
     write(work / ".aiops/policy.yaml", text(many))
     assert load(home, "").problems
+
+
+# --- the guide -------------------------------------------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "guides" / "policy.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_guide_holds(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.M | re.S)
+    policies = load_one(write(tmp_path / "policy.yaml", example))
+    assert policies.problems == () and len(policies.policies[0].file.tests) == 3
+
+
+def test_the_guide_names_every_field() -> None:
+    parts = (Match, When, Require, Limits, Trust, Given)
+    fields = [name for part in parts for name in part.model_fields]
+    assert [name for name in fields if not re.search(rf"\b{name}\b", GUIDE)] == []
+
+
+def test_what_the_guide_shows_is_what_is_printed(aiops: Callable[..., Result]) -> None:
+    (shown,) = re.findall(r"^```text\n\$ (aiops policy explain .*?)^```$", GUIDE, re.M | re.S)
+    command, _, expected = shown.partition("\n")
+    out = aiops(*command.split()[1:], "--at", "2026-11-20T11:00:00+00:00").out
+    assert out == expected

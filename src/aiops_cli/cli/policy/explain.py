@@ -15,9 +15,9 @@ _NOT_COUNTED = "what ran in the last hour is not counted here; limits an hour ar
 
 
 def explain(
-    action: Annotated[str, typer.Argument(help="An action of `aiops actions list`.")],
-    target: Annotated[str, typer.Argument(help="What it would act on.")],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Its arguments.")] = None,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="One of `aiops actions list`.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="What it would act on.")],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Its arguments.")] = None,
     service: Annotated[str, typer.Option("--service", help="The service; else the target, where it can be one.")] = "",
     team: Annotated[str | None, typer.Option("--team", help="Whose it is; not known otherwise.")] = None,
     environment: Annotated[str | None, typer.Option("--environment", help="Else as the setting says.")] = None,

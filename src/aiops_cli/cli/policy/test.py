@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A file to try; else all that apply.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A file to try; else all that apply.")] = None,
     output: OutputOption = Output.TEXT,
 ) -> ExitCode:
     """Run the tests that policy files carry. Exit code 2 when one fails, or a file does not hold."""
