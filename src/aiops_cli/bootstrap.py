@@ -1156,8 +1156,8 @@ def load_policies(home: Path, settings: Settings) -> "PolicySet":
     return load(home, str(settings["team_policy"].value))
 
 
-def read_policy_file(path: Path) -> "PolicySet":
-    """One policy file by its path, as if it were the team's. Never raises either."""
+def try_policy_file(path: Path) -> "PolicySet":
+    """One policy file by itself, wherever it is. Never raises either."""
     from aiops_cli.adapters.policy_files import load_one
 
     return load_one(path)
