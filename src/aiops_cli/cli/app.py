@@ -39,6 +39,7 @@ def _root(
 def _register() -> None:
     from aiops_cli.cli import (
         actions,
+        audit,
         config,
         cost,
         doctor,
@@ -66,6 +67,7 @@ def _register() -> None:
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
         ("policy", policy.app, "What is forbidden, and what wants two people: show it, test it, ask it."),
+        ("audit", audit.app, "The audit log: what was done, by whom, and whether the log is as it was written."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
         ("config", config.app, "Settings, and the model's key."),

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ def _plain(value: Any) -> str:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
-def print_csv(headings: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> None:
+def print_csv(headings: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]) -> None:
     """Comma-separated values by RFC 4180. No text is a formula to a spreadsheet, and what is not known is empty."""
     import csv
 
