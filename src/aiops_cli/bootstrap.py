@@ -933,13 +933,13 @@ _ASKED_FOR_S = 20.0
 def settle_environment(settings: Settings, home: Path, say: Callable[[str], None]) -> Settings:
     """The settings with what this machine looks after, asked once of a person who never said so.
 
-    Nobody is asked without a terminal, in CI, or where it could not be remembered that they were; `say` gets a line for
-    them afterwards. The answer holds for this run also where it cannot be written. Raises KeyboardInterrupt.
+    Nobody is asked without a terminal that can draw, in CI, or where it could not be remembered that they were; `say`
+    gets a line for them afterwards. The answer holds for this run also where it cannot be written. Raises
+    KeyboardInterrupt.
     """
     from dataclasses import replace
 
-    is_known = settings[_ENVIRONMENT].source != "default"
-    if is_known or not _has_person() or os.environ.get("CI", "").strip() or not _claim_question(home):
+    if settings[_ENVIRONMENT].source != "default" or not _has_person() or not _claim_question(home):
         return settings
     from aiops_cli.adapters.settings_file import add_setting
     from aiops_cli.adapters.ui.first_use import ask_environment
@@ -961,6 +961,8 @@ _CHANGE_IT = "set environment in {} or AIOPS_ENVIRONMENT to change it"
 
 
 def _has_person() -> bool:
+    if os.environ.get("CI", "").strip() or os.environ.get("TERM") == "dumb":
+        return False
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

@@ -1,6 +1,7 @@
 """What is asked once, at first use: who is asked, what counts as an answer, and what becomes of it."""
 
 import os
+import re
 import signal
 import stat
 import sys
@@ -92,8 +93,10 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], list[flo
             return said
 
         monkeypatch.setattr(first_use, "ask_environment", ask)
-        monkeypatch.setattr(bootstrap, "_has_person", lambda: True)
+        for stream in (sys.stdin, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
         monkeypatch.delenv("CI", raising=False)
+        monkeypatch.setenv("TERM", "xterm")
         return asked
 
     return answer
@@ -154,11 +157,12 @@ def test_who_has_said_it_is_not_asked(
     assert asked == [] and not (home / MARK).exists()
 
 
-def test_in_ci_nobody_is_asked(
-    home: Path, answered: Callable[..., list[float]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "value"), [("CI", "true"), ("TERM", "dumb")])
+def test_in_ci_and_on_a_dumb_terminal_nobody_is_asked(
+    home: Path, answered: Callable[..., list[float]], monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     asked = answered("sandbox")
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv(name, value)
     assert settle(home) == ("unknown", "default", []) and asked == [] and not home.exists()
 
 
@@ -166,9 +170,7 @@ def test_in_ci_nobody_is_asked(
 def test_without_a_terminal_on_both_sides_nobody_is_asked(
     home: Path, answered: Callable[..., list[float]], monkeypatch: pytest.MonkeyPatch, stdin: bool, stderr: bool
 ) -> None:
-    has_person = bootstrap._has_person
     asked = answered("sandbox")
-    monkeypatch.setattr(bootstrap, "_has_person", has_person)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: stdin)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: stderr)
     assert settle(home) == ("unknown", "default", []) and asked == []
@@ -212,8 +214,9 @@ TRIAGE = ["-m", "aiops_cli", "triage", "payments-api is slow", "--plan-only"]
 
 def test_the_first_triage_asks_and_the_record_has_the_answer(home: Path) -> None:
     program = Program(home)
-    with PseudoTerminal([*TRIAGE, "--backend", "none"], program.environment) as terminal:
+    with PseudoTerminal([*TRIAGE, "--backend", "none", "--no-color"], program.environment) as terminal:
         terminal.wait_for(QUESTION)
+        assert not re.search(r"\x1b\[[0-9;]*(?:3|4|9|10)[0-8][;m]", terminal.shown)
         terminal.send(DOWN * 3 + ENTER)
         terminal.wait_for("note: the environment is homelab")
         terminal.ended()

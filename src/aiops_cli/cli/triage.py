@@ -89,7 +89,7 @@ def triage(
     }
     settings: Mapping[str, Resolved] = resolve(flags)
     if output is Output.TEXT and not (quiet or no_record):
-        settings = _settled(settings)
+        settings = _settled(settings, no_color)
     request = Request(
         settings=settings,
         output=output,
@@ -108,13 +108,17 @@ def triage(
     return run_all(groups, lambda group: choose_scene(group, settings["backend"], handed), request)
 
 
-def _settled(settings: "Mapping[str, Resolved]") -> "Mapping[str, Resolved]":
+def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":
     """The settings, with what this machine looks after where a person at the terminal can still be asked that."""
+    import os
     import sys
 
     from aiops_cli.bootstrap import settle_environment
     from aiops_cli.config import find_home
 
+    if no_color:
+        # The one way that a prompt knows.
+        os.environ["NO_COLOR"] = "1"
     return settle_environment(settings, find_home(), lambda line: print(f"note: {line}", file=sys.stderr))
 
 
