@@ -233,6 +233,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
             "config",
             "doctor",
             "eval",
+            "handoff",
             "redact",
             "replay",
             "scenarios",

@@ -39,6 +39,7 @@ from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain import truth
 from aiops_cli.domain.action import CATALOGUE, ActionSpec, Risk, usage
 from aiops_cli.domain.document import IncidentDocument
+from aiops_cli.domain.handoff import HandoffDocument
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.recorded_case import RecordedCase
@@ -174,9 +175,10 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`, `aiops mcp` and",
-            "`aiops config` use 0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error,",
-            "`add` when a file does not hold.",
+            "`aiops handoff`, `aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`,",
+            "`aiops policy`, `aiops audit`, `aiops approvals`, `aiops trust`, `aiops mcp` and `aiops config` use",
+            "0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file",
+            "does not hold.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -667,6 +669,9 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "calls_per_minute": _Rate,
         "calls_per_person": _Rate,
         "breakers": list[BreakerState],
+    },
+    "handoff": {
+        name: part.annotation for name, part in HandoffDocument.model_fields.items() if name != "schema_version"
     },
     "policy-show": {"digest": str, "problems": list[str], "files": list[_PolicyFile]},
     "policy-test": {"digest": str, "problems": list[str], "files": list[_TestedFile]},

@@ -31,6 +31,7 @@ COMMANDS = {
     "scenarios-show": ["scenarios", "show", "payments-evening"],
     "scenarios-validate": ["scenarios", "validate", "search-morning"],
     "eval": ["eval", "search-morning", "payments-evening"],
+    "handoff": ["handoff", "1"],
     "mcp-tools": ["mcp", "tools"],
     "actions-list": ["actions", "list"],
     "actions-show": ["actions", "show", "scale_service"],

@@ -25,7 +25,10 @@ from aiops_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiops_cli.bootstrap import OpenedCase
+    from aiops_cli.config import Resolved
     from aiops_cli.domain.alert import AlertGroup
 
 
@@ -90,7 +93,9 @@ def triage(
         "incident_budget": max_cost,
         "critic": named(critic),
     }
-    settings = resolve(flags)
+    settings: Mapping[str, Resolved] = resolve(flags)
+    if output is Output.TEXT and not (quiet or no_record):
+        settings = _settled(settings, no_color)
     request = Request(
         settings=settings,
         output=output,
@@ -109,6 +114,20 @@ def triage(
         return take_up(resume, request)
     handed = bool(evidence) or case is not None
     return run_all(groups, lambda group: choose_scene(group, settings["backend"], handed), request)
+
+
+def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":
+    """The settings, with what this machine looks after where a person at the terminal can still be asked that."""
+    import os
+    import sys
+
+    from aiops_cli.bootstrap import settle_environment
+    from aiops_cli.config import find_home
+
+    if no_color:
+        # The one way that a prompt knows.
+        os.environ["NO_COLOR"] = "1"
+    return settle_environment(settings, find_home(), lambda line: print(f"note: {line}", file=sys.stderr))
 
 
 def _find_case(argument: str) -> "OpenedCase | None":
