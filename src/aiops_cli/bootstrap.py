@@ -1,6 +1,7 @@
 """The only file that knows which adapter stands behind which name."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +10,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiops_cli import __version__
 from aiops_cli.config import Resolved
-from aiops_cli.errors import BadConfig, BadInput, UnknownName
+from aiops_cli.errors import BadConfig, BadInput, UnknownName, UsageError
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.journal import Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
+    from aiops_cli.adapters.backends.simulator.world import World
     from aiops_cli.adapters.models.chain import Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.masking import Redactor
     from aiops_cli.domain.memory import MatchedRunbook
     from aiops_cli.domain.page import Command
+    from aiops_cli.domain.policy import PolicySet
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
@@ -450,12 +455,13 @@ def mark_keyring(home: Path, present: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a run looks and acts; `scenario` is set for a simulated world."""
+    """Where a run looks and acts; `scenario` and `journal` are set for a simulated world."""
 
     observer: "Observer"
     actuator: "Actuator | None"
     clock: "Clock"
     scenario: "Scenario | None" = None
+    journal: "Journal | None" = None
 
     @property
     def origin(self) -> str | None:
@@ -486,7 +492,7 @@ def read_scenario(name: str) -> "Scenario":
     from aiops_cli.adapters import library
     from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 
-    return parse_scenario(library.read_scenario(name))
+    return parse_scenario(library.read_scenario(name), library.find_source(name))
 
 
 def new_scenario(name: str) -> "tuple[str, dict[str, Any]]":
@@ -516,16 +522,61 @@ def stage_scenario(
 
     With `alert_at` the simulated clock is set so that the alert fires then. Raises BadConfig when none fires.
     """
-    from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
-    from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
+    from aiops_cli.adapters.backends.simulator.journal import Head, Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import stage
+    from aiops_cli.adapters.backends.simulator.restore import moment_of
 
     world = stage(scenario, seed)
     fired = min(world.fired.values())
     epoch = scenario.meta.start if alert_at is None else alert_at - timedelta(seconds=fired)
-    clock = SimulatedClock(world, epoch, speed)
+    head = Head(scenario=scenario.source, digest=scenario.digest, seed=world.seed, epoch=epoch, program=__version__)
+    return _set_scene(world, Journal(head, lambda: moment_of(world)), speed)
+
+
+def restore_scene(path: Path, speed: float | None = None) -> Scene:
+    """The world of a journal as it was at its last mark, or at its last effect where that is later.
+
+    Raises BackendError when the journal is missing, damaged or of another engine, and BadInput when its scenario is
+    gone or has changed since.
+    """
+    from aiops_cli.adapters.backends.simulator.journal import Journal
+    from aiops_cli.adapters.backends.simulator.restore import restore
+
+    journal = Journal.open(path)
+    return _set_scene(restore(journal, _scenario_of(journal)), journal, speed)[0]
+
+
+def _scenario_of(journal: "Journal") -> "Scenario":
+    """The scenario of a journal, if it is still what it was."""
+    hint = "bring the file back as it was: another one is another world"
+    try:
+        scenario = read_scenario(journal.head.scenario)
+    except UsageError as error:
+        raise BadInput(f"the world's scenario cannot be read any more: {error.message}", hint=hint) from error
+    if scenario.digest != journal.head.digest:
+        if scenario.source == scenario.meta.id:
+            hint = f"aiops {journal.head.program} has it as it was; this is {__version__}"
+        raise BadInput(f"the scenario {scenario.meta.id} has changed since its world was played", hint=hint)
+    return scenario
+
+
+def _set_scene(world: "World", journal: "Journal", speed: float | None) -> "tuple[Scene, SimulatedObserver]":
+    from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
+    from aiops_cli.adapters.backends.simulator.backend import SimulatedClock, SimulatedObserver
+
+    clock = SimulatedClock(world, journal.head.epoch, speed)
     observer = SimulatedObserver(world, clock)
-    return Scene(observer, SimulatedActuator(world), clock, scenario), observer
+    return Scene(observer, SimulatedActuator(world, journal), clock, world.scenario, journal), observer
+
+
+_INCIDENT = re.compile(r"INC-\d{4,12}")
+
+
+def world_path(home: Path, incident_id: str) -> Path:
+    """Where the journal of an incident's simulated world is. Raises ValueError for what is no id of ours."""
+    if not _INCIDENT.fullmatch(incident_id):
+        raise ValueError(f"{incident_id!r} is no incident's id")
+    return home / "worlds" / f"{incident_id}.jsonl"
 
 
 def review_replay(
@@ -900,3 +951,20 @@ def make_approver(
     if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
         return TerminalApprover(timeout_s, shown, from_tty=alert_on_stdin)
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+# --- policy ----------------------------------------------------------------------------------------------------------
+
+
+def load_policies(home: Path, settings: Settings) -> "PolicySet":
+    """All policy files that apply here, read anew. Never raises: whatever does not hold is a problem, and denies."""
+    from aiops_cli.adapters.policy_files import load
+
+    return load(home, str(settings["team_policy"].value))
+
+
+def read_policy_file(path: Path) -> "PolicySet":
+    """One policy file by its path, as if it were the team's. Never raises either."""
+    from aiops_cli.adapters.policy_files import load_one
+
+    return load_one(path)

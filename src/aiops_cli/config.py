@@ -148,6 +148,15 @@ def _url(value: Any) -> str:
     return _text(value)
 
 
+def _file(value: Any) -> str:
+    """A file by its full path: one from where somebody happens to stand could be another file tomorrow."""
+    if value == "":
+        return ""
+    if not _text(value).startswith(("/", "~/")):
+        raise ValueError("must be a full path, or begin with ~/")
+    return _text(value)
+
+
 def _embeddings(value: Any) -> str:
     if value == "":
         return ""
@@ -219,6 +228,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
                 "What this machine looks after; written into every record.",
                 "unknown, production, staging, homelab, sandbox"),
+        Setting("team_policy", "", _file,
+                "The policy file of your team, which holds beside your own and that of the project; where it is set"
+                " and cannot be read, nothing is allowed.", "empty, a full path"),
     )
 }  # fmt: skip
 

@@ -14,7 +14,9 @@ from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.alert import Reading, Signal
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
-from aiops_cli.domain.gate import Decision, Ruling
+from aiops_cli.domain.approval import Decision
+from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
@@ -94,10 +96,9 @@ class PlanDrafted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalAsked(Event):
-    """A person is about to be asked about exactly this call."""
+    """A person is about to be asked about exactly this request."""
 
-    attempt: Attempt
-    call: EffectiveCall
+    asked: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,13 @@ class Decided(Event):
 @dataclass(frozen=True, slots=True)
 class Acted(Event):
     """An action ran, or failed to."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Undone(Event):
+    """What an attempt did was taken back, or was not; `attempt.undone` says which."""
 
     attempt: Attempt
 

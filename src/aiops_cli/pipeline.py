@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal, Risk
+from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Proposal, Risk, describe_call
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
 from aiops_cli.domain.consultation import Background
 from aiops_cli.domain.critic import ask_critic, doubted, find_uncorroborated, is_destructive, raised, read_critique
@@ -16,8 +16,8 @@ from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
 from aiops_cli.domain.findings import Case, incident_end, signatures_of
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
-from aiops_cli.domain.gate import Answer, Decision, Ruling, judge
-from aiops_cli.domain.incident import MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
+from aiops_cli.domain.approval import Wish
+from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft, remember
@@ -33,13 +33,10 @@ from aiops_cli.domain.verification import (
     not_measurable,
     time_limit_s,
 )
-from aiops_cli.errors import ActionRefused, AiopsError, BackendError, ModelError, StoreError
+from aiops_cli.errors import AiopsError, BackendError, ModelError, StoreError
 from aiops_cli.events import (
-    Acted,
     AlertReceived,
-    ApprovalAsked,
     Closed,
-    Decided,
     Diagnosed,
     Escalated,
     EventBus,
@@ -49,10 +46,13 @@ from aiops_cli.events import (
     PlanDrafted,
     Recalled,
     StageEntered,
+    Undone,
     Verified,
 )
+from aiops_cli.gatekeeping import Gatekeeper
 from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, deadline_in, investigate, is_needed, left_of
-from aiops_cli.ports import Actuator, Approver, Clock, Gathered, Model, Observer, Outputs, Store
+from aiops_cli.ports import Clock, Gathered, Model, Observer, Outputs, Store
+from aiops_cli.undoing import take_back
 
 _SIMILAR_SHOWN = 3
 
@@ -67,17 +67,16 @@ def _nothing(names: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Everything outside that a run needs. `actuator` is None where nothing can be changed, `model` when offline.
+    """Everything outside that a run needs. `keeper` is None where nothing can be changed, `model` when offline.
 
     What leaves for the model has numbers for names: `keep` is told which names stay, and `restore` puts the others back
     into what the model says, for display.
     """
 
     observer: Observer
-    actuator: Actuator | None
+    keeper: Gatekeeper | None
     model: Model | None
     store: Store
-    approver: Approver
     clock: Clock
     bus: EventBus
     runbooks: Sequence[Runbook] = ()
@@ -143,17 +142,19 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
 def _work(incident: Incident, kit: Kit, options: Options) -> None:
     """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure."""
     case, diagnosis = _assess(incident, kit, options)
-    for number in range(1, MAX_ATTEMPTS + 1):
+    while incident.runs < MAX_ATTEMPTS and len(incident.attempts) < MAX_ASKED:
         if diagnosis.verdict is not Verdict.FAULT and len(incident.attempts) >= len(options.by_hand):
             return _close_without_fault(incident, diagnosis, kit)
-        attempt = _remediate(number, incident, case, diagnosis, kit, options)
+        attempt = _remediate(incident, case, diagnosis, kit, options)
         if attempt is None:
             return
         outcome = _verify(attempt, incident, case, kit).outcome if attempt.ran else None
         if outcome is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), attempt.explanation)
+        if outcome is Outcome.NOT_RECOVERED:
+            _offer_undo(attempt, incident, kit)
         # A masked cause is a known one: the signal is back and would talk a fresh look out of it.
-        if outcome is not Outcome.MASKED and number < MAX_ATTEMPTS:
+        if outcome is not Outcome.MASKED and incident.runs < MAX_ATTEMPTS:
             case, diagnosis = _assess(incident, kit, options)
     _hand_over(incident, incident.plan, kit, f"none of {MAX_ATTEMPTS} attempts ended it")
 
@@ -245,9 +246,7 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
     """The model's diagnosis where one is worth asking for; else the embedded one, with the reason."""
     if options.routed and not is_needed(offline, harmless=_is_harmless(incident, case, offline, kit)):
         return replace(offline, second_opinion=_UNASKED)
-    tried = [
-        f"{a.proposal.action} {a.proposal.target} {dict(a.proposal.arguments)}: {a.outcome}" for a in incident.attempts
-    ]
+    tried = [_told(attempt) for attempt in incident.attempts]
     background = Background(
         offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
     )
@@ -261,6 +260,13 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
         return replace(offline, degraded=why, unusable=error.answered)
     finally:
         incident.model_left_s = left_of(until)
+
+
+def _told(attempt: Attempt) -> str:
+    """An attempt for the next one: what became of it, and why a person did not want it."""
+    proposal = attempt.proposal
+    said = f": {attempt.explanation}" if attempt.outcome == "denied" and attempt.explanation else ""
+    return f"{proposal.action} {proposal.target} {dict(proposal.arguments)}: {attempt.outcome}{said}"
 
 
 _UNASKED = "is sure, and what it would do harms nothing: no model was asked"
@@ -284,21 +290,37 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 
 
 def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
-    """Draft the plan and make its first step exact; steps that the backend refuses are dropped, with the reason."""
+    """Draft the plan and make its first step exact; steps that backend or policy refuse are dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
     plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, options.by_hand)
     plan = remember(plan, incident.recall)
-    if kit.actuator is None:
+    if kit.keeper is None:
         plan = replace(plan, refused=())
-    incident.plan = incident.planned_call = None
-    while plan.steps and kit.actuator is not None and incident.planned_call is None:
-        try:
-            incident.planned_call = _prepare(plan.steps[0], incident, kit)
-        except BackendError as error:
-            refused = f"{plan.steps[0].action} {plan.steps[0].target}: {error.message}"
-            plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
+    incident.plan, plan = None, _exact(plan, incident, kit)
     incident.plan = plan = _reviewed(incident, case, diagnosis, plan, kit, options)
+    if plan.raised and kit.keeper is not None and incident.planned_call is not None:
+        # As an action of a higher risk it may be another matter for the policy.
+        incident.plan = plan = _exact(plan, incident, kit)
     kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
+    return plan
+
+
+def _exact(plan: Plan, incident: Incident, kit: Kit) -> Plan:
+    """The plan without the first steps that cannot or may not run; the call and the verdict of the next are set."""
+    incident.planned_call = incident.verdict = None
+    while plan.steps and kit.keeper is not None and incident.planned_call is None:
+        step = plan.steps[0]
+        try:
+            call = _prepare(step, incident, kit.keeper, raised_by_review=plan.raised)
+            verdict = kit.keeper.verdict(call)
+            if verdict.allowed:
+                incident.planned_call, incident.verdict = call, verdict
+                break
+            said = f"{verdict.reason} (policy {verdict.rule})"
+        except BackendError as error:
+            said = error.message
+        refused = f"{describe_call(step.action, step.target, step.arguments)}: {said}"
+        plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
     return plan
 
 
@@ -340,102 +362,95 @@ def _criticise(
 _CRITIC_SHARE = 0.5
 
 
-def _remediate(
-    number: int, incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options
-) -> Attempt | None:
+def _remediate(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Attempt | None:
     """One attempt: draft, ask, act. None when it ended the incident: nothing to propose, or no approval."""
     with _stage(incident, Stage.REMEDIATE, kit):
         plan = _draft(incident, case, diagnosis, kit, options)
-        if incident.planned_call is None or kit.actuator is None:
+        if incident.planned_call is None or kit.keeper is None:
             left = "no action of the catalogue is left to try"
             if options.by_hand:
                 left = "what was asked for was tried or refused"
-            _hand_over(incident, plan, kit, left if kit.actuator else "nothing is configured here that could act")
+            _hand_over(incident, plan, kit, left if kit.keeper else "nothing is configured here that could act")
             return None
+        incident.request = kit.keeper.file(incident, len(incident.attempts) + 1, incident.planned_call, plan.steps[0])
         if options.plan_only:
             incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")
             return None
-        attempt = Attempt(number, plan.steps[0], kit.clock.now(), incident.planned_call)
-        incident.attempts.append(attempt)
-        looked = _measure(incident, kit)
-        if not _decide(attempt, incident, plan, kit):
+        attempt = _ask(incident, plan, kit, kit.keeper)
+        if attempt is not None and attempt.ruling is None:
+            _act(attempt, incident, kit, kit.keeper)
+        if attempt is not None and attempt.ruling is not None and not attempt.ruling.allowed and not _goes_on(attempt):
             incident.close(_unapproved(incident), kit.clock.now(), attempt.explanation)
             return None
-        attempt.before = _before(incident, kit)
-        if _came_back(incident.signal, looked, attempt.before):
-            attempt.detail = "not run: the signal came back by itself while you were asked"
-            attempt.finished_at = kit.clock.now()
-        else:
-            _act(attempt, incident, kit)
         return attempt
 
 
-def _decide(attempt: Attempt, incident: Incident, plan: Plan, kit: Kit) -> bool:
-    """Ask, record the answer, and let the gate judge the call as it would run now."""
-    assert attempt.call is not None and incident.diagnosis is not None
-    kit.bus.publish(ApprovalAsked(incident, attempt, attempt.call))
-    with kit.bus.operation(OperationKind.PERSON, "approval"):
-        decision = kit.approver.decide(attempt.call, attempt, plan, incident.diagnosis.confidence)
-    attempt.decision = decision
-    incident.acknowledged_at = incident.acknowledged_at or kit.clock.now()
-    attempt.ruling = _judge(attempt, incident, decision, kit)
-    if not attempt.ruling.allowed:
-        attempt.finished_at = kit.clock.now()
-    kit.bus.publish(Decided(incident, attempt, decision, attempt.ruling))
-    if decision.interrupted:
-        raise KeyboardInterrupt
-    return attempt.ruling.allowed
+def _goes_on(attempt: Attempt) -> bool:
+    """Whether the person who said no wants another plan."""
+    return attempt.decision is not None and attempt.decision.wish is Wish.OTHER
 
 
-def _judge(attempt: Attempt, incident: Incident, decision: Decision, kit: Kit) -> Ruling:
-    """Record the decision, read the target again, and hand both to the gate."""
-    assert attempt.call is not None
-    used, unrecorded, changed = False, None, None
-    try:
-        kit.store.record_decision(incident, attempt, decision)
-        used = decision.token is not None and kit.store.is_used(decision.token)
-    except StoreError as error:
-        unrecorded = error.message
-    if decision.answer is Answer.APPROVE:
-        try:
-            attempt.call = _prepare(attempt.proposal, incident, kit)
-        except BackendError as error:
-            changed = error.message
-    return judge(attempt.call, decision, unrecorded=unrecorded, changed=changed, used=used, now=kit.clock.wall())
+def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper) -> Attempt | None:
+    """Ask about the plan's next step, and about the one after it where that was skipped, or about what was edited.
+
+    The attempt that was answered last; without a ruling it is a yes that may go on to the gate.
+    """
+    looked = _measure(incident, kit)
+    while incident.request is not None:
+        attempt = Attempt(len(incident.attempts) + 1, plan.steps[0], kit.clock.now(), incident.request.call)
+        attempt.request = incident.request
+        incident.attempts.append(attempt)
+        if keeper.ask(incident, attempt, plan, incident.diagnosis):
+            attempt.before = _before(incident, kit)
+            if _came_back(incident.signal, looked, attempt.before):
+                attempt.detail = "not run: the signal came back by itself while you were asked"
+                attempt.finished_at = kit.clock.now()
+                keeper.withdraw(attempt, attempt.detail)
+            incident.request = None
+            return attempt
+        if attempt.ruling is not None and not attempt.ruling.final:
+            return attempt
+        incident.request, following = None, _wished(attempt, plan)
+        if following is None or len(incident.attempts) >= MAX_ASKED:
+            return attempt
+        incident.plan = plan = _exact(following, incident, kit)
+        kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
+        if incident.planned_call is not None:
+            number = len(incident.attempts) + 1
+            incident.request = keeper.file(incident, number, incident.planned_call, plan.steps[0])
+    return attempt
 
 
-def _prepare(proposal: Proposal, incident: Incident, kit: Kit) -> EffectiveCall:
+def _wished(attempt: Attempt, plan: Plan) -> Plan | None:
+    """The plan that a person would like instead of its first step; None where they want none of it."""
+    decision = attempt.decision
+    if decision is None or decision.wish not in (Wish.SKIP, Wish.EDIT):
+        return None
+    steps = plan.steps[1:]
+    if decision.wish is Wish.EDIT:
+        edited = replace(plan.steps[0], arguments=dict(decision.arguments), because=f"changed by {decision.by}")
+        steps = (replace(edited, proposed_by=BY_HAND), *steps)
+    return replace(plan, steps=steps)
+
+
+def _prepare(proposal: Proposal, incident: Incident, keeper: Gatekeeper, *, raised_by_review: bool) -> EffectiveCall:
     """The exact call on the target's present state, for this firing of this alert and no other."""
-    assert kit.actuator is not None
-    call = replace(kit.actuator.prepare(proposal), occasion=incident.group.occasion)
-    return replace(call, risk=raised(call.risk)) if incident.plan is not None and incident.plan.raised else call
+    call = replace(keeper.actuator.prepare(proposal), occasion=incident.group.occasion)
+    return replace(call, risk=raised(call.risk)) if raised_by_review else call
 
 
-def _act(attempt: Attempt, incident: Incident, kit: Kit) -> None:
-    """Make the permitted call. The record comes first; without it there is no effect."""
-    assert attempt.ruling is not None and attempt.ruling.permit is not None and kit.actuator is not None
-    permit = attempt.ruling.permit
-    try:
-        row = kit.store.begin_action(incident, attempt, permit)
-    except StoreError as error:
-        attempt.detail = f"not run, because it could not be recorded: {error.message}"
-        raise
-    attributes = {"gen_ai.tool.name": permit.call.action, "gen_ai.tool.type": "function"}
-    attempt.acted_at = kit.clock.now()
-    # Until the backend has answered nobody knows; an interruption or a timeout leaves it so.
-    attempt.state = ActionState.UNKNOWN
-    try:
-        with kit.bus.operation(OperationKind.TOOL, f"execute_tool {permit.call.action}", **attributes):
-            attempt.detail = kit.actuator.apply(permit)
-        attempt.state = ActionState.DONE
-    except ActionRefused as error:
-        attempt.state, attempt.detail = ActionState.FAILED, error.message
-        attempt.finished_at = kit.clock.now()
-    except BackendError as error:
-        attempt.detail = f"nobody knows whether it took effect: {error.message}"
-    finally:
-        kit.store.end_action(row, attempt)
-    kit.bus.publish(Acted(incident, attempt))
+def _act(attempt: Attempt, incident: Incident, kit: Kit, keeper: Gatekeeper) -> None:
+    """Make the call, unless there is no need any more."""
+    if attempt.finished_at is None:
+        keeper.act(incident, attempt, attempt.proposal)
+
+
+def _offer_undo(attempt: Attempt, incident: Incident, kit: Kit) -> None:
+    """After an action that did not help the way back comes first: asked, made and checked like any other."""
+    if kit.keeper is not None and attempt.request is not None and attempt.request.call.undo.action is not None:
+        with _stage(incident, Stage.REMEDIATE, kit):
+            attempt.undone = take_back(attempt.request, incident, kit.keeper).said
+            kit.bus.publish(Undone(incident, attempt))
 
 
 # --- verify ----------------------------------------------------------------------------------------------------------
@@ -470,6 +485,8 @@ def _verify(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verif
         result = _observe_result(attempt, incident, case, kit)
         attempt.verification = result
         attempt.finished_at = kit.clock.now()
+        if kit.keeper is not None and attempt.request is not None:
+            kit.keeper.book.note_outcome(attempt.request, result.outcome.value, kit.clock.wall())
         if result.outcome is Outcome.RECOVERED and result.before is not None and result.recovered_after_s is not None:
             incident.mitigated_at = result.before.at + timedelta(seconds=result.recovered_after_s)
         kit.bus.publish(Verified(incident, attempt, result))

@@ -1,6 +1,7 @@
 """What the pipeline needs of the outside. Each port is the fewest methods that work, and names the errors it raises."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,11 +9,15 @@ from typing import Any, Protocol
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, Evidence
-from aiops_cli.domain.gate import Decision, Permit
-from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.approval import Decision
+from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.audit import Head
+from aiops_cli.domain.gate import Filed, Kept, LookedBack, Permit, Ruling
+from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Found, Recall
-from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.policy import Done, TrustTerms
 from aiops_cli.domain.prompt import ModelTurn, Prompt
+from aiops_cli.domain.request import Proposed, Request, RequestState
 from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
 
 
@@ -54,7 +59,16 @@ class Actuator(Protocol):
         """Read the target's state and make the proposal absolute. Raises ActionRefused; changes nothing."""
 
     def apply(self, permit: Permit) -> str:
-        """Make the permitted call and return one line on what was done. Raises BackendError or ActionRefused."""
+        """Make the permitted call and return one line on what was done; a key that was used changes nothing any more.
+
+        Raises ActionRefused when it is certain that nothing was done, and BackendError when nobody knows.
+        """
+
+    def look_back(self, call: EffectiveCall, key: str) -> LookedBack:
+        """Whether the effect with this key took place, also long after the process that wanted it. Never raises."""
+
+    def read_state(self, target: str) -> Mapping[str, Any]:
+        """What actions can change of a target, as it is now. Raises BackendError, or ActionRefused for no target."""
 
 
 Told = Callable[[str], None]
@@ -98,8 +112,65 @@ class Model(Protocol):
 class Approver(Protocol):
     """Asks a person. Never raises: whatever goes wrong is a denial with its reason."""
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
-        """The answer to exactly this call."""
+    def decide(self, asked: Asked) -> Decision | None:
+        """The answer to exactly this request; None where it waits for other people, and stays open."""
+
+
+Weigh = Callable[[Filed, Sequence[Done]], Ruling]
+
+
+class Requests(Protocol):
+    """Keeps requests through their life, with the audit log. Every method may raise StoreError, and nothing else."""
+
+    def file(self, incident_id: str, attempt: int, request: Request, proposed: Proposed) -> Request:
+        """Write a request down, and give it its number."""
+
+    def find_pending(self, call: EffectiveCall, policy_digest: str, now: datetime) -> Request | None:
+        """A request for this very call that can still be answered."""
+
+    def adopt(self, request: Request, incident_id: str, attempt: int) -> None:
+        """Take a pending request over into another run of the same incident."""
+
+    def lately(self, now: datetime) -> Sequence[Done]:
+        """What ran in the last day, or may have."""
+
+    def decide(self, request: Request, decision: Decision) -> None:
+        """Write an answer down; a No ends the request."""
+
+    def answers(self, request: Request) -> Sequence[Decision]:
+        """The decisions on a request so far."""
+
+    def find_standing(
+        self, call: EffectiveCall, policy_digest: str, terms: TrustTerms | None, now: datetime
+    ) -> Decision | None:
+        """A yes that was given beforehand and holds for this call; its digest is yet to be set."""
+
+    def end(self, request: Request, state: RequestState, why: str, now: datetime) -> None:
+        """Expire, deny or withdraw a request that is not going to run."""
+
+    def hold(self, request: Request) -> AbstractContextManager[None]:
+        """The executor's lock; StoreError where another live process has it."""
+
+    def claim(self, request: Request, weigh: Weigh, now: datetime, before: str | None = None) -> Ruling:
+        """Let the gate judge what is stored, and write the execution down when it allows: one transaction."""
+
+    def settle(self, request: Request, state: RequestState, detail: str, seconds: float, now: datetime) -> None:
+        """Write down what became of an execution."""
+
+    def is_running(self, request: Request) -> bool:
+        """Whether a live process is executing it."""
+
+    def reconcile(self, request: Request, done: bool, why: str, by: str, now: datetime) -> None:
+        """Settle what was unknown."""
+
+    def note_outcome(self, request: Request, outcome: str, now: datetime) -> None:
+        """Keep what was measured after an execution; a failure takes trust back."""
+
+    def of_incident(self, incident_id: str, now: datetime) -> Sequence[Kept]:
+        """All requests of an incident."""
+
+    def head(self) -> Head:
+        """The newest row of the audit log."""
 
 
 class Clock(Protocol):
@@ -126,18 +197,6 @@ class Store(Protocol):
 
     def remember(self, incident: Incident, key: str, value: str) -> None:
         """A short-term fact of the running incident."""
-
-    def record_decision(self, incident: Incident, attempt: Attempt, decision: Decision) -> None:
-        """Write a decision down before anything follows from it."""
-
-    def is_used(self, token: str) -> bool:
-        """Whether an approval with this token has already run."""
-
-    def begin_action(self, incident: Incident, attempt: Attempt, permit: Permit) -> int:
-        """Write the action down before its effect; returns its row. A token that ran before raises StoreError."""
-
-    def end_action(self, row: int, attempt: Attempt) -> None:
-        """Write down what became of it."""
 
     def recall(
         self,

@@ -104,7 +104,7 @@ def after(minutes: float, *changes: Change) -> World:
 
 
 def lines(at: World, kind: str, entity: str) -> str:
-    return "\n".join(f"{e.level} {e.text}" for e in at.journal.entries(kind, 0.0) if e.entity == entity)
+    return "\n".join(f"{e.level} {e.text}" for e in at.chronicle.entries(kind, 0.0) if e.entity == entity)
 
 
 def act(at: World, call: str) -> None:
@@ -117,7 +117,7 @@ def act(at: World, call: str) -> None:
 def test_a_quiet_world_is_quiet() -> None:
     at = after(30)
     assert now(at, "web", Metric.ERRORS) < 0.005 and now(at, "web", Metric.LATENCY_P95) < 0.2
-    assert now(at, "api", Metric.UTILIZATION) == pytest.approx(0.5) and at.journal.entries("log", 0) == []
+    assert now(at, "api", Metric.UTILIZATION) == pytest.approx(0.5) and at.chronicle.entries("log", 0) == []
 
 
 def test_more_load_than_capacity_queues_then_rejects() -> None:

@@ -162,7 +162,7 @@ def test_a_release_that_does_not_come_up_goes_back_by_itself_where_the_deploymen
     world = small_deployment(rolls_back_after="10m", crash="cannot read settings")
     assert versions_after(world) == {"1"}
     assert len(world.states["till"].up(world.t)) == 3
-    back = [entry for entry in world.journal.changes if entry.entity == "till" and entry.after == "1"]
+    back = [entry for entry in world.chronicle.changes if entry.entity == "till" and entry.after == "1"]
     assert [(entry.t, entry.before) for entry in back] == [(15 * 60.0, "2")]
 
 

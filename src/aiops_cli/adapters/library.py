@@ -1,6 +1,7 @@
 """Reads what ships with the program: runbooks/ and scenarios/."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -118,7 +119,7 @@ def read_scenario(name: str) -> YamlDocument:
 
     Raises UnknownName with the nearest names, or BadInput for a path that cannot be read.
     """
-    if "/" in name or name.endswith((".yaml", ".yml")) or name in (".", ".."):
+    if _is_path(name):
         return _read_scenario_file(Path(name))
     known = scenario_names()
     if not _NAME.fullmatch(name) or name not in known:
@@ -127,8 +128,21 @@ def read_scenario(name: str) -> YamlDocument:
     return read_yaml(path.read_text(encoding="utf-8"), f"scenarios/{name}/scenario.yaml")
 
 
+def find_source(name: str) -> str:
+    """By what a scenario can be read again from any folder: a shipped one's name, the whole path of another's file."""
+    return os.path.abspath(_file_of(Path(name))) if _is_path(name) else name
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml")) or name in (".", "..")
+
+
+def _file_of(path: Path) -> Path:
+    return path / "scenario.yaml" if path.is_dir() else path
+
+
 def _read_scenario_file(path: Path) -> YamlDocument:
-    file = path / "scenario.yaml" if path.is_dir() else path
+    file = _file_of(path)
     shown = safe(str(file), one_line=True, limit=200)
     try:
         return _read_plain(file.read_text(encoding="utf-8"), shown)

@@ -103,7 +103,8 @@ class Risk(StrEnum):
 class ActionSpec:
     """One row of the catalogue. The texts are for the person who approves; `target` says what kind of thing it acts on.
 
-    `reversible` means that an action of the catalogue takes it back.
+    `reversible` means that an action of the catalogue takes it back, `undo_needed` that something stays changed. What
+    stays and cannot be taken back is always of high risk.
     """
 
     name: str
@@ -114,6 +115,12 @@ class ActionSpec:
     undo: str
     reversible: bool
     target: str = "service"
+    undo_needed: bool = True
+
+    @property
+    def has_way_back(self) -> bool:
+        """Whether an action takes it back, or nothing stays changed."""
+        return self.reversible or not self.undo_needed
 
 
 CATALOGUE: Mapping[str, ActionSpec] = {
@@ -133,7 +140,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             name="expand_volume",
             summary="Make the volume of a service larger.",
             arguments=VolumeArguments,
-            risk=Risk.MEDIUM,
+            risk=Risk.HIGH,
             blast_radius="the service's own volume; no restart",
             undo="none: a volume cannot be made smaller again",
             reversible=False,
@@ -184,6 +191,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             blast_radius="new connections use the new certificate; open ones stay",
             undo="none needed: the former certificate stays valid until it expires",
             reversible=False,
+            undo_needed=False,
         ),
         ActionSpec(
             name="rerun_job",
@@ -194,6 +202,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             undo="none needed: a run that fails leaves the last good output in place",
             reversible=False,
             target="job",
+            undo_needed=False,
         ),
         ActionSpec(
             name="restart_service",
@@ -203,6 +212,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             blast_radius="each replica in turn: one replica's share of capacity while it restarts",
             undo="none needed: the release and the number of replicas stay; state held in memory is lost",
             reversible=False,
+            undo_needed=False,
         ),
         ActionSpec(
             name="revert_config",
@@ -369,8 +379,8 @@ def usage(spec: ActionSpec) -> str:
 class Undo:
     """The inverse of a call, computed before the call.
 
-    `needed` is False where nothing stays changed, as after a restart. Where something does and `action` is None, there
-    is no way back.
+    None as `action` has two meanings: where `needed` is False nothing stays changed, so there is nothing to undo; else
+    something does, and there is no way back.
     """
 
     action: str | None
@@ -390,8 +400,10 @@ class EffectiveCall:
     """The exact call: absolute arguments, the state it was computed on, and what a person has to know of it.
 
     What runs, on which state and for which firing of which alert goes into the digest; the rest is for reading.
-    `service`, `team` and `tags` are the backend's word on the target, and `touched` is how many replicas the call
-    restarts, adds or takes away (None where it makes no sense): policies read them.
+
+    `service`, `team` and `tags` are the backend's facts on the target: of all services that the call is about, the only
+    one, the one team that has them all, and every tag of any. `touched` is how many replicas it restarts, adds or
+    removes; None where it does not come down to replicas.
     """
 
     action: str

@@ -15,7 +15,9 @@ from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import Series
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.record import Record
+from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Verification
 
@@ -223,6 +225,22 @@ class CallPart(_Part):
     risk: str
 
 
+class RequestPart(_Part):
+    """A request in the store: what an approval names, by whose wish and until when.
+
+    `needs` is how many people have to say yes by the policy's `rule`; `run_by` is the last moment to begin.
+    """
+
+    id: str
+    digest: str
+    requester: str
+    ticket: str | None
+    needs: int
+    rule: str
+    decide_by: datetime
+    run_by: datetime
+
+
 class StepPart(_Part):
     """A step of the plan; `call` is set for the one that is next."""
 
@@ -244,7 +262,10 @@ class ConsiderationPart(_Part):
 
 
 class PlanPart(_Part):
-    """The plan: one step an attempt, in this order. `checks` are read-only commands to run first."""
+    """The plan: one step an attempt, in this order. `checks` are read-only commands to run first.
+
+    `request` waits for an answer to the first step. `skipped` are safeguards that this environment does without.
+    """
 
     steps: list[StepPart]
     refused: list[str]
@@ -255,15 +276,19 @@ class PlanPart(_Part):
     assessment: list[ConsiderationPart]
     choices: list[str]
     objections: list[str]
+    request: RequestPart | None
+    skipped: list[str]
 
 
 class DecisionPart(_Part):
-    """A person's answer to one exact call, and the gate's ruling."""
+    """A person's answer to one exact request, and the gate's ruling. `principal` is who signed, where somebody did."""
 
     attempt: int
+    request: str | None
     digest: str
     answer: str
     by: str
+    principal: str | None
     method: str
     reason: str
     at: datetime
@@ -272,7 +297,7 @@ class DecisionPart(_Part):
 
 
 class ActionPart(_Part):
-    """An action that ran; `outcome` is what was measured after it."""
+    """An action that ran; `outcome` is what was measured after it, `undone` what became of taking it back."""
 
     attempt: int
     action: str
@@ -284,6 +309,8 @@ class ActionPart(_Part):
     detail: str
     at: datetime | None
     undo: UndoPart
+    request: str | None
+    undone: str
 
 
 class ReadingPart(_Part):
@@ -513,7 +540,7 @@ def document(incident: Incident, telemetry: TelemetryPart | None = None) -> Inci
                   for row in incident.evidence.coverage],
         memory=_memory(incident),
         diagnosis=_diagnosis(incident, incident.diagnosis) if incident.diagnosis else None,
-        plan=_plan(incident.plan, incident.planned_call) if incident.plan else None,
+        plan=_plan(incident.plan, incident) if incident.plan else None,
         decisions=[decided for attempt in incident.attempts if (decided := _decision(attempt))],
         actions=[acted for attempt in incident.attempts if (acted := _action(attempt))],
         verification=_verification(incident.verification) if incident.verification else None,
@@ -657,14 +684,15 @@ def _diagnosis(incident: Incident, found: Diagnosis) -> DiagnosisPart:
     )  # fmt: skip
 
 
-def call_part(call: EffectiveCall) -> CallPart:
-    """The exact call as data."""
-    names = ("digest", "action", "backend", "context", "target", "command", "changes")
+def call_part(call: EffectiveCall, digest: str | None = None) -> CallPart:
+    """The exact call as data; `digest` is the one of the request that was made of it."""
+    names = ("action", "backend", "context", "target", "command", "changes")
     return CallPart(
         **_fields(call, *names),
         arguments=dict(call.arguments),
         preconditions=dict(call.preconditions),
         touches=list(call.touches),
+        digest=digest or call.digest,
         undo=_undo(call),
         risk=call.risk.value,
     )
@@ -674,9 +702,13 @@ def _undo(call: EffectiveCall) -> UndoPart:
     return UndoPart(**_fields(call.undo, "action", "text", "takes_s"), arguments=dict(call.undo.arguments))
 
 
-def _plan(plan: Plan, call: EffectiveCall | None) -> PlanPart:
+def _plan(plan: Plan, incident: Incident) -> PlanPart:
+    call = incident.planned_call
+    digest = incident.request.digest if incident.request else None
     return PlanPart(
-        steps=[_step(step, call if number == 0 else None) for number, step in enumerate(plan.steps)],
+        steps=[_step(step, call if number == 0 else None, digest) for number, step in enumerate(plan.steps)],
+        request=_request(incident.request, incident.verdict) if incident.request and incident.verdict else None,
+        skipped=list(incident.verdict.skipped) if incident.verdict else [],
         refused=list(plan.refused),
         success=plan.success,
         runbook=plan.runbook,
@@ -688,12 +720,20 @@ def _plan(plan: Plan, call: EffectiveCall | None) -> PlanPart:
     )
 
 
-def _step(step: Proposal, call: EffectiveCall | None) -> StepPart:
+def _request(request: Request, verdict: PolicyVerdict) -> RequestPart:
+    return RequestPart(
+        **_fields(request, "id", "digest", "requester", "ticket", "decide_by", "run_by"),
+        needs=verdict.approvals,
+        rule=verdict.rule,
+    )
+
+
+def _step(step: Proposal, call: EffectiveCall | None, digest: str | None) -> StepPart:
     return StepPart(
         **_fields(step, "action", "target", "because", "proposed_by", "stop_gap"),
         arguments=dict(step.arguments),
         evidence=list(step.evidence),
-        call=call_part(call) if call else None,
+        call=call_part(call, digest) if call else None,
     )
 
 
@@ -701,8 +741,9 @@ def _decision(attempt: Attempt) -> DecisionPart | None:
     if attempt.decision is None:
         return None
     return DecisionPart(
-        **_fields(attempt.decision, "digest", "by", "reason", "at"),
+        **_fields(attempt.decision, "digest", "by", "principal", "reason", "at"),
         attempt=attempt.number,
+        request=attempt.request.id if attempt.request else None,
         answer=attempt.decision.answer.value,
         method=attempt.decision.method.value,
         allowed=attempt.ruling is not None and attempt.ruling.allowed,
@@ -718,7 +759,9 @@ def _action(attempt: Attempt) -> ActionPart | None:
         action=attempt.call.action,
         target=attempt.call.target,
         arguments=dict(attempt.call.arguments),
-        digest=attempt.call.digest,
+        digest=attempt.request.digest if attempt.request else attempt.call.digest,
+        request=attempt.request.id if attempt.request else None,
+        undone=attempt.undone,
         state=attempt.state.value,
         outcome=attempt.outcome,
         detail=attempt.detail,

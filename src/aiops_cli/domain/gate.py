@@ -4,8 +4,10 @@
 asked inside the transaction that claims the execution, about what the store holds at that moment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.approval import STANDING, Counted, Decision, Method, count_people, find_veto
@@ -53,6 +55,38 @@ class Filed:
     decisions: tuple[Decision, ...]
     last_at: datetime | None = None
     lapsed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A filed request with what became of it; `details` are what is kept beside it, for reading."""
+
+    filed: Filed
+    incident: str
+    attempt: int
+    detail: str
+    outcome: str | None
+    details: Mapping[str, Any]
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def request(self) -> Request:
+        """The request itself."""
+        return self.filed.request
+
+    @property
+    def state(self) -> RequestState:
+        """Where it is in its life."""
+        return self.filed.state
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """Whether a backend has made a call; None where it cannot tell."""
+
+    done: bool | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

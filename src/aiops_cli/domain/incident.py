@@ -8,14 +8,19 @@ from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
-from aiops_cli.domain.gate import Decision, Ruling
+from aiops_cli.domain.approval import Answer, Decision
+from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.policy import PolicyVerdict
+from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import NEXT, Stage, Status
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.errors import ExitCode
 
 MAX_ATTEMPTS = 3
+# How often somebody is asked in one incident: what was skipped, edited or denied is no attempt.
+MAX_ASKED = 9
 
 
 class ActionState(StrEnum):
@@ -35,6 +40,7 @@ class Attempt:
     proposal: Proposal
     started_at: datetime
     call: EffectiveCall | None = None
+    request: Request | None = None
     decision: Decision | None = None
     ruling: Ruling | None = None
     state: ActionState = ActionState.NOT_RUN
@@ -43,6 +49,8 @@ class Attempt:
     before: Reading | None = None
     verification: Verification | None = None
     finished_at: datetime | None = None
+    # What became of taking it back, in words; empty where nobody did.
+    undone: str = ""
 
     @property
     def ran(self) -> bool:
@@ -56,7 +64,7 @@ class Attempt:
             return self.verification.outcome.value
         if self.state is not ActionState.NOT_RUN:
             return f"action_{self.state.value}"
-        if self.ruling is not None and self.ruling.allowed and self.detail:
+        if self.detail and self.decision is not None and self.decision.answer is Answer.APPROVE:
             return "not_needed"
         if self.decision is None:
             return "not_decided"
@@ -107,6 +115,9 @@ class Incident:
     first_diagnosis: Diagnosis | None = None
     plan: Plan | None = None
     planned_call: EffectiveCall | None = None
+    # The request that waits for an answer, and what the policy says of the plan's first step.
+    request: Request | None = None
+    verdict: PolicyVerdict | None = None
     attempts: list[Attempt] = field(default_factory=list)
     escalation: Escalation | None = None
     acknowledged_at: datetime | None = None
@@ -141,6 +152,11 @@ class Incident:
     def verification(self) -> Verification | None:
         """The last verification there was."""
         return next((a.verification for a in reversed(self.attempts) if a.verification), None)
+
+    @property
+    def runs(self) -> int:
+        """How many attempts may have changed something: there are three."""
+        return sum(attempt.ran for attempt in self.attempts)
 
     @property
     def acted(self) -> bool:

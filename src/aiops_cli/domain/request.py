@@ -127,6 +127,15 @@ class Request:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Who proposed a request and why, for the record: `model` are what is known of a model that did."""
+
+    by: str
+    because: str
+    model: Mapping[str, Any]
+
+
 def request_id(number: int) -> str:
     """How a request is called on the screen and on the command line."""
     return f"REQ-{number:04d}"

@@ -25,7 +25,7 @@ FORMAT = 1
 Bundle = dict[str, Any]
 # The tables that belong to an incident, and what of a row is this store's own.
 PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
-    "decisions": (tables.decision, frozenset({"id", "request"})),
+    "decisions": (tables.decision, frozenset({"id", "request", "standing"})),
     "requests": (tables.request, frozenset({"number", "pid", "host", "foreign"})),
     "attempts": (tables.attempt, frozenset()),
     "facts": (tables.fact, frozenset({"id"})),
@@ -167,7 +167,8 @@ def _is_id(text: Any) -> bool:
 # Fields that documents of earlier versions do not have; in the parts before the second colon any may be missing.
 _PARTIAL = frozenset({"incident", "alert", "diagnosis", "actions"})
 _ADDED = frozenset(
-    {"fix_worked", "lesson", "votes", "kind", "commit", "ties", "checks", "signatures", "prior", "differs", "simulated"}
+    {"fix_worked", "lesson", "votes", "kind", "commit", "ties", "checks", "signatures", "prior", "differs", "simulated",
+     "request", "skipped", "principal", "undone"}
 )
 
 

@@ -125,7 +125,7 @@ def _gate(connection: Connection) -> None:
     connection.execute(text(_ACTIONS_CARRIED))
     connection.execute(text("DROP TABLE action"))
     connection.execute(text("ALTER TABLE decision DROP COLUMN token"))
-    for column in ("request INTEGER", "principal VARCHAR", "signature TEXT"):
+    for column in ("request INTEGER", "principal VARCHAR", "signature TEXT", "standing INTEGER"):
         connection.execute(text(f"ALTER TABLE decision ADD COLUMN {column}"))
 
 

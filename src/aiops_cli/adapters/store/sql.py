@@ -18,11 +18,9 @@ from aiops_cli.adapters.store.engine import iso, keep_counting, name_of, now, nu
 from aiops_cli.adapters.store.history import History
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document, document_of_record
-from aiops_cli.domain.gate import Decision, Permit
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
-from aiops_cli.errors import StoreError
 
 # Beyond this a line of evidence is a file of its own; its digest is of all of it.
 _MOST_EVIDENCE_TEXT = 4_000
@@ -93,63 +91,6 @@ class SqlStore(History, Library):
             connection.execute(
                 insert(tables.fact).values(incident=number_of(incident.id), at=now(), key=key, value=value)
             )
-
-    def record_decision(self, incident: Incident, attempt: Attempt, decision: Decision) -> None:
-        """Write a decision down, with the bytes of the call it is about."""
-        call = attempt.call.canonical.decode() if attempt.call else ""
-        with self.database.write() as connection:
-            connection.execute(
-                insert(tables.decision).values(
-                    incident=number_of(incident.id),
-                    attempt=attempt.number,
-                    digest=decision.digest,
-                    call=call,
-                    answer=decision.answer.value,
-                    by=decision.by,
-                    method=decision.method.value,
-                    reason=decision.reason,
-                    at=iso(decision.at),
-                    expires_at=iso(decision.expires_at),
-                )
-            )
-
-    def is_used(self, token: str) -> bool:
-        """Whether an action ran with this approval."""
-        return False
-
-    def begin_action(self, incident: Incident, attempt: Attempt, permit: Permit) -> int:
-        """Write the action down as `executing`."""
-        at = now()
-        values = {
-            "incident": number_of(incident.id),
-            "attempt": attempt.number,
-            "digest": permit.call.digest,
-            "canonical": permit.call.canonical.decode(),
-            "details": "{}",
-            "subject": "{}",
-            "action": permit.call.action,
-            "target": permit.call.target,
-            "arguments": json.dumps(dict(permit.call.arguments), sort_keys=True),
-            "state": "executing",
-            "environment": incident.environment,
-            "simulated": permit.call.simulated,
-            "requester": "",
-            "policy_digest": "",
-            "proposed_at": at,
-            "decide_by": at,
-            "run_by": at,
-            "started_at": at,
-            "detail": "",
-            "foreign": False,
-        }
-        with self.database.write() as connection:
-            return _new_key(connection.execute(insert(tables.request).values(**values)))
-
-    def end_action(self, row: int, attempt: Attempt) -> None:
-        """Settle the row: done, failed, or unknown when the run was cut off."""
-        settled = {"state": attempt.state.value, "detail": attempt.detail, "finished_at": now()}
-        with self.database.write() as connection:
-            connection.execute(update(tables.request).where(tables.request.c.number == row).values(**settled))
 
     def save_spans(self, incident_id: str, rows: Sequence[dict[str, Any]]) -> None:
         """Keep a run's spans; `rows` have the columns of the span table."""

@@ -114,7 +114,8 @@ request = Table(
 )
 
 # Answers to requests, of people and of what people allowed beforehand. `principal` is who signed, where somebody did;
-# without it `by` is a name and no proof. `call` are the bytes that the answer is about.
+# without it `by` is a name and no proof. `call` are the bytes that the answer is about, and `standing` is the grant or
+# promotion that it follows from.
 decision = Table(
     "decision",
     metadata,
@@ -132,6 +133,7 @@ decision = Table(
     Column("request", Integer),
     Column("principal", String),
     Column("signature", Text),
+    Column("standing", Integer),
 )
 
 # Every operation that changes state, before and after it, each row chained to the one before: `hash` is over `previous`

@@ -6,8 +6,6 @@ Every approver returns a Decision and never raises; whatever goes wrong is a den
 import asyncio
 import contextlib
 import errno
-import getpass
-import hashlib
 import json
 import os
 import re
@@ -16,17 +14,20 @@ import stat
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from aiops_cli.domain.action import EffectiveCall
-from aiops_cli.domain.gate import Answer, Decision, Method
-from aiops_cli.domain.incident import Attempt
-from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.action import Risk, parse_call
+from aiops_cli.domain.approval import Answer, Decision, Method, Wish, count_people, find_veto
+from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.request import Request
+from aiops_cli.errors import StoreError, UsageError
 
+NOBODY = "nobody"
 # Keys typed while the panel was being drawn must not answer it; half a second is below what one notices.
 _ARMING_S = 0.5
 _MAX_FILE_BYTES = 64 * 1024
@@ -34,65 +35,106 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class NobodyToAsk:
-    """Denies: there is no terminal, or the person asked for a plan only."""
+    """Says no: there is no terminal, or the person asked for a plan only. A request for other people stays open."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
-        """No."""
-        return _decision(call, Answer.DENY, Method.NONE, self._reason, by="nobody")
+    def decide(self, asked: Asked) -> Decision | None:
+        """No; or the answer that other people have given already."""
+        found = _from_others(asked, asked.watch)
+        if found is not None or asked.verdict.approvals > 1:
+            return found
+        return _decision(asked.request, Answer.DENY, Method.NONE, self._reason, by=NOBODY)
 
 
 class SimulatedApprover:
-    """Answers yes in the simulator. On anything else it answers no, and the gate would refuse it too."""
+    """Answers yes in the simulator. On anything else it answers no, and the gate would refuse it too.
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
+    Taking back what did not help is left alone: nobody looked whether it helped in part.
+    """
+
+    def decide(self, asked: Asked) -> Decision | None:
         """Yes, in the simulator."""
-        if not call.simulated:
-            return _decision(call, Answer.DENY, Method.SIMULATED, "--approve-simulated holds for the simulator alone")
-        return _decision(
-            call, Answer.APPROVE, Method.SIMULATED, "told so beforehand, for the simulator alone", by="the command line"
-        )
+        request = asked.request
+        if not request.call.simulated:
+            said = "--approve-simulated holds for the simulator alone"
+            return _decision(request, Answer.DENY, Method.SIMULATED, said, by=NOBODY)
+        if request.undoes is not None:
+            said = "--approve-simulated takes nothing back: `aiops undo` does"
+            return _decision(request, Answer.DENY, Method.SIMULATED, said, by=NOBODY)
+        said = "told so beforehand, for the simulator alone"
+        return _decision(request, Answer.APPROVE, Method.SIMULATED, said, by="the command line")
 
 
 class TerminalApprover:
     """Asks on the terminal with questionary; default No. `timeout_s` without an answer is No.
 
-    `shown` gives the digest of the call whose panel was drawn last: without the panel nobody is asked.
+    `shown` gives the digest of the request whose panel was drawn last: without the panel nobody is asked. `explain`
+    shows more about it.
     """
 
-    def __init__(self, timeout_s: float, shown: Callable[[], str | None], *, from_tty: bool = False) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        person: str,
+        shown: Callable[[], str | None],
+        explain: Callable[[Asked], None],
+        *,
+        from_tty: bool = False,
+    ) -> None:
         self._timeout_s = timeout_s
+        self._person = person
         self._shown = shown
+        self._explain = explain
         self._from_tty = from_tty
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
-        """The person's answer."""
-        answer, interrupted = Answer.DENY, False
-        if self._shown() != call.digest:
-            return _nobody(call, Method.PROMPT, "the call could not be shown, so nobody was asked")
+    def decide(self, asked: Asked) -> Decision | None:
+        """The person's answer, or the one that came from elsewhere while the question stood."""
+        request = asked.request
+        if self._shown() != request.digest:
+            said = "the call could not be shown, so nobody was asked"
+            return _decision(request, Answer.DENY, Method.PROMPT, said, by=NOBODY)
+        until = time.monotonic() + self._timeout_s
         try:
             with _terminal(self._from_tty) as stream:
-                typed = self._ask(stream)
-            if typed is not None and typed.strip().lower() in _YES:
-                answer = Answer.APPROVE
-            reason = "approved at the prompt" if answer is Answer.APPROVE else "denied at the prompt"
+                return self._converse(asked, stream, until)
         except KeyboardInterrupt:
-            reason, interrupted = "Ctrl-C at the prompt", True
+            return self._no(request, "Ctrl-C at the prompt", interrupted=True)
         except _Signalled as signalled:
-            reason, interrupted = f"{signalled} at the prompt", True
+            return self._no(request, f"{signalled} at the prompt", interrupted=True)
         except EOFError:
-            reason = "end of input at the prompt"
+            return self._no(request, "end of input at the prompt")
         except TimeoutError:
-            reason = f"no answer within {self._timeout_s:.0f} s"
+            return self._no(request, f"no answer within {self._timeout_s:.0f} s") if asked.verdict.approvals < 2 else None
         except (OSError, termios.error, ValueError) as error:
             # EIO is what reading from a window that was closed gives.
             interrupted = getattr(error, "errno", None) == errno.EIO
-            return _nobody(call, Method.PROMPT, f"the terminal could not be read: {error}", interrupted=interrupted)
-        return _decision(call, answer, Method.PROMPT, reason, interrupted=interrupted, lives_s=self._timeout_s)
+            said = f"the terminal could not be read: {error}"
+            return _decision(request, Answer.DENY, Method.PROMPT, said, by=NOBODY, interrupted=interrupted)
 
-    def _ask(self, stream: TextIO) -> str | None:
+    def _no(self, request: Request, reason: str, *, interrupted: bool = False) -> Decision:
+        return _decision(request, Answer.DENY, Method.PROMPT, reason, by=self._person, interrupted=interrupted)
+
+    def _converse(self, asked: Asked, stream: TextIO, until: float) -> Decision | None:
+        """Ask until there is an answer: an explanation and a typing error are none."""
+        while True:
+            typed = self._ask(asked, stream, max(0.1, until - time.monotonic()))
+            if isinstance(typed, Decision):
+                return typed
+            choice = read_choice(typed or "", asked)
+            if choice.again:
+                self._explain(asked) if choice.explain else print(choice.again, file=sys.stderr)
+                continue
+            if choice.waits:
+                return None
+            return replace(
+                _decision(asked.request, choice.answer, Method.PROMPT, choice.reason, by=self._person),
+                wish=choice.wish,
+                arguments=choice.arguments,
+            )
+
+    def _ask(self, asked: Asked, stream: TextIO, timeout_s: float) -> str | Decision | None:
         """The whole line that was typed. A yes-or-no widget would let the last `y` of `deny` decide."""
         import questionary
         from prompt_toolkit.input import create_input
@@ -100,17 +142,13 @@ class TerminalApprover:
         from prompt_toolkit.output import create_output
 
         keyboard = create_input(stream)
-        question = questionary.text(
-            "Run exactly this? Type y and Enter; anything else is No:",
-            input=keyboard,
-            output=create_output(sys.stderr),
-        )
+        question = questionary.text(question_for(asked), input=keyboard, output=create_output(sys.stderr))
         time.sleep(_ARMING_S)
         termios.tcflush(stream.fileno(), termios.TCIFLUSH)
         clear_typeahead(keyboard)
         handlers = {each: signal.getsignal(each) for each in _SIGNALS}
         try:
-            return asyncio.run(_within(question, self._timeout_s))
+            return asyncio.run(_within(question, timeout_s, lambda: _from_others(asked, asked.watch)))
         finally:
             for each, handler in handlers.items():
                 signal.signal(each, handler)
@@ -118,14 +156,93 @@ class TerminalApprover:
 
 _YES = frozenset({"y", "yes"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WATCH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a typed line means. `again` is said before the question is asked once more; `waits` leaves it open."""
+
+    answer: Answer = Answer.DENY
+    reason: str = "denied at the prompt"
+    wish: Wish = Wish.STOP
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    again: str = ""
+    explain: bool = False
+    waits: bool = False
+
+
+def question_for(asked: Asked) -> str:
+    """The question, on one line: what each answer does, and that Enter alone is No."""
+    more = "n [why] no · e change · s skip · x explain · q quit" if asked.plan is not None else "n [why] no · x explain"
+    if asked.verdict.approvals > 1:
+        return "Waiting for others to sign.  n [why] no · x explain · q leave it open:"
+    yes = f"type {asked.request.call.target} to run exactly this" if _is_high(asked) else "y run exactly this"
+    return f"{yes} · {more}; anything else is No:"
+
+
+def read_choice(typed: str, asked: Asked) -> Choice:
+    """What a person who typed this wants. Whatever is not understood is No."""
+    text = typed.strip()
+    word, _, rest = text.partition(" ")
+    word, rest = word.lower(), safe(rest.strip(), one_line=True, limit=300)
+    if word in ("x", "explain", "?") and not rest:
+        return Choice(again="explained", explain=True)
+    if word in ("n", "no", "deny"):
+        return Choice(reason=f"denied: {rest}", wish=Wish.OTHER) if rest else Choice()
+    if asked.verdict.approvals > 1:
+        return Choice(waits=True, reason="left open") if word in ("q", "quit", "") else Choice()
+    if word in ("q", "quit") and not rest:
+        return Choice(reason="quit at the prompt")
+    if asked.plan is not None and word in ("s", "skip") and not rest:
+        return Choice(reason="skipped at the prompt", wish=Wish.SKIP)
+    if asked.plan is not None and word in ("e", "edit", "change"):
+        return _edited(rest, asked)
+    yes = text == asked.request.call.target if _is_high(asked) else text.lower() in _YES
+    if yes:
+        return Choice(answer=Answer.APPROVE, reason="approved at the prompt")
+    return Choice(reason=_NOT_NAMED.format(asked.request.call.target)) if _is_high(asked) and text else Choice()
+
+
+_NOT_NAMED = "denied at the prompt: the risk is high, and {} was not typed"
+
+
+def _is_high(asked: Asked) -> bool:
+    return asked.request.call.risk is Risk.HIGH
+
+
+def _edited(words: str, asked: Asked) -> Choice:
+    """The same action on the same target with other arguments, which are checked here already."""
+    call = asked.request.call
+    try:
+        proposal = parse_call(f"{call.action} {call.target} {words}")
+    except UsageError as error:
+        return Choice(again=f"  {error.message}; {error.hint}".replace(f"write {call.action} TARGET", "type e"))
+    if dict(proposal.arguments) == dict(call.arguments):
+        return Choice(again="  these are the arguments that it has")
+    return Choice(reason="changed at the prompt", wish=Wish.EDIT, arguments=proposal.arguments)
+
+
+def _from_others(asked: Asked, watch: Callable[[], Sequence[Decision]]) -> Decision | None:
+    """A No from anybody, or the last yes when enough people have said it; None as long as there is neither."""
+    try:
+        found = tuple(watch())
+    except StoreError:
+        return None
+    veto = find_veto(asked.request, found)
+    if veto is not None or not found:
+        return veto
+    return found[-1] if count_people(asked.request, found, asked.verdict.approvals).enough else None
 
 
 class _Signalled(Exception):
     """A signal ended the question; its name is the message."""
 
 
-async def _within(question: Any, timeout_s: float) -> str | None:
-    """Wait for the answer. A signal cancels the question; raised into a running loop it could leave it waiting."""
+async def _within(question: Any, timeout_s: float, watch: Callable[[], Decision | None]) -> str | Decision | None:
+    """Wait for the answer, or for one from elsewhere. A signal cancels the question; raised into a running loop it
+    could leave it waiting.
+    """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     got: list[signal.Signals] = []
 
@@ -136,14 +253,26 @@ async def _within(question: Any, timeout_s: float) -> str | None:
 
     for each in _SIGNALS:
         loop.add_signal_handler(each, stop, each)
+    asking = asyncio.ensure_future(question.unsafe_ask_async())
+    watching = asyncio.ensure_future(_watch(watch))
     try:
         async with asyncio.timeout(timeout_s):
-            answer: str | None = await question.unsafe_ask_async()
-            return answer
+            await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
+            return asking.result() if asking.done() else watching.result()
     except asyncio.CancelledError:
         if got:
             raise _Signalled(got[0].name) from None
         raise
+    finally:
+        for each in (asking, watching):
+            each.cancel()
+        await asyncio.gather(asking, watching, return_exceptions=True)
+
+
+async def _watch(watch: Callable[[], Decision | None]) -> Decision:
+    while (found := watch()) is None:
+        await asyncio.sleep(_WATCH_S)
+    return found
 
 
 @contextlib.contextmanager
@@ -159,33 +288,28 @@ def _terminal(from_tty: bool) -> Iterator[TextIO]:
 class FileApprover:
     """Approves what a file names by digest. The file is read once, and must be the person's own."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, person: str) -> None:
         self._path = path
+        self._person = person
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
-        """Yes when the file holds exactly this call's digest."""
+    def decide(self, asked: Asked) -> Decision | None:
+        """Yes when the file holds exactly this request's digest."""
+        request = asked.request
         try:
             raw = _read_own_file(self._path)
             approvals = _parse_approvals(raw)
         except (OSError, ValueError, RecursionError) as error:
-            return _nobody(call, Method.FILE, f"approval file {self._path}: {_why(error)}")
-        found = next((entry for entry in approvals if entry["digest"] == call.digest), None)
+            return self._no(request, f"approval file {self._path}: {_why(error)}")
+        found = next((entry for entry in approvals if entry["digest"] == request.digest), None)
         if found is None:
             named = ", ".join(entry["digest"][:19] + "…" for entry in approvals[:3]) or "no digest"
-            return _nobody(call, Method.FILE, f"the approval file names {named}, and this call is {call.digest}")
-        decision = _decision(call, Answer.APPROVE, Method.FILE, f"named in {self._path.name}", by=found["by"])
-        # What makes it this approval and no other: the call, who, and until when; not what else is in the file.
-        token = hashlib.sha256(f"{call.digest}|{found['by']}|{found['expires_at']}".encode()).hexdigest()
-        return Decision(
-            digest=decision.digest,
-            answer=decision.answer,
-            by=decision.by,
-            method=decision.method,
-            reason=decision.reason,
-            at=decision.at,
-            expires_at=found["expires_at"],
-            token=token,
-        )
+            return self._no(request, f"the approval file names {named}, and {request.id} is {request.digest}")
+        said = f"named in {self._path.name}"
+        yes = _decision(request, Answer.APPROVE, Method.FILE, said, by=found["by"] or self._person)
+        return replace(yes, expires_at=found["expires_at"])
+
+    def _no(self, request: Request, reason: str) -> Decision:
+        return _decision(request, Answer.DENY, Method.FILE, reason, by=NOBODY)
 
 
 def _why(error: Exception) -> str:
@@ -238,42 +362,20 @@ def _parse_entry(entry: Any) -> dict[str, Any]:
     by = entry.get("approved_by")
     return {
         "digest": entry["digest"],
-        "by": safe(by, one_line=True, limit=80) if isinstance(by, str) else _local_user(),
+        "by": safe(by, one_line=True, limit=80) if isinstance(by, str) else None,
         "expires_at": at,
     }
 
 
-def _nobody(call: EffectiveCall, method: Method, reason: str, *, interrupted: bool = False) -> Decision:
-    """No, and not by a person: nobody answered."""
-    return _decision(call, Answer.DENY, method, reason, by="nobody", interrupted=interrupted)
-
-
 def _decision(
-    call: EffectiveCall,
-    answer: Answer,
-    method: Method,
-    reason: str,
-    *,
-    by: str | None = None,
-    interrupted: bool = False,
-    lives_s: float | None = None,
+    request: Request, answer: Answer, method: Method, reason: str, *, by: str, interrupted: bool = False
 ) -> Decision:
-    now = datetime.now(UTC)
     return Decision(
-        digest=call.digest,
+        digest=request.digest,
         answer=answer,
-        by=by or _local_user(),
+        by=by,
         method=method,
         reason=reason,
-        at=now,
-        expires_at=now + timedelta(seconds=lives_s) if lives_s else None,
+        at=datetime.now(UTC),
         interrupted=interrupted,
     )
-
-
-def _local_user() -> str:
-    """The operating system's user: a name, not an authenticated identity, and labelled so."""
-    try:
-        return f"{getpass.getuser()} (local, not authenticated)"
-    except (KeyError, OSError):
-        return f"uid {os.geteuid()} (local, not authenticated)"

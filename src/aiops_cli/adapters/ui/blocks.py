@@ -11,14 +11,16 @@ from rich.text import Text
 
 from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.words import clock_and_age, duration, money
-from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, describe_call
+from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Risk, describe_call
+from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
 from aiops_cli.domain.figures import figure
-from aiops_cli.domain.incident import Attempt, Incident
+from aiops_cli.domain.incident import MAX_ATTEMPTS, Attempt, Incident
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.request import Request, request_id
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
@@ -191,31 +193,89 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     return Group(line(("PLAN", "bold")), indented(labelled(rows, 11)))
 
 
-def approval_panel(call: EffectiveCall, attempt: Attempt, plan: Plan, diagnosis: Diagnosis, width: int) -> Panel:
-    """The exact call, drawn from the same object that will run."""
-    cited = " ".join(attempt.proposal.evidence)
-    undo = call.undo.text + (f", about {duration(call.undo.takes_s)}" if call.undo.action else "")
+def approval_panel(asked: Asked, width: int, now: datetime) -> Panel:
+    """The exact request, drawn from the object whose bytes are approved. What a model or a runbook claims is dim."""
+    request, call, verdict = asked.request, asked.request.call, asked.verdict
     facts: list[tuple[str, str | Text]] = [
         ("call", Text(describe_call(call.action, call.target, call.arguments), "bold")),
-        ("where", call.context),
+        ("where", _where(asked)),
         ("runs", call.command),
         ("changes", call.changes),
         ("touches", " · ".join(call.touches)),
         ("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items())),
-        ("undo", undo),
-        ("success", plan.success),
-        ("because", " · ".join([attempt.proposal.because, *([cited] if cited else [])])),
-        ("proposed by", _proposer(attempt, diagnosis)),
-        ("risk", f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"),
-        ("digest", call.digest),
+        ("undo", _undo_words(call)),
+        ("success", _success(asked)),
+        *_claims(asked),
+        ("policy", _policy_words(asked)),
+        *[("skipped", Text(text, "yellow")) for text in verdict.skipped],
+        ("risk", _risk_words(call)),
+        ("expires", f"answer by {clock_and_age(request.decide_by, now)}, to begin by {request.run_by:%H:%M} UTC"),
+        ("record", f"{request.id} · audit head {asked.head.short}"),
+        ("digest", request.digest),
     ]
-    facts[-1:-1] = [("objection", Text(text, "yellow")) for text in plan.objections]
-    if attempt.proposal.stop_gap:
-        facts.insert(4, ("beware", Text("a stop-gap: it hides the symptom and leaves the cause", "yellow")))
-    title = f"APPROVE? attempt {attempt.number} of 3"
     return Panel(
-        labelled(facts, 11), title=Text(title), title_align="left", border_style="yellow", width=min(width, 100)
+        labelled(facts, 11), title=Text(_title(asked)), title_align="left", border_style="yellow", width=min(width, 100)
     )
+
+
+def _title(asked: Asked) -> str:
+    if asked.request.undoes is not None:
+        return f"APPROVE? take back {request_id(asked.request.undoes)}"
+    return f"APPROVE? attempt {asked.attempt.number}"
+
+
+def _where(asked: Asked) -> str:
+    ticket = f" · ticket {asked.request.ticket}" if asked.request.ticket else ""
+    return f"{asked.request.call.context} · environment {asked.request.environment}{ticket}"
+
+
+def _undo_words(call: EffectiveCall) -> str | Text:
+    if call.undo.action is not None:
+        return f"{call.undo.text}, about {duration(call.undo.takes_s)}"
+    return call.undo.text if not call.undo.needed else Text(f"NO WAY BACK: {call.undo.text}", "bold red")
+
+
+def _success(asked: Asked) -> str:
+    return asked.plan.success if asked.plan is not None else "the target is read: it has to be as it was before"
+
+
+def _claims(asked: Asked) -> list[tuple[str, str | Text]]:
+    """What speaks for it and against it, which nobody measured."""
+    proposal = asked.attempt.proposal
+    rows: list[tuple[str, str | Text]] = []
+    if proposal.stop_gap:
+        rows.append(("beware", Text("a stop-gap: it hides the symptom and leaves the cause", "yellow")))
+    cited = " ".join(proposal.evidence)
+    rows.append(("claim", Text(" · ".join([proposal.because, *([cited] if cited else [])]), "dim")))
+    if asked.diagnosis is not None and asked.plan is not None:
+        rows.append(("claimed by", Text(_proposer(asked.attempt, asked.diagnosis), "dim")))
+    objections = asked.plan.objections if asked.plan is not None else ()
+    return rows + [("objection", Text(text, "yellow")) for text in objections]
+
+
+def _policy_words(asked: Asked) -> str:
+    needs = asked.verdict.approvals
+    if needs == 1:
+        return f"allowed with one yes ({asked.verdict.rule})"
+    return f"{needs} people other than who asks have to sign ({asked.verdict.rule}): aiops approvals approve {asked.request.id} --sign"
+
+
+def _risk_words(call: EffectiveCall) -> str | Text:
+    words = f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"
+    return Text(words, "bold red") if call.risk is Risk.HIGH else words
+
+
+def explanation(asked: Asked, incident: Incident) -> RenderableType:
+    """What the panel has no room for: the evidence that is cited, the rules that matched, and the bytes."""
+    cited = set(asked.attempt.proposal.evidence)
+    rows: list[tuple[str, str | Text]] = [
+        (item.id, f"{item.source} {item.entity}: {item.text}") for item in incident.evidence.items if item.id in cited
+    ]
+    rows += [("past", _past(past, asked.diagnosis)) for past in incident.recall.incidents if asked.diagnosis]
+    rows += [("rules", ", ".join(asked.verdict.rules) or asked.verdict.rule), ("reason", asked.verdict.reason)]
+    rows.append(("asked by", asked.request.principal or f"{asked.request.requester} (not authenticated)"))
+    rows.append(("bytes", asked.request.canonical.decode("ascii")))
+    return indented(labelled(rows, 9))
 
 
 def _proposer(attempt: Attempt, diagnosis: Diagnosis) -> str:
@@ -230,8 +290,8 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
     parts: list[RenderableType] = [line((f"{word}  ", style), _result_sentence(incident))]
     if chart and incident.verification and incident.signal:
         parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in _chart(incident, width)]
-    if incident.status is Status.ACTION_NEEDED and incident.planned_call is not None:
-        parts.append(indented(labelled(_ways_to_approve(incident.planned_call), 9)))
+    if incident.status is Status.ACTION_NEEDED and incident.request is not None:
+        parts.append(indented(labelled(_ways_to_approve(incident, incident.request), 9)))
     if len(incident.attempts) > 1 or incident.escalation:
         parts += [indented(labelled(_attempt_rows(incident), 9))]
     if incident.escalation:
@@ -242,11 +302,13 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
     return Group(*parts)
 
 
-def _ways_to_approve(call: EffectiveCall) -> list[tuple[str, str | Text]]:
+def _ways_to_approve(incident: Incident, request: Request) -> list[tuple[str, str | Text]]:
+    call = request.call
     return [
         ("call", f"{call.action} {call.target}: {call.changes}"),
-        ("digest", call.digest),
-        ("approve", "run it again at a terminal, or with --approval-file PATH, a file of yours with that digest in it"),
+        ("request", f"{request.id}, to be answered by {request.decide_by:%H:%M} UTC"),
+        ("digest", request.digest),
+        ("approve", f"aiops approvals approve {request.id}, then aiops triage --resume {incident.id}"),
     ]
 
 
@@ -255,7 +317,7 @@ def _result_sentence(incident: Incident) -> str:
     if incident.status is Status.RECOVERED and result is not None:
         return verification_sentence(result)
     if incident.status is Status.NOT_RECOVERED and result is not None:
-        return f"{verification_sentence(result)} (attempt {len(incident.attempts)} of 3)"
+        return f"{verification_sentence(result)} (attempt {incident.runs} of {MAX_ATTEMPTS})"
     if incident.status is Status.HEALTHY:
         return "nothing needs fixing"
     return "over to you" if incident.escalation else incident.note
@@ -292,7 +354,8 @@ def _attempt_rows(incident: Incident) -> list[tuple[str, str | Text]]:
         (
             f"attempt {attempt.number}",
             describe_call(attempt.proposal.action, attempt.proposal.target, attempt.proposal.arguments)
-            + f" — {attempt.outcome.replace('_', ' ')}: {attempt.explanation}",
+            + f" — {attempt.outcome.replace('_', ' ')}: {attempt.explanation}"
+            + (f"; {attempt.undone}" if attempt.undone else ""),
         )
         for attempt in incident.attempts
     ]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from aiops_cli.adapters.ui import blocks
 from aiops_cli.adapters.ui.words import duration
+from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.evidence import CoverageStatus, EvidenceSet
@@ -40,6 +41,7 @@ from aiops_cli.events import (
     OperationStarted,
     PlanDrafted,
     Recalled,
+    Undone,
     Verified,
 )
 
@@ -96,6 +98,7 @@ class Console:
         self._stage_began = 0.0
         self._heard = ""
         self._lost: set[RichConsole] = set()
+        self._asking: Incident | None = None
         self.shown: str | None = None
         self.report_error: str | None = None
 
@@ -124,12 +127,14 @@ class Console:
                 self._show_diagnosis(incident, diagnosis)
             case PlanDrafted(plan=plan, call=call):
                 self._print(blocks.plan_block(plan, call))
-            case ApprovalAsked(attempt=attempt, call=call):
+            case ApprovalAsked():
                 self._ask(event)
             case Decided(ruling=ruling):
                 self._say("remediate", f"{'allowed' if ruling.allowed else 'not allowed'}: {ruling.reason}")
             case Acted(attempt=attempt):
                 self._say("remediate", f"{attempt.state.value}: {attempt.detail}")
+            case Undone(attempt=attempt):
+                self._say("undo", attempt.undone)
             case Measured(signal=signal, reading=reading):
                 self._update(f"verify: {signal.metric} {figure(reading.value, signal.unit)} at {reading.at:%H:%M:%S}")
             case Verified(verification=result):
@@ -146,13 +151,16 @@ class Console:
     def _ask(self, event: ApprovalAsked) -> None:
         """The panel goes to stderr: it has to be seen wherever stdout leads."""
         self._stop()
-        # As they are now: a reviewer may have taken confidence away since they were shown.
-        plan, diagnosis = event.incident.plan, event.incident.diagnosis
-        assert plan is not None and diagnosis is not None
-        panel = blocks.approval_panel(event.call, event.attempt, plan, diagnosis, self._err.width)
-        self.shown = None
+        panel = blocks.approval_panel(event.asked, self._err.width, datetime.now(UTC))
+        self.shown, self._asking = None, event.incident
         if self._try(self._err, lambda: self._err.print(panel)):
-            self.shown = event.call.digest
+            self.shown = event.asked.request.digest
+
+    def explain(self, asked: Asked) -> None:
+        """Show what the panel has no room for."""
+        incident = self._asking
+        if incident is not None:
+            self._try(self._err, lambda: self._err.print(blocks.explanation(asked, incident)))
 
     def _start(self, operation: Operation) -> None:
         self._began[operation.id] = time.monotonic()

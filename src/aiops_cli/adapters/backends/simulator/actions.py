@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.adapters.backends.simulator.parts import Service
 from aiops_cli.adapters.backends.simulator.scenario import NAMESPACE
 from aiops_cli.adapters.backends.simulator.state import JobState, ModelState, NodeState, ServiceState
 from aiops_cli.adapters.backends.simulator.world import World
@@ -20,9 +21,14 @@ class Step:
     touches: str
     undo: Undo
     effect: Callable[[], None]
+    touched: int | None = None
 
 
-def _no_undo(why: str) -> Undo:
+def _nothing_to_undo(why: str) -> Undo:
+    return Undo(None, {}, why, 0.0, needed=False)
+
+
+def _no_way_back(why: str) -> Undo:
     return Undo(None, {}, why, 0.0)
 
 
@@ -81,6 +87,33 @@ class Actions:
             return {"generation": world.cluster.quota_generation, "pods": world.cluster.pod_quota}
         return {"generation": 1, "limit": world.network.client_limits.get(target)}
 
+    def read_state(self, target: str) -> dict[str, Any]:
+        """What a call is made on, and everything else that an action can change of a target. Raises ActionRefused."""
+        if target not in self._world.scenario.targets:
+            raise ActionRefused(f"target {target!r} is not in the inventory of this world")
+        state = self._world.states.get(target)
+        return self.state_of(target) | (_settings(state) if state else {})
+
+    def services_of(self, target: str) -> list[Service]:
+        """The services that a call on a target is about."""
+        scenario = self._world.scenario
+        about = {target}
+        if target == NAMESPACE:
+            about = {service.name for service in scenario.services if not service.outside}
+        elif target in self._world.cluster.nodes:
+            about = {s.spec.name for s in self._world.states.values() if any(r.node == target for r in s.replicas)}
+        elif target in self._world.pipelines.jobs:
+            job = self._world.pipelines.jobs[target].spec
+            about = {
+                job.trains or "",
+                *(name for data in scenario.data if data.name == job.feeds for name in data.read_by),
+            }
+        elif target in self._world.pipelines.models:
+            about = {service.name for service in scenario.services if service.serves and service.serves.model == target}
+        elif target in scenario.clients:
+            about = {source.entry for source in scenario.traffic if source.client == target}
+        return [service for service in scenario.services if service.name in about]
+
     def _running_on(self, node: str) -> list[str]:
         counts = ((s.spec.name, sum(r.node == node for r in s.replicas)) for s in self._world.states.values())
         return [f"{count} of {name}" for name, count in sorted(counts) if count]
@@ -124,6 +157,7 @@ class Actions:
             touches=f"{name}: {wanted - replicas:+d} replicas",
             undo=Undo("scale_service", {"replicas": replicas}, f"scale back to {replicas}", 20.0),
             effect=lambda: self._world.scale(name, wanted),
+            touched=abs(wanted - replicas),
         )
 
     def _rollback(self, name: str, arguments: Mapping[str, Any]) -> Step:
@@ -138,6 +172,7 @@ class Actions:
                 "rollback_release", {"to_version": state.version}, f"release {state.version} again", _rollout_s(state)
             ),
             effect=lambda: self._world.release(name, wanted),
+            touched=len(state.replicas),
         )
 
     def _restart(self, name: str, arguments: Mapping[str, Any]) -> Step:
@@ -146,8 +181,9 @@ class Actions:
             changes=f"restarts {len(state.replicas)} replicas, one after another",
             command=f"restart {name}",
             touches=_all_in_turn(state),
-            undo=_no_undo("nothing to undo: release and number of replicas stay as they are"),
+            undo=_nothing_to_undo("nothing to undo: release and number of replicas stay as they are"),
             effect=lambda: self._world.restart(name),
+            touched=len(state.replicas),
         )
 
     def _revert(self, name: str, arguments: Mapping[str, Any]) -> Step:
@@ -163,6 +199,7 @@ class Actions:
             touches=_all_in_turn(owner) if isinstance(owner, ServiceState) else f"{name}: its next runs",
             undo=undo,
             effect=lambda: self._world.configure(name, wanted),
+            touched=len(owner.replicas) if isinstance(owner, ServiceState) else None,
         )
 
     def _flag(self, name: str, arguments: Mapping[str, Any]) -> Step:
@@ -220,7 +257,7 @@ class Actions:
             changes=f"volume {state.disk_size_gb:g} GB -> {wanted:g} GB",
             command=f"expand {name} --size={wanted:g}GB",
             touches=f"{name}: its volume",
-            undo=_no_undo("a volume cannot be made smaller again"),
+            undo=_no_way_back("a volume cannot be made smaller again"),
             effect=lambda: self._world.expand(name, wanted),
         )
 
@@ -232,7 +269,7 @@ class Actions:
             changes="empties the cache",
             command=f"flush {name}",
             touches=f"{name}: everything that it keeps",
-            undo=_no_undo("the cache fills again at its own pace"),
+            undo=_no_way_back("the cache fills again at its own pace"),
             effect=lambda: self._world.flush(name),
         )
 
@@ -242,7 +279,7 @@ class Actions:
             changes="issues the certificate anew and loads it",
             command=f"renew-certificate {name}",
             touches=f"{name}: new connections",
-            undo=_no_undo("nothing to undo: the certificate before stays valid until it expires"),
+            undo=_nothing_to_undo("nothing to undo: the certificate before stays valid until it expires"),
             effect=lambda: self._world.perform("renew_certificate", name, f"renewed the certificate of {name}"),
         )
 
@@ -253,8 +290,9 @@ class Actions:
             changes="the standby takes over",
             command=f"fail-over {name}",
             touches=f"{name}: every connection is cut",
-            undo=_no_undo("failing back is another fail-over"),
+            undo=_no_way_back("failing back is another fail-over"),
             effect=lambda: self._world.fail_over(name),
+            touched=len(self._service(name).replicas),
         )
 
     # -- limits -------------------------------------------------------------------------------------------------------
@@ -307,6 +345,7 @@ class Actions:
             touches=f"{name}: everything on it restarts elsewhere",
             undo=Undo("uncordon_node", {}, "put it back into scheduling", 1.0),
             effect=lambda: self._world.drain(name),
+            touched=sum(r.node == name for s in self._world.states.values() for r in s.replicas),
         )
 
     def _uncordon(self, name: str, arguments: Mapping[str, Any]) -> Step:
@@ -342,7 +381,7 @@ class Actions:
             changes=f"starts a run, about {job.spec.takes / 60:.0f} min",
             command=f"run {name}",
             touches=f"{name}: {job.spec.feeds or job.spec.trains or 'its own output'}",
-            undo=_no_undo("nothing to undo: a run that fails leaves the last good output in place"),
+            undo=_nothing_to_undo("nothing to undo: a run that fails leaves the last good output in place"),
             effect=lambda: self._world.rerun(name),
         )
 
@@ -373,6 +412,17 @@ def _service_state(state: ServiceState) -> dict[str, Any]:
     return {"generation": state.generation, "replicas": len(state.replicas), "version": state.version} | _configured(
         state.config
     )
+
+
+def _settings(state: ServiceState) -> dict[str, Any]:
+    """What can be set on a service beside its release, its configuration and its replicas, where it has that."""
+    found: dict[str, Any] = {
+        "flags": dict(state.flags) or None,
+        "canary_percent": state.canary.percent if state.canary else None,
+        "provider": state.provider,
+        "volume_gb": state.disk_size_gb if state.spec.disk else None,
+    }
+    return {name: value for name, value in found.items() if value is not None} | {"limit": state.limit_rps}
 
 
 def _all_in_turn(state: ServiceState) -> str:

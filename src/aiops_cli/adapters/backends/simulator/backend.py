@@ -172,7 +172,7 @@ class SimulatedObserver:
         """Log lines, folded per entity, template and hour."""
         return [
             self._item("logs", e, f"{e.level} {e.text} ({e.count} times)", LogLine(e.level, e.text, e.count))
-            for e in self.world.journal.entries("log", self._since())
+            for e in self.world.chronicle.entries("log", self._since())
         ]
 
     def _events(self) -> list[Evidence]:
@@ -181,13 +181,13 @@ class SimulatedObserver:
                 "events", e, f"{e.level} {e.text}" + (f" ({e.count} times)" if e.count > 1 else ""),
                 ClusterEvent(e.level, e.text, e.level not in _NORMAL_EVENTS),
             )
-            for e in self.world.journal.entries("event", self._since())
+            for e in self.world.chronicle.entries("event", self._since())
         ]  # fmt: skip
 
     def _changes(self) -> list[Evidence]:
         return [
             self._item("changes", e, f"{e.level}: {e.text}", Change(e.level, e.text, e.before, e.after, e.subject))
-            for e in self.world.journal.changes
+            for e in self.world.chronicle.changes
         ]
 
     def _registry(self) -> list[Evidence]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from aiops_cli.adapters.backends.simulator.effects import Influence
-from aiops_cli.adapters.backends.simulator.recording import Journal, Streams
+from aiops_cli.adapters.backends.simulator.recording import Chronicle, Streams
 from aiops_cli.adapters.backends.simulator.scenario import Scenario
 from aiops_cli.adapters.backends.simulator.state import NodeState, Replica, ServiceState
 
@@ -28,12 +28,12 @@ class Cluster:
     """Turns replicas over. `influence_of` says what is in effect on a replica."""
 
     def __init__(
-        self, scenario: Scenario, streams: Streams, journal: Journal, states: dict[str, ServiceState],
+        self, scenario: Scenario, streams: Streams, chronicle: Chronicle, states: dict[str, ServiceState],
         influence_of: InfluenceOf,
     ) -> None:  # fmt: skip
         self._step_s = scenario.meta.step
         self._streams = streams
-        self._journal = journal
+        self._chronicle = chronicle
         self._states = states
         self._influence_of = influence_of
         self.nodes = {node.name: NodeState(node, node.cordoned) for node in scenario.nodes}
@@ -109,7 +109,7 @@ class Cluster:
         node = self.nodes[name]
         if node.lost_at is None:
             node.lost_at = self.t
-            self._journal.event(self.t, name, "NodeNotReady", f"Node {name} status is now: NodeNotReady")
+            self._chronicle.event(self.t, name, "NodeNotReady", f"Node {name} status is now: NodeNotReady")
             for replica in self._on(name):
                 replica.waiting, replica.retry_at = _LOST, self.t + _EVICT_AFTER_S
 
@@ -118,7 +118,7 @@ class Cluster:
         node = self.nodes[name]
         if node.lost_at is not None:
             node.lost_at = None
-            self._journal.event(self.t, name, "NodeReady", f"Node {name} status is now: NodeReady")
+            self._chronicle.event(self.t, name, "NodeReady", f"Node {name} status is now: NodeReady")
             for replica in self._on(name):
                 if replica.waiting == _LOST:
                     replica.waiting = None
@@ -158,12 +158,12 @@ class Cluster:
         influence = self._influence_of(state, replica)
         if influence.unpullable:
             image = f"registry.internal/{name}:{replica.version}"
-            self._journal.event(self.t, name, "Failed", f'Failed to pull image "{image}": manifest unknown')
-            self._journal.event(self.t, name, "BackOff", f'Back-off pulling image "{image}"')
+            self._chronicle.event(self.t, name, "Failed", f'Failed to pull image "{image}": manifest unknown')
+            self._chronicle.event(self.t, name, "BackOff", f'Back-off pulling image "{image}"')
             return self._wait(replica, "ImagePullBackOff", None)
         if influence.crash:
-            self._journal.log(self.t, name, "ERROR", influence.crash, influence.crash)
-            self._journal.event(self.t, name, "BackOff", f"Back-off restarting failed container of {name}")
+            self._chronicle.log(self.t, name, "ERROR", influence.crash, influence.crash)
+            self._chronicle.event(self.t, name, "BackOff", f"Back-off restarting failed container of {name}")
             state.restarts += 1
             return self._wait(replica, "CrashLoopBackOff", None)
         replica.waiting, replica.failures = None, 0
@@ -182,7 +182,7 @@ class Cluster:
         used = sum(r.waiting != "FailedCreate" for s in self._states.values() if not s.spec.outside for r in s.replicas)
         if used < self.pod_quota:
             return None
-        self._journal.event(
+        self._chronicle.event(
             self.t, name, "FailedCreate",
             f'Error creating: pods "{name}" is forbidden: exceeded quota: team-pods, requested: pods=1, '
             f"used: pods={used}, limited: pods={self.pod_quota}",
@@ -209,7 +209,7 @@ class Cluster:
             if count
         ]
         text = f"0/{len(of)} nodes are available: {', '.join(reasons)}"
-        self._journal.event(self.t, state.spec.name, "FailedScheduling", text)
+        self._chronicle.event(self.t, state.spec.name, "FailedScheduling", text)
         return PENDING, 30.0
 
     def _place(self, state: ServiceState) -> str | None:
@@ -237,7 +237,7 @@ class Cluster:
         replica.memory_mb += influence.leak_mb_per_minute * replica.leak_jitter * dt / 60
         if replica.memory_mb >= memory.limit_mb:
             name = state.spec.name
-            self._journal.event(self.t, name, "OOMKilled", f"container of {name} was OOMKilled (exit code 137)")
+            self._chronicle.event(self.t, name, "OOMKilled", f"container of {name} was OOMKilled (exit code 137)")
             self._restart_in_place(state, replica)
 
     def _restart_in_place(self, state: ServiceState, replica: Replica) -> None:
@@ -264,8 +264,8 @@ class Cluster:
             return
         name = state.spec.name
         replica = min(up, key=lambda r: r.up_from)
-        self._journal.event(self.t, name, "Unhealthy", "Liveness probe failed: context deadline exceeded")
-        self._journal.event(self.t, name, "Killing", f"Container {name} failed liveness probe, will be restarted")
+        self._chronicle.event(self.t, name, "Unhealthy", "Liveness probe failed: context deadline exceeded")
+        self._chronicle.event(self.t, name, "Killing", f"Container {name} failed liveness probe, will be restarted")
         self._restart_in_place(state, replica)
 
     def _autoscale(self, state: ServiceState) -> None:
@@ -290,5 +290,5 @@ class Cluster:
 
     def _rescale(self, state: ServiceState, wanted: int) -> None:
         text = f"New size: {wanted}; reason: utilization {'above' if wanted > len(state.replicas) else 'below'} target"
-        self._journal.event(self.t, state.spec.name, "SuccessfulRescale", text)
+        self._chronicle.event(self.t, state.spec.name, "SuccessfulRescale", text)
         self.scale(state, wanted)

@@ -34,6 +34,8 @@ Offset = Annotated[float, BeforeValidator(_seconds)]
 Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._+-]{0,63}$")]
+# What a rule of a policy may match a target by.
+Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:/-]{0,62}$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(ge=0.001, le=1000)]
 # Figures of every unit: within these bounds no step of the world divides by nothing or overflows.
@@ -228,6 +230,10 @@ class Service(Part):
     """For people; a `worker` keeps its queue when nobody is up, a `database` can fail over."""
     outside: bool = False
     """It belongs to somebody else."""
+    team: Name | None = None
+    """Who answers for it; rules of a policy may match by it."""
+    tags: Annotated[list[Tag], Field(max_length=20)] = []
+    """Words that rules of a policy may match it by."""
     replicas: Annotated[int, Field(ge=1, le=MAX_REPLICAS)] = 1
     """How many at the start."""
     capacity_rps: Positive

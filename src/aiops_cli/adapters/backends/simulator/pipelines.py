@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from aiops_cli.adapters.backends.simulator.effects import Influence
-from aiops_cli.adapters.backends.simulator.recording import Journal, Streams
+from aiops_cli.adapters.backends.simulator.recording import Chronicle, Streams
 from aiops_cli.adapters.backends.simulator.scenario import Scenario
 from aiops_cli.adapters.backends.simulator.state import DataState, JobState, ModelState, ServiceState
 
@@ -15,11 +15,11 @@ class Pipelines:
     """The jobs, data sets and models of a world. `influence_of` says what is in effect on a job."""
 
     def __init__(
-        self, scenario: Scenario, streams: Streams, journal: Journal, states: Mapping[str, ServiceState],
+        self, scenario: Scenario, streams: Streams, chronicle: Chronicle, states: Mapping[str, ServiceState],
         influence_of: Callable[[JobState], Influence],
     ) -> None:  # fmt: skip
         self._streams = streams
-        self._journal = journal
+        self._chronicle = chronicle
         self._states = states
         self._influence_of = influence_of
         self.jobs = {
@@ -70,14 +70,14 @@ class Pipelines:
         why = self._failure(job)
         if why is None:
             job.last_good, job.next_at = started, max(self.t, started + job.spec.every)
-            self._journal.event(self.t, job.spec.name, "Completed", f"Job {job.spec.name} completed")
+            self._chronicle.event(self.t, job.spec.name, "Completed", f"Job {job.spec.name} completed")
             self._refresh(job, started)
             return
         job.failures += 1
         job.next_at = self.t + job.spec.retry
-        self._journal.log(self.t, job.spec.name, "ERROR", why, why)
+        self._chronicle.log(self.t, job.spec.name, "ERROR", why, why)
         text = f"Job {job.spec.name} has reached the specified backoff limit"
-        self._journal.event(self.t, job.spec.name, "BackoffLimitExceeded", text)
+        self._chronicle.event(self.t, job.spec.name, "BackoffLimitExceeded", text)
 
     def _failure(self, job: JobState) -> str | None:
         """Why the run that ends now failed, or None."""

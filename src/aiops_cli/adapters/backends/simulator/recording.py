@@ -1,4 +1,4 @@
-"""What a world leaves behind: series of metrics, and a journal of logs, events and changes, folded as it is written."""
+"""What a world leaves behind: series of metrics, and a chronicle of logs, events and changes, folded as it grows."""
 
 import hashlib
 import math
@@ -96,7 +96,7 @@ class Entry:
     last: float = 0.0
 
 
-class Journal:
+class Chronicle:
     """Log lines, events and changes.
 
     Lines and events that are alike are folded per hour: the time is the first one's, the text the last one's.

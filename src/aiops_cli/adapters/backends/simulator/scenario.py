@@ -27,6 +27,7 @@ from aiops_cli.adapters.backends.simulator.parts import (
     WorldChange,
 )
 from aiops_cli.domain.action import CATALOGUE, parse_call
+from aiops_cli.domain.canonical import canonical_json, digest_of
 from aiops_cli.domain.truth import Truth
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadConfig, UsageError
@@ -105,6 +106,18 @@ class Scenario(Part):
     past: Annotated[list[PastIncident], Field(max_length=50)] = []
     truth: Truth
     _document: YamlDocument | None = PrivateAttr(default=None)
+    _source: str = PrivateAttr(default="")
+
+    @property
+    def source(self) -> str:
+        """By what it can be read again: the name of one that ships, the whole path of another."""
+        return self._source or self.meta.id
+
+    @property
+    def digest(self) -> str:
+        """The hash of what the file says; comments and spaces are not in it."""
+        data = self._document.data if self._document else self.model_dump(mode="json", by_alias=True)
+        return digest_of(canonical_json(data))
 
     def where(self, path: Path) -> str:
         """File, line and field of a place in the scenario's file, for a message."""
@@ -145,15 +158,18 @@ def _circle(callers: Mapping[str, set[str]]) -> list[str]:
     return way[way.index(way[-1]) :][::-1]
 
 
-def parse_scenario(document: YamlDocument) -> Scenario:
-    """Validate a scenario. Raises BadConfig with the line and the field of the first thing that is wrong."""
+def parse_scenario(document: YamlDocument, source: str = "") -> Scenario:
+    """Validate a scenario, which can be read again by `source`.
+
+    Raises BadConfig with the line and the field of the first thing that is wrong.
+    """
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         problem = first_problem(error)
         message = f"{document.where(problem.path)}: {problem.message}{problem.and_more}"
         raise BadConfig(message, hint=_HINT) from error
-    scenario._document = document
+    scenario._document, scenario._source = document, source
     for path, message in find_contradictions(scenario):
         raise BadConfig(f"{scenario.where(path)}: {message}", hint=_HINT)
     return scenario

@@ -160,13 +160,13 @@ class Telemetry:
         """The lines of this step; what services say when they are well is not kept."""
         name = state.spec.name
         for level, template, text in (*self._own_lines(state), *self._lines_about_calls(state)):
-            self._world.journal.log(t, name, level, template, text)
+            self._world.chronicle.log(t, name, level, template, text)
         influence = self._world.influence(state)
         for level, text in influence.messages:
-            self._world.journal.log(t, name, level, text, text)
+            self._world.chronicle.log(t, name, level, text, text)
         for row in self._world.scenario.cosmetic_errors:
             if row.service == name and t % row.every < self._world.scenario.meta.step:
-                self._world.journal.log(t, name, "ERROR", row.message, row.message)
+                self._world.chronicle.log(t, name, "ERROR", row.message, row.message)
 
     def _own_lines(self, state: ServiceState) -> Iterator[tuple[str, str, str]]:
         flow = state.flow
@@ -227,4 +227,4 @@ class Telemetry:
             whole = self._world.states[entry].flow.offered or 1.0
             top = ", ".join(f"{name} {rate / whole:.0%}" for rate, name in sorted(rows, reverse=True)[:4])
             text = f"requests by client: {top}"
-            self._world.journal.log(t, entry, "INFO", text, text)
+            self._world.chronicle.log(t, entry, "INFO", text, text)

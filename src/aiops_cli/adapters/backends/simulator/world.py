@@ -12,7 +12,7 @@ from aiops_cli.adapters.backends.simulator.effects import Influence, merge, mix
 from aiops_cli.adapters.backends.simulator.flow import FlowModel, Network
 from aiops_cli.adapters.backends.simulator.parts import Canary, Effects, Fault, Service, WorldChange
 from aiops_cli.adapters.backends.simulator.pipelines import Pipelines
-from aiops_cli.adapters.backends.simulator.recording import Entry, Journal, Recorder, Streams
+from aiops_cli.adapters.backends.simulator.recording import Chronicle, Entry, Recorder, Streams
 from aiops_cli.adapters.backends.simulator.scenario import NAMESPACE, Scenario
 from aiops_cli.adapters.backends.simulator.state import JobState, Replica, ServiceState
 from aiops_cli.adapters.backends.simulator.telemetry import Telemetry
@@ -92,7 +92,7 @@ class World:
         self.t = 0.0
         self.fired: dict[str, float] = {}
         self.actions: list[tuple[float, str, str]] = []
-        self.journal = Journal()
+        self.chronicle = Chronicle()
         self.recorder = Recorder(scenario.meta.step)
         self.faults = [FaultState(fault) for fault in scenario.faults]
         self.states = {spec.name: _initial(spec) for spec in scenario.services}
@@ -100,8 +100,8 @@ class World:
         self._influences: dict[tuple[str, ...], Influence] = {}
         self._whole: dict[str, Influence] = {}
         streams = Streams(self.seed)
-        self.cluster = Cluster(scenario, streams, self.journal, self.states, self.influence_on_replica)
-        self.pipelines = Pipelines(scenario, streams, self.journal, self.states, self.influence_on_job)
+        self.cluster = Cluster(scenario, streams, self.chronicle, self.states, self.influence_on_replica)
+        self.pipelines = Pipelines(scenario, streams, self.chronicle, self.states, self.influence_on_job)
         for state in self.states.values():
             self.cluster.populate(state)
         self.flow = FlowModel(
@@ -258,7 +258,7 @@ class World:
         self._forget()
         spec = fault.spec
         if fault.begun and spec.event:
-            self.journal.event(self.t, spec.target, spec.reason, spec.event)
+            self.chronicle.event(self.t, spec.target, spec.reason, spec.event)
         if spec.down and spec.target in self.cluster.nodes:
             down = any(f.begun for f in self.faults if f.spec.down and f.spec.target == spec.target)
             (self.cluster.lose if down else self.cluster.regain)(spec.target)
@@ -278,7 +278,7 @@ class World:
         while self._due and self._due[0].at <= self.t:
             change = self._due.pop(0)
             before, after, subject = self._make(change)
-            self.journal.change(
+            self.chronicle.change(
                 Entry(change.at, change.target, "change", change.kind, change.summary, before, after, subject)
             )
 
@@ -427,7 +427,7 @@ class World:
     ) -> None:  # fmt: skip
         self._forget()
         self.actions.append((self.t, action, target))
-        self.journal.change(Entry(self.t, target, "change", kind, text, before, after, subject))
+        self.chronicle.change(Entry(self.t, target, "change", kind, text, before, after, subject))
         for fault in self.faults:
             fault.react(self.t, action, target, (subject, before, after))
 
@@ -451,8 +451,8 @@ class World:
             before = self._release(name, state.history[-1])
             state.released_at = None
             text = f"automatic rollback of {name}: {failed} was not up on all replicas in time"
-            self.journal.event(self.t, name, "ProgressDeadlineExceeded", f"Release {failed} of {name} has timed out")
-            self.journal.change(Entry(self.t, name, "change", "deploy", text, before, state.version))
+            self.chronicle.event(self.t, name, "ProgressDeadlineExceeded", f"Release {failed} of {name} has timed out")
+            self.chronicle.change(Entry(self.t, name, "change", "deploy", text, before, state.version))
 
     def _configure(self, name: str, revision: str) -> str | None:
         self._forget()

@@ -1,0 +1,87 @@
+"""Taking an action back: the inverse that was computed before it, through the same gate, and measured afterwards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiops_cli.domain.action import BY_HAND, EffectiveCall, Proposal, describe_call
+from aiops_cli.domain.incident import ActionState, Attempt, Incident
+from aiops_cli.domain.request import Request
+from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.gatekeeping import Gatekeeper
+
+# What moves with every change, so that it is never as it was.
+_MOVING = frozenset({"generation", "resource_version"})
+_STEP_S = 10.0
+_LONGEST_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What became of taking a request back: `restored` is measured, None where it was not or could not be."""
+
+    attempt: Attempt | None
+    restored: bool | None
+    said: str
+
+
+def take_back(request: Request, incident: Incident, keeper: Gatekeeper) -> TakenBack:
+    """Ask for the inverse of a request, make it, and read whether the target is as it was. Raises StoreError."""
+    undo = request.call.undo
+    if undo.action is None:
+        why = "nothing stays changed" if not undo.needed else "there is no way back"
+        return TakenBack(None, None, f"{why}: {undo.text}")
+    because = f"takes back {describe_call(request.call.action, request.call.target, request.call.arguments)}"
+    proposal = Proposal(undo.action, request.call.target, dict(undo.arguments), because, proposed_by=BY_HAND)
+    try:
+        call = _prepare(proposal, request, keeper)
+    except BackendError as error:
+        return TakenBack(None, None, f"cannot be taken back: {error.message}")
+    verdict = keeper.verdict(call)
+    if not verdict.allowed:
+        return TakenBack(None, None, f"not taken back: {verdict.reason} (policy {verdict.rule})")
+    attempt = Attempt(len(incident.attempts) + 1, proposal, keeper.clock.now(), call)
+    attempt.request = keeper.file(incident, attempt.number, call, proposal, undoes=request.number)
+    if keeper.ask(incident, attempt, None, incident.diagnosis):
+        keeper.act(incident, attempt, proposal)
+    if attempt.state is not ActionState.DONE:
+        return TakenBack(attempt, None, f"not taken back: {attempt.explanation}")
+    return _verified(attempt, request, keeper)
+
+
+def _prepare(proposal: Proposal, request: Request, keeper: Gatekeeper) -> EffectiveCall:
+    from dataclasses import replace
+
+    return replace(keeper.actuator.prepare(proposal), occasion=request.call.occasion)
+
+
+def _verified(attempt: Attempt, request: Request, keeper: Gatekeeper) -> TakenBack:
+    """Read the target until it is as it was before the action, or the time that the undo takes is over twice."""
+    assert attempt.request is not None
+    left_s = min(_LONGEST_S, 2 * request.call.undo.takes_s + _STEP_S)
+    differs = _differs(request, keeper)
+    while differs and left_s > 0:
+        keeper.clock.wait(_STEP_S)
+        left_s -= _STEP_S
+        differs = _differs(request, keeper)
+    outcome = "not_restored" if differs else "restored"
+    keeper.book.note_outcome(attempt.request, outcome, keeper.clock.wall())
+    if differs:
+        return TakenBack(attempt, False, f"taken back, but {differs}")
+    return TakenBack(attempt, True, f"taken back: {request.call.target} is as it was before")
+
+
+def _differs(request: Request, keeper: Gatekeeper) -> str:
+    """What is not as it was before the action, in words; empty when all of it is."""
+    try:
+        now = keeper.actuator.read_state(request.call.target)
+    except (ActionRefused, BackendError) as error:
+        return f"its state cannot be read: {error.message}"
+    before = request.call.preconditions
+    return "; ".join(
+        f"{name} is {now.get(name)} and was {value}" for name, value in before.items() if _is_other(name, value, now)
+    )
+
+
+def _is_other(name: str, value: Any, now: Mapping[str, Any]) -> bool:
+    return name not in _MOVING and now.get(name) != value
