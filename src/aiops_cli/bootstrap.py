@@ -31,13 +31,17 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
     from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.handoffs import Handoffs
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.reading import Reading
+    from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.document import ReviewPart
+    from aiops_cli.domain.handoff import SetModel
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.masking import Redactor
     from aiops_cli.domain.memory import MatchedRunbook
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
     from aiops_cli.events import EventBus
+    from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
 
@@ -238,14 +243,19 @@ def make_models(settings: Settings, home: Path, egress: "Egress | None" = None) 
     first = make_model(settings, home, egress)
     if first is None:
         return ()
-    setting = settings["fallback_model"]
-    second = str(setting.value)
-    # Who has set another provider has not agreed to this one.
-    is_other = second.partition(":")[0] != first.name.partition(":")[0]
-    if second in ("", OFFLINE, first.name) or (is_other and setting.source == "default"):
+    second = _fallback_of(first.name, settings["fallback_model"])
+    if second is None:
         return (first,)
     behind = _model_named(second, settings, egress, ask_keyring=(home / _KEY_MARK).exists())
     return (first, behind) if behind is not None else (first,)
+
+
+def _fallback_of(first: str, setting: Resolved) -> str | None:
+    """The name of the model behind the first one; None where the embedded reasoner is next."""
+    second = str(setting.value)
+    # Who has set another provider has not agreed to this one.
+    is_other = second.partition(":")[0] != first.partition(":")[0]
+    return None if second in ("", OFFLINE, first) or (is_other and setting.source == "default") else second
 
 
 def make_chain(
@@ -448,6 +458,48 @@ def mark_keyring(home: Path, present: bool) -> None:
         mark.touch(mode=0o600)
     else:
         mark.unlink(missing_ok=True)
+
+
+# --- hand-off --------------------------------------------------------------------------------------------------------
+
+
+def make_handoffs(store: "Opened") -> "Handoffs":
+    """What was decided at the checkpoints of an open store's incidents."""
+    from aiops_cli.adapters.store.handoffs import Handoffs
+
+    return Handoffs(store.database)
+
+
+def models_set(settings: Settings, home: Path) -> "list[SetModel]":
+    """The models that the settings name, and whether they could be asked; none for the embedded reasoner alone.
+
+    Raises BadConfig where the model is another provider's than the reasoner.
+    """
+    from aiops_cli.domain.handoff import SetModel
+
+    provider, model_id = _parse_setting(settings)
+    if OFFLINE in (str(settings["reasoner"].value), provider):
+        return []
+    first = f"{provider}:{model_id}"
+    named = [
+        SetModel(model=first, role="first", set_by=settings["model"].source, usable=_has_key(first, settings, home))
+    ]
+    second = _fallback_of(first, settings["fallback_model"])
+    if second is not None:
+        source, usable = settings["fallback_model"].source, _has_key(second, settings, home)
+        named.append(SetModel(model=second, role="fallback", set_by=source, usable=usable))
+    return named
+
+
+def _has_key(name: str, settings: Settings, home: Path) -> bool:
+    """Whether a model has what `_model_named` wants, without loading it."""
+    from aiops_cli.adapters.keys import find_key
+
+    provider = parse_model(name)[0]
+    own = provider == parse_model(str(settings["model"].value))[0]
+    if (provider == PROVIDERS[0] and uses_vertex()) or (provider == "openai" and own and settings["model_url"].value):
+        return True
+    return find_key(provider, ask_keyring=(home / _KEY_MARK).exists()) is not None
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------
@@ -924,33 +976,89 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
         return read_loosely(raw[:MAX_BYTES], name)
 
 
-# --- the person ------------------------------------------------------------------------------------------------------
+# --- the gate --------------------------------------------------------------------------------------------------------
 
 
-def make_approver(
-    *,
-    approve_simulated: bool,
-    approval_file: Path | None,
-    plan_only: bool,
-    alert_on_stdin: bool,
-    timeout_s: float,
-    shown: Callable[[], str | None],
-) -> "Approver":
-    """Who is asked: nobody, a file, the simulator's yes, or the person at the terminal, in this order.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `shown` gives the digest of the call that the terminal shows.
+    `shown` gives the digest of the request that the terminal shows, and `explain` shows more about it.
     """
+
+    person: str
+    plan_only: bool = False
+    approval_file: Path | None = None
+    approve_simulated: bool = False
+    alert_on_stdin: bool = False
+    timeout_s: float = 600.0
+    shown: Callable[[], str | None] = lambda: None
+    explain: "Callable[[Asked], None]" = lambda asked: None
+
+
+def make_approver(asking: Asking) -> "Approver":
+    """Who answers for a person."""
     from aiops_cli.adapters.ui.ask import FileApprover, NobodyToAsk, SimulatedApprover, TerminalApprover
 
-    if plan_only:
+    if asking.plan_only:
         return NobodyToAsk("a plan was asked for, nothing else")
-    if approval_file is not None:
-        return FileApprover(approval_file)
-    if approve_simulated:
+    if asking.approval_file is not None:
+        return FileApprover(asking.approval_file, asking.person)
+    if asking.approve_simulated:
         return SimulatedApprover()
-    if sys.stderr.isatty() and (sys.stdin.isatty() or alert_on_stdin):
-        return TerminalApprover(timeout_s, shown, from_tty=alert_on_stdin)
+    if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
+        return TerminalApprover(
+            asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
+        )
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+def make_keeper(
+    scene: Scene,
+    store: "SqlStore",
+    bus: "EventBus",
+    approver: "Approver",
+    settings: Settings,
+    *,
+    person: str,
+    ticket: str | None = None,
+    home: Path | None = None,
+) -> "Gatekeeper | None":
+    """What stands between a plan and an effect; None where nothing here could act.
+
+    Without a `home` the store is in memory, and the policy is the one that ships.
+    """
+    import secrets
+
+    from aiops_cli.adapters.policy_files import load_shipped
+    from aiops_cli.gatekeeping import Gatekeeper, Terms
+
+    if scene.actuator is None:
+        return None
+    terms = Terms(
+        person=f"{person} (not authenticated)",
+        environment=str(settings["environment"].value),
+        ticket=ticket,
+        decide_s=float(settings["decide_within"].value),
+        run_s=float(settings["run_within"].value),
+    )
+    return Gatekeeper(
+        actuator=scene.actuator,
+        approver=approver,
+        book=open_requests(store, home),
+        clock=scene.clock,
+        bus=bus,
+        policies=load_shipped if home is None else lambda: load_policies(home, settings),
+        new_key=lambda: secrets.token_hex(16),
+        terms=terms,
+    )
+
+
+def open_requests(store: "Opened", home: Path | None) -> "RequestBook":
+    """The requests in an open store, with the audit log and its copy. Raises StoreError."""
+    from aiops_cli.adapters.store.requests import RequestBook
+
+    return RequestBook(store.database, None, home)
 
 
 # --- policy ----------------------------------------------------------------------------------------------------------

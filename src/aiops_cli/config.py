@@ -201,6 +201,10 @@ SETTINGS: Mapping[str, Setting] = {
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
                 "5s to 86400s"),
+        Setting("decide_within", 3600.0, _age(7 * 86_400),
+                "How long a request can be answered, here or elsewhere; then it is expired.", "0 to 7d, such as 1h"),
+        Setting("run_within", 600.0, _age(86_400),
+                "How long after that an approved request may still begin to run.", "0 to 1d, such as 10m"),
         Setting("embeddings", "", _embeddings,
                 "Search by meaning beside words, with the extra `semantic`: gemini:MODEL, or openai:MODEL for any"
                 " endpoint of that kind, which may be local.", "empty, gemini:ID, openai:ID"),

@@ -103,10 +103,10 @@ class ApprovalAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Decided(Event):
-    """An answer came, or none did, which is No; `ruling` is the gate's."""
+    """An answer came, or none did, which is No; `ruling` is the gate's. Without a decision it waits for other people."""
 
     attempt: Attempt
-    decision: Decision
+    decision: Decision | None
     ruling: Ruling
 
 

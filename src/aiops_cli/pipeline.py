@@ -93,7 +93,7 @@ class Options:
     stronger one where the first is in doubt. `critic` is `on`, `off`, or `auto`: for plans that could do harm.
 
     `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
-    they go through the same gate.
+    they go through the same gate. `ticket` is the change ticket that all of it belongs to.
     """
 
     plan_only: bool = False
@@ -105,6 +105,7 @@ class Options:
     critic: str = "auto"
     environment: str = "unknown"
     origin: str | None = None
+    ticket: str | None = None
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
 

@@ -55,6 +55,11 @@ def load(home: Path, team: str) -> PolicySet:
     return _load_all(places)
 
 
+def load_shipped() -> PolicySet:
+    """The file that ships, and no other."""
+    return _load_all([_Place(DEFAULT, _shipped(), _SHIPPED_PLACE)])
+
+
 def load_one(path: Path) -> PolicySet:
     """One file by itself."""
     return _load_all([_Place(ONE, path, _shown(path))])

@@ -43,6 +43,7 @@ def _register() -> None:
         cost,
         doctor,
         eval,
+        handoff,
         history,
         mcp,
         redact,
@@ -55,6 +56,7 @@ def _register() -> None:
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
     app.command("eval")(eval.evaluate)
+    app.command("handoff")(handoff.hand_off)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),

@@ -1,5 +1,6 @@
 """Options that several commands share, each written once."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,24 @@ CriticOption = Annotated[
     typer.Option(
         "--critic/--no-critic", help="A model reviews the plan before you are asked; otherwise as the setting says."
     ),
+]
+_TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,63}")
+
+
+def _read_ticket(text: str | None) -> str | None:
+    """A change ticket's id as it is. Raises UsageError for what no tracker gives out."""
+    if text is None or _TICKET.fullmatch(text):
+        return text
+    from aiops_cli.domain.redact import safe
+    from aiops_cli.errors import UsageError
+
+    hint = "up to 64 letters, digits and . _ / # -, a letter or digit first, such as CHG-1042"
+    raise UsageError(f"--ticket: {safe(text, one_line=True, limit=80)!r} is no ticket's id", hint=hint)
+
+
+TicketOption = Annotated[
+    str | None,
+    typer.Option("--ticket", metavar="ID", help="The change ticket that this belongs to.", callback=_read_ticket),
 ]
 
 

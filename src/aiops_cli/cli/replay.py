@@ -20,6 +20,7 @@ from aiops_cli.cli.options import (
     QuietOption,
     ReasonerOption,
     ShowEgressOption,
+    TicketOption,
     named,
 )
 
@@ -57,6 +58,7 @@ def replay(
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
+    ticket: TicketOption = None,
     no_record: NoRecordOption = False,
     show_egress: ShowEgressOption = False,
     output: OutputOption = Output.TEXT,
@@ -96,6 +98,7 @@ def replay(
         plan_only=plan_only or no_act,
         approve_simulated=approve_simulated,
         approval_file=approval_file,
+        ticket=ticket,
         no_record=no_record,
         show_egress=show_egress,
         with_past=True,

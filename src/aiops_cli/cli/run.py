@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiops_cli import __version__
 from aiops_cli.bootstrap import (
+    Asking,
     Scene,
     Settings,
     known_runbooks,
@@ -17,6 +18,7 @@ from aiops_cli.bootstrap import (
     make_budget,
     make_chain,
     make_egress,
+    make_keeper,
     make_models,
     make_outputs,
     open_store,
@@ -69,9 +71,11 @@ class Request:
     plan_only: bool = False
     approve_simulated: bool = False
     approval_file: Path | None = None
+    ticket: str | None = None
     no_record: bool = False
     show_egress: bool = False
     alert_on_stdin: bool = False
+    ticket: str | None = None
     with_past: bool = False
     by_hand: tuple[Proposal, ...] = ()
     review: Reviewer | None = None
@@ -133,12 +137,21 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
     chain = make_chain(models, bus, request.settings, watchers.store, who(), egress.redactor.redact)
+    keeper = make_keeper(
+        scene,
+        watchers.store,
+        bus,
+        _approver(request, watchers),
+        request.settings,
+        person=who(),
+        ticket=request.ticket,
+        home=None if request.no_record else find_home(),
+    )
     kit = pipeline.Kit(
         observer=scene.observer,
-        actuator=scene.actuator,
+        keeper=keeper,
         model=chain,
         store=watchers.store,
-        approver=_approver(request, watchers),
         clock=scene.clock,
         bus=bus,
         runbooks=known_runbooks(watchers.store),
@@ -156,6 +169,7 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,
+        ticket=request.ticket,
         handed=request.handed,
     )
     try:
@@ -199,12 +213,16 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
 
 def _approver(request: Request, watchers: _Watchers) -> Approver:
     return make_approver(
-        approve_simulated=request.approve_simulated,
-        approval_file=request.approval_file,
-        plan_only=request.only_plans,
-        alert_on_stdin=request.alert_on_stdin,
-        timeout_s=request.settings["approval_timeout"].value,
-        shown=lambda: watchers.console.shown,
+        Asking(
+            person=f"{who()} (not authenticated)",
+            approve_simulated=request.approve_simulated,
+            approval_file=request.approval_file,
+            plan_only=request.only_plans,
+            alert_on_stdin=request.alert_on_stdin,
+            timeout_s=request.settings["approval_timeout"].value,
+            shown=lambda: watchers.console.shown,
+            explain=watchers.console.explain,
+        )
     )
 
 

@@ -20,6 +20,7 @@ from aiops_cli.cli.options import (
     QuietOption,
     ReasonerOption,
     ShowEgressOption,
+    TicketOption,
     named,
 )
 
@@ -53,6 +54,7 @@ def triage(
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
     approval_file: ApprovalFileOption = None,
+    ticket: TicketOption = None,
     no_record: NoRecordOption = False,
     show_egress: ShowEgressOption = False,
     output: OutputOption = Output.TEXT,
@@ -91,6 +93,7 @@ def triage(
         plan_only=plan_only,
         approve_simulated=approve_simulated,
         approval_file=approval_file,
+        ticket=ticket,
         no_record=no_record,
         show_egress=show_egress,
         alert_on_stdin=alert == "-",

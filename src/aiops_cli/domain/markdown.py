@@ -1,4 +1,4 @@
-"""Markdown of anybody's, cut into front matter, headings, prose and code."""
+"""Markdown of anybody's, cut into front matter, headings, prose and code; and anybody's text as Markdown of ours."""
 
 import re
 import tomllib
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BadConfig
 
 if TYPE_CHECKING:
@@ -217,3 +218,26 @@ def _words(token: "Token") -> str:
         case "html_inline":
             return ""
     return token.content
+
+
+# Writing
+
+# Each of these acts on its own wherever it stands; a number sign, a dash and the like only at the start of a line.
+_ACTIVE = re.compile(r"[\\`*\[\]|~]|&(?=#|[A-Za-z])|<(?![\s\d=])|!(?=\[)|(?<![^\W_])_|_(?![^\W_])")
+_LEADING = re.compile(r"^(?:[#>+=-]|\d{1,9}(?=[.)](?:\s|$)))")
+# Forges make links of bare addresses too.
+_ADDRESS = re.compile(r"(?<=[A-Za-z0-9]):(?=//)|(?<=\bwww)\.", re.I)
+
+
+def escape_markdown(text: str, limit: int | None = None) -> str:
+    """Foreign text as one line of Markdown that shows it and does nothing: no heading, list, link, image or HTML.
+
+    It may stand at the beginning of a line or behind other words. `limit` is how many characters of it are shown.
+    """
+    line = _ACTIVE.sub(r"\\\g<0>", safe(text, one_line=True, limit=limit))
+    line = _ADDRESS.sub(r"\\\g<0>", line)
+    return _LEADING.sub(_escaped_start, line)
+
+
+def _escaped_start(found: re.Match[str]) -> str:
+    return f"{found[0]}\\" if found[0][0].isdigit() else f"\\{found[0]}"

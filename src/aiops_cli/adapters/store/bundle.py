@@ -33,9 +33,12 @@ PARTS: Mapping[str, tuple[Table, frozenset[str]]] = {
     "links": (tables.link, frozenset({"id"})),
     "feedback": (tables.feedback, frozenset({"id", "runbook"})),
     "edits": (tables.edit, frozenset({"id"})),
+    "handoffs": (tables.handoff, frozenset({"id"})),
     "runbook_uses": (tables.runbook_use, frozenset()),
     "spans": (tables.span, frozenset()),
 }
+# Parts that exports of before do not have.
+_LATER = ("handoffs",)
 OWN = frozenset({"number", "pid", "host"})
 _ALLOWED: Mapping[str, frozenset[str]] = {
     "kind": frozenset({"incident", "postmortem", "note"}),
@@ -60,7 +63,7 @@ def check_bundle(data: Any, place: str) -> Bundle:
     if not isinstance(data, dict) or data.get("aiops_export") != FORMAT:
         raise BadInput(f"{place}: is no line of an export of this version", hint="upgrade aiops, or export again")
     try:
-        bundle: Bundle = _cleaned(data)
+        bundle: Bundle = {name: [] for name in _LATER} | _cleaned(data)
     except (RecursionError, ValueError) as error:
         raise BadInput(f"{place}: it holds what no export does", hint="was the file changed?") from error
     wrong = _find_wrong(bundle)

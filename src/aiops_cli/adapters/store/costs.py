@@ -47,12 +47,16 @@ class Costs:
         with self._database.read() as connection:
             return time_of(connection, self._clock)
 
-    def rows(self, by: Grouping, since: datetime | None = None) -> list[CostRow]:
-        """Sums of the calls since then: days from the newest, others from the one that cost most."""
+    def rows(self, by: Grouping, since: datetime | None = None, incident: str | None = None) -> list[CostRow]:
+        """Sums of the calls since then, of all or of one incident: days from the newest, others from the one that cost
+        most.
+        """
         key = _KEYS[by].label("key")
         query = select(key, *_SUMS).group_by(key)
         if since is not None:
             query = query.where(_call.at >= iso(since))
+        if incident is not None:
+            query = query.where(_call.incident == incident)
         with self._database.read() as connection:
             found = [_row(row) for row in connection.execute(query)]
         if by == "day":
@@ -81,6 +85,12 @@ class Costs:
         with self._database.read() as connection:
             today = of_day(time_of(connection, self._clock))
             return _budget(limit_usd, connection.execute(select(*_COUNTS).where(today)).one())
+
+    def incident(self, incident: str, limit_usd: float | None) -> Budget:
+        """What counts towards the budget of one incident, by its id."""
+        with self._database.read() as connection:
+            counts = select(*_COUNTS).where(_call.incident == incident)
+            return _budget(limit_usd, connection.execute(counts).one())
 
     def incidents_of_today(self, limit_usd: float | None, most: int) -> list[IncidentBudget]:
         """What the incidents cost in all that had a call today, those that cost most first, no more than `most`."""

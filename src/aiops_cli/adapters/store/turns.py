@@ -10,17 +10,18 @@ import threading
 from pathlib import Path
 
 
-def take_turn(path: Path, timeout_s: float) -> int | None:
+def take_turn(path: Path, timeout_s: float, *, strict: bool = False) -> int | None:
     """Lock a file that is there for nothing else; gives the descriptor to close afterwards, None when others were
     before us for all that time.
 
     The kernel gives it to those who wait in their order, and takes it back from a process that is killed. On a file
-    system without such locks nobody waits here. Raises OSError when the file cannot be opened.
+    system without such locks nobody waits here; `strict` is for whom the lock is a proof, and who gets an OSError there.
+    Raises OSError when the file cannot be opened.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     ours = False
     try:
-        ours = _try(descriptor) or _wait(descriptor, timeout_s)
+        ours = _try(descriptor, strict) or (timeout_s > 0 and _wait(descriptor, timeout_s))
     finally:
         # Also when somebody pressed Ctrl-C meanwhile.
         if not ours:
@@ -28,12 +29,14 @@ def take_turn(path: Path, timeout_s: float) -> int | None:
     return descriptor if ours else None
 
 
-def _try(descriptor: int) -> bool:
+def _try(descriptor: int, strict: bool) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
+        if strict:
+            raise
         return True
     return True
 

@@ -264,8 +264,8 @@ async def _within(question: Any, timeout_s: float, watch: Callable[[], Decision 
             raise _Signalled(got[0].name) from None
         raise
     finally:
-        for each in (asking, watching):
-            each.cancel()
+        asking.cancel()
+        watching.cancel()
         await asyncio.gather(asking, watching, return_exceptions=True)
 
 
