@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BadSignature
@@ -112,22 +113,15 @@ def _why(stderr: str, known: Mapping[str, str]) -> str:
 def _run(
     arguments: Sequence[str], *, data: bytes | None = None, ask: bool = False
 ) -> "subprocess.CompletedProcess[str]":
-    """Run ssh-keygen. Raises BadSignature where it is missing or does not end."""
+    """Run ssh-keygen; with `ask` it has the terminal. Raises BadSignature where it is missing or does not end."""
     program = shutil.which(_PROGRAM)
     if program is None:
         raise BadSignature(f"{_PROGRAM} is not installed, and signatures are made and checked by it", hint=_INSTALL)
     timeout_s = _PERSON_TIMEOUT_S if ask else TIMEOUT_S
-    stdin = None if ask else subprocess.PIPE
+    given: dict[str, Any] = {} if ask else {"input": data or b""}
     try:
         done = subprocess.run(
-            [program, *arguments],
-            input=None if ask else (data or b""),
-            stdin=stdin if ask else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(ask),
-            timeout=timeout_s,
-            check=False,
+            [program, *arguments], capture_output=True, env=_environment(ask), timeout=timeout_s, check=False, **given
         )
     except subprocess.TimeoutExpired as error:
         raise BadSignature(f"{_PROGRAM} did not end within {timeout_s:.0f} s") from error
