@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
-from aiops_cli.domain.action import EffectiveCall
-from aiops_cli.domain.gate import Answer as Said
-from aiops_cli.domain.gate import Decision, Method
-from aiops_cli.domain.incident import Attempt
-from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.approval import Answer as Said
+from aiops_cli.domain.approval import Decision, Method
+from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
@@ -110,17 +108,17 @@ class ScriptedApprover:
 
     def __init__(self, *answers: bool | None, before: Callable[[], None] | None = None, **changed: Any) -> None:
         self.answers = list(answers)
-        self.asked: list[EffectiveCall] = []
+        self.asked: list[Asked] = []
         self._before = before
         self._changed = changed
 
-    def decide(self, call: EffectiveCall, attempt: Attempt, plan: Plan, confidence: float) -> Decision:
-        self.asked.append(call)
+    def decide(self, asked: Asked) -> Decision | None:
+        self.asked.append(asked)
         if self._before:
             self._before()
         yes = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         fields: dict[str, Any] = {
-            "digest": call.digest,
+            "digest": asked.request.digest,
             "answer": Said.APPROVE if yes is True else Said.DENY,
             "by": "tester",
             "method": Method.PROMPT,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiops_cli import config
 from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.models.chain import Chain
@@ -11,17 +12,21 @@ from aiops_cli.bootstrap import (
     Scene,
     known_runbooks,
     load_past,
+    make_keeper,
     open_store,
     read_scenario,
     refresh_runbooks,
     stage_scenario,
 )
+from aiops_cli.config import Resolved
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.findings import Case
 from aiops_cli.events import EventBus
 from aiops_cli.pipeline import Kit
 
+# As nobody has set any of them.
+SETTINGS = {name: Resolved(setting.default, "default") for name, setting in config.SETTINGS.items()}
 # Stores in memory that a test's kit opened; conftest.py closes them after the test.
 OPENED: list[SqlStore] = []
 
@@ -58,10 +63,9 @@ class Stage:
         bus = EventBus([self.events.append])
         return Kit(
             observer=self.observer,
-            actuator=self.scene.actuator,
+            keeper=make_keeper(self.scene, store, bus, approver, SETTINGS, person="tester"),
             model=Chain([model], bus) if model is not None else None,
             store=store,
-            approver=approver,
             clock=self.scene.clock,
             bus=bus,
             runbooks=known_runbooks(store),

@@ -12,10 +12,10 @@ from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.alert import Reading, Signal
-from aiops_cli.domain.diagnosis import Diagnosis
-from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.approval import Decision
 from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.diagnosis import Diagnosis
+from aiops_cli.domain.evidence import EvidenceSet
 from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
@@ -103,7 +103,7 @@ class ApprovalAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Decided(Event):
-    """An answer came, or none did, which is No; `ruling` is the gate's. Without a decision it waits for other people."""
+    """An answer came, or none did, which is No; `ruling` is the gate's. Without a decision it waits for others."""
 
     attempt: Attempt
     decision: Decision | None

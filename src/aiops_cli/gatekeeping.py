@@ -3,10 +3,10 @@
 It prints nothing and touches nothing by itself: everything outside comes through ports.
 """
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall, Proposal, Risk
 from aiops_cli.domain.alert import Reading
@@ -58,9 +58,7 @@ class Gatekeeper:
         now = self.clock.wall()
         return self._evaluate(self.policies(), call, now, self.book.lately(now))
 
-    def _evaluate(
-        self, policies: PolicySet, call: EffectiveCall, now: datetime, done: Sequence[Done]
-    ) -> PolicyVerdict:
+    def _evaluate(self, policies: PolicySet, call: EffectiveCall, now: datetime, done: Sequence[Done]) -> PolicyVerdict:
         return evaluate(policies, subject_of(call, self.terms.environment, self.terms.ticket), now, tuple(done))
 
     # -- filing -------------------------------------------------------------------------------------------------------
@@ -161,8 +159,8 @@ class Gatekeeper:
         request = attempt.request
         with self.book.hold(request):
             call, changed = self._look_again(request, proposal)
-            before = _reading_json(attempt.before)
-            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), before)
+            seen = self._see(request, attempt)
+            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), seen)
             attempt.ruling = ruling
             self.bus.publish(Decided(incident, attempt, attempt.decision, ruling))
             if ruling.permit is None:
@@ -170,6 +168,15 @@ class Gatekeeper:
                 return
             self._make(ruling.permit, attempt)
         self.bus.publish(Acted(incident, attempt))
+
+    def _see(self, request: Request, attempt: Attempt) -> dict[str, Any]:
+        """The signal and the target's state before the call: what a later process compares with."""
+        try:
+            prior = dict(self.actuator.read_state(request.call.target))
+        except BackendError:
+            prior = {}
+        attempt.prior = prior
+        return {"before": reading_data(attempt.before), "prior": prior}
 
     def _look_again(self, request: Request, proposal: Proposal) -> tuple[EffectiveCall | None, str | None]:
         """The call on the target's present state, or why there is none."""
@@ -223,27 +230,11 @@ def _model_of(incident: Incident, proposal: Proposal) -> dict[str, str]:
     return {"name": proposal.proposed_by, "reasoner": incident.diagnosis.reasoner}
 
 
-def _reading_json(reading: Reading | None) -> str | None:
-    if reading is None:
-        return None
-    return json.dumps(
-        {
-            "at": reading.at.isoformat(),
-            "value": reading.value,
-            "traffic_rps": reading.traffic_rps,
-            "up": reading.up,
-            "expected": reading.expected,
-        }
-    )
+def reading_data(reading: Reading | None) -> dict[str, Any] | None:
+    """A reading as it is kept with a request."""
+    return None if reading is None else {**asdict(reading), "at": reading.at.isoformat()}
 
 
-def read_reading(data: dict[str, object]) -> Reading:
-    """The inverse of what is kept of a reading. Raises ValueError or KeyError."""
-    value, traffic = data["value"], data["traffic_rps"]
-    return Reading(
-        datetime.fromisoformat(str(data["at"])),
-        float(str(value)) if value is not None else None,
-        float(str(traffic)) if traffic is not None else None,
-        int(str(data["up"])),
-        int(str(data["expected"])),
-    )
+def read_reading(data: Mapping[str, Any] | None) -> Reading | None:
+    """The reading that was kept; None where nothing could be measured."""
+    return None if data is None else Reading(**{**data, "at": datetime.fromisoformat(data["at"])})

@@ -10,13 +10,13 @@ from datetime import timedelta
 
 from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Proposal, Risk, describe_call
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
+from aiops_cli.domain.approval import Wish
 from aiops_cli.domain.consultation import Background
 from aiops_cli.domain.critic import ask_critic, doubted, find_uncorroborated, is_destructive, raised, read_critique
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, Resolved
 from aiops_cli.domain.findings import Case, incident_end, signatures_of
 from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
-from aiops_cli.domain.approval import Wish
 from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
@@ -291,7 +291,7 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 
 
 def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
-    """Draft the plan and make its first step exact; steps that backend or policy refuse are dropped, with the reason."""
+    """Draft the plan and make its first step exact; what backend or policy refuse is dropped, with the reason."""
     tried = {attempt.proposal.identity for attempt in incident.attempts}
     plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, options.by_hand)
     plan = remember(plan, incident.recall)
@@ -450,7 +450,7 @@ def _offer_undo(attempt: Attempt, incident: Incident, kit: Kit) -> None:
     """After an action that did not help the way back comes first: asked, made and checked like any other."""
     if kit.keeper is not None and attempt.request is not None and attempt.request.call.undo.action is not None:
         with _stage(incident, Stage.REMEDIATE, kit):
-            attempt.undone = take_back(attempt.request, incident, kit.keeper).said
+            attempt.undone = take_back(attempt.request, attempt.prior, incident, kit.keeper).said
             kit.bus.publish(Undone(incident, attempt))
 
 

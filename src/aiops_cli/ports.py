@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
-from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.approval import Decision
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.audit import Head
+from aiops_cli.domain.evidence import Coverage, Evidence
 from aiops_cli.domain.gate import Filed, Kept, LookedBack, Permit, Ruling
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Found, Recall
@@ -149,8 +149,11 @@ class Requests(Protocol):
     def hold(self, request: Request) -> AbstractContextManager[None]:
         """The executor's lock; StoreError where another live process has it."""
 
-    def claim(self, request: Request, weigh: Weigh, now: datetime, before: str | None = None) -> Ruling:
-        """Let the gate judge what is stored, and write the execution down when it allows: one transaction."""
+    def claim(self, request: Request, weigh: Weigh, now: datetime, seen: Mapping[str, Any]) -> Ruling:
+        """Let the gate judge what is stored, and write the execution down when it allows: one transaction.
+
+        `seen` is what was read just before, as JSON.
+        """
 
     def settle(self, request: Request, state: RequestState, detail: str, seconds: float, now: datetime) -> None:
         """Write down what became of an execution."""

@@ -1,7 +1,7 @@
 """Taking an action back: the inverse that was computed before it, through the same gate, and measured afterwards."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops_cli.domain.action import BY_HAND, EffectiveCall, Proposal, describe_call
@@ -25,8 +25,11 @@ class TakenBack:
     said: str
 
 
-def take_back(request: Request, incident: Incident, keeper: Gatekeeper) -> TakenBack:
-    """Ask for the inverse of a request, make it, and read whether the target is as it was. Raises StoreError."""
+def take_back(request: Request, prior: Mapping[str, Any], incident: Incident, keeper: Gatekeeper) -> TakenBack:
+    """Ask for the inverse of a request, make it, and read whether the target is as it was. Raises StoreError.
+
+    `prior` is the target's state as it was read before the request ran.
+    """
     undo = request.call.undo
     if undo.action is None:
         why = "nothing stays changed" if not undo.needed else "there is no way back"
@@ -46,24 +49,22 @@ def take_back(request: Request, incident: Incident, keeper: Gatekeeper) -> Taken
         keeper.act(incident, attempt, proposal)
     if attempt.state is not ActionState.DONE:
         return TakenBack(attempt, None, f"not taken back: {attempt.explanation}")
-    return _verified(attempt, request, keeper)
+    return _verified(attempt, request, prior, keeper)
 
 
 def _prepare(proposal: Proposal, request: Request, keeper: Gatekeeper) -> EffectiveCall:
-    from dataclasses import replace
-
     return replace(keeper.actuator.prepare(proposal), occasion=request.call.occasion)
 
 
-def _verified(attempt: Attempt, request: Request, keeper: Gatekeeper) -> TakenBack:
+def _verified(attempt: Attempt, request: Request, prior: Mapping[str, Any], keeper: Gatekeeper) -> TakenBack:
     """Read the target until it is as it was before the action, or the time that the undo takes is over twice."""
     assert attempt.request is not None
     left_s = min(_LONGEST_S, 2 * request.call.undo.takes_s + _STEP_S)
-    differs = _differs(request, keeper)
+    differs = _differs(request.call.target, prior, keeper)
     while differs and left_s > 0:
         keeper.clock.wait(_STEP_S)
         left_s -= _STEP_S
-        differs = _differs(request, keeper)
+        differs = _differs(request.call.target, prior, keeper)
     outcome = "not_restored" if differs else "restored"
     keeper.book.note_outcome(attempt.request, outcome, keeper.clock.wall())
     if differs:
@@ -71,15 +72,16 @@ def _verified(attempt: Attempt, request: Request, keeper: Gatekeeper) -> TakenBa
     return TakenBack(attempt, True, f"taken back: {request.call.target} is as it was before")
 
 
-def _differs(request: Request, keeper: Gatekeeper) -> str:
+def _differs(target: str, prior: Mapping[str, Any], keeper: Gatekeeper) -> str:
     """What is not as it was before the action, in words; empty when all of it is."""
     try:
-        now = keeper.actuator.read_state(request.call.target)
+        now = keeper.actuator.read_state(target)
     except (ActionRefused, BackendError) as error:
         return f"its state cannot be read: {error.message}"
-    before = request.call.preconditions
+    if not prior:
+        return "its state before is not known"
     return "; ".join(
-        f"{name} is {now.get(name)} and was {value}" for name, value in before.items() if _is_other(name, value, now)
+        f"{name} is {now.get(name)} and was {value}" for name, value in prior.items() if _is_other(name, value, now)
     )
 
 

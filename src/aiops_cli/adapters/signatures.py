@@ -38,14 +38,14 @@ _PATTERN = re.compile(r"[*?!,]")
 _INSTALL = "install OpenSSH's client, 8.2 or later"
 
 
-def sign(data: bytes, key: Path, namespace: str) -> str:
+def sign(data: bytes, key: Path, namespace: str, *, ask: bool = True) -> str:
     """An armoured signature over `data` with a private key, or a public one whose private half an agent holds.
 
-    A passphrase is asked for by ssh-keygen itself, at the terminal alone. Raises BadSignature.
+    A passphrase is asked for by ssh-keygen itself, at the terminal alone, and not without `ask`. Raises BadSignature.
     """
     with _folder() as folder:
         path = _write(folder / "data", data)
-        here = sys.stdin is not None and sys.stdin.isatty()
+        here = ask and sys.stdin is not None and sys.stdin.isatty()
         done = _run(["-Y", "sign", "-q", "-f", str(key), "-n", namespace, str(path)], ask=here)
         made = folder / "data.sig"
         if done.returncode != 0 or not made.is_file():

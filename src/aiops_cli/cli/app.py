@@ -39,6 +39,7 @@ def _root(
 def _register() -> None:
     from aiops_cli.cli import (
         actions,
+        approvals,
         config,
         cost,
         doctor,
@@ -51,6 +52,7 @@ def _register() -> None:
         runbooks,
         scenarios,
         triage,
+        trust,
     )
 
     app.command("triage")(triage.triage)
@@ -62,6 +64,8 @@ def _register() -> None:
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
+        ("approvals", approvals.app, "What waits for an answer: look at it, approve or deny it; grants beforehand."),
+        ("trust", trust.app, "What helped so often that it may run unasked, and what has not yet."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
         ("config", config.app, "Settings, and the model's key."),

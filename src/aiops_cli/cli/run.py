@@ -75,7 +75,6 @@ class Request:
     no_record: bool = False
     show_egress: bool = False
     alert_on_stdin: bool = False
-    ticket: str | None = None
     with_past: bool = False
     by_hand: tuple[Proposal, ...] = ()
     review: Reviewer | None = None

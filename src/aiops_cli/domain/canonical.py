@@ -7,7 +7,7 @@ from typing import Any
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys, no spaces and ASCII only (RFC 8785 but for floats, of which none is hashed as it is shown).
+    """JSON with sorted keys, no spaces and ASCII only; RFC 8785 but for floats.
 
     Raises ValueError for NaN and infinities, which are no JSON.
     """

@@ -1,7 +1,7 @@
 """The gate: nothing changes state without a person's recorded approval of that exact call.
 
-`judge` is the only maker of a `Permit`, and an actuator takes nothing else; tests/test_architecture.py holds both. It is
-asked inside the transaction that claims the execution, about what the store holds at that moment.
+`judge` is the only maker of a `Permit`, and an actuator takes nothing else; tests/test_architecture.py holds both. It
+is asked inside the transaction that claims the execution, about what the store holds at that moment.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the gate says, by which rule, and the permit when it allows. `final` is False where waiting may still help."""
+    """What the gate says, by which rule, and the permit when it allows. Where waiting may help it is not `final`."""
 
     allowed: bool
     reason: str
@@ -189,7 +189,8 @@ def _wrong_world(filed: Filed, fresh: Fresh) -> Ruling | None:
     if fresh.call is None:
         return _no(f"the target changed: {fresh.changed}", "exact-call")
     if fresh.call.canonical != filed.request.call.canonical:
-        return _no(f"the target changed since this was shown: {_difference(filed.request.call, fresh.call)}", "exact-call")
+        moved = _difference(filed.request.call, fresh.call)
+        return _no(f"the target changed since this was shown: {moved}", "exact-call")
     return None
 
 

@@ -1,14 +1,16 @@
 """The record of one incident, and its state machine: monitor, diagnose, remediate, verify, report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
+from aiops_cli.domain.approval import Answer, Decision
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.evidence import EvidenceSet
-from aiops_cli.domain.approval import Answer, Decision
 from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan
@@ -49,8 +51,11 @@ class Attempt:
     before: Reading | None = None
     verification: Verification | None = None
     finished_at: datetime | None = None
-    # What became of taking it back, in words; empty where nobody did.
+    # The target's state before the action, and what became of taking it back, in words; empty where nobody did.
+    prior: Mapping[str, Any] = field(default_factory=dict)
     undone: str = ""
+    # What was measured by a process that is gone.
+    measured: str = ""
 
     @property
     def ran(self) -> bool:
@@ -62,6 +67,8 @@ class Attempt:
         """One word for the log: the measured outcome, else what became of the action or of the question."""
         if self.verification is not None:
             return self.verification.outcome.value
+        if self.measured:
+            return self.measured
         if self.state is not ActionState.NOT_RUN:
             return f"action_{self.state.value}"
         if self.detail and self.decision is not None and self.decision.answer is Answer.APPROVE:

@@ -170,8 +170,23 @@ def _is_id(text: Any) -> bool:
 # Fields that documents of earlier versions do not have; in the parts before the second colon any may be missing.
 _PARTIAL = frozenset({"incident", "alert", "diagnosis", "actions"})
 _ADDED = frozenset(
-    {"fix_worked", "lesson", "votes", "kind", "commit", "ties", "checks", "signatures", "prior", "differs", "simulated",
-     "request", "skipped", "principal", "undone"}
+    {
+        "fix_worked",
+        "lesson",
+        "votes",
+        "kind",
+        "commit",
+        "ties",
+        "checks",
+        "signatures",
+        "prior",
+        "differs",
+        "simulated",
+        "request",
+        "skipped",
+        "principal",
+        "undone",
+    }
 )
 
 

@@ -5,7 +5,7 @@ Every change of state is one transaction together with that row, so that there i
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,9 +46,7 @@ class RequestBook:
     `prove` says who signed a decision, or None: what a row of the store says of it is no proof. Without it nobody did.
     """
 
-    def __init__(
-        self, database: Database, mirror: "audit.Mirror | None", folder: Path | None, prove: Prove | None = None
-    ) -> None:
+    def __init__(self, database: Database, mirror: Any, folder: Path | None, prove: Prove | None = None) -> None:
         self.database = database
         self._mirror = mirror
         self._folder = folder
@@ -149,10 +147,11 @@ class RequestBook:
         folder.mkdir(mode=0o700, exist_ok=True)
         return take_turn(folder / f"{request_id(number)}.lock", 0.0, strict=True)
 
-    def claim(self, request: Request, weigh: Weigh, now: datetime, before: str | None = None) -> Ruling:
+    def claim(self, request: Request, weigh: Weigh, now: datetime, seen: Mapping[str, Any]) -> Ruling:
         """Let the gate judge what the store holds, and when it allows, write the execution down: in one transaction.
 
-        `weigh` is given the request with its decisions and what ran lately. `before` is what was measured, as JSON.
+        `weigh` is given the request with its decisions and what ran lately. `seen` is what was read just before, as
+        JSON: the signal, to measure against, and the target's state, to know later whether it was put back.
         Only after this has returned may the call be made. Raises StoreError, and then it may not.
         """
         with self.database.write() as connection:
@@ -163,7 +162,7 @@ class RequestBook:
             if standing_now is not None and standing_now.method is Method.GRANT:
                 spent = standing.use_grant(connection, standing_now.standing or 0, now)
                 ruling = Ruling(False, spent, "standing") if spent else ruling
-            self._write_claim(connection, request, row, ruling, now, before)
+            self._write_claim(connection, request, row, ruling, now, seen)
         try:
             self.copy()
         except StoreError as error:
@@ -173,13 +172,19 @@ class RequestBook:
         return ruling
 
     def _write_claim(
-        self, connection: Connection, request: Request, row: Row[Any], ruling: Ruling, now: datetime, before: str | None
+        self,
+        connection: Connection,
+        request: Request,
+        row: Row[Any],
+        ruling: Ruling,
+        now: datetime,
+        seen: Mapping[str, Any],
     ) -> None:
         user = ", ".join(ruling.people) or request.requester
         if ruling.allowed:
             if RequestState(row.state) is RequestState.PROPOSED:
                 self._move(connection, request.number, RequestState.APPROVED)
-            details = json.loads(row.details) | ({"before": json.loads(before)} if before else {})
+            details = json.loads(row.details) | dict(seen)
             ours = {"pid": os.getpid(), "host": this_host(), "started_at": iso(now), "details": json.dumps(details)}
             self._move(connection, request.number, RequestState.EXECUTING, **ours)
             event = event_of(request, AuditStage.STARTED, user, "pending", now)
@@ -246,6 +251,15 @@ class RequestBook:
                 known = [request_id(each) for each in connection.scalars(_pending_numbers())]
                 raise UnknownName("request", text, known)
             return self._filed(connection, row, now)
+
+    def kept(self, name: str, now: datetime) -> Kept:
+        """A request by its id, with what became of it. Raises UnknownName, and StoreError where it cannot be read."""
+        number = self.find_named(name, now).request.number
+        with self.database.read() as connection:
+            kept = self._kept(connection, _row(connection, number), now)
+        if kept is None:
+            raise StoreError(f"{request_id(number)} was kept by an earlier version, and cannot be shown")
+        return kept
 
     def pending(self, now: datetime) -> list[Kept]:
         """The requests that wait for an answer, the oldest first."""
@@ -377,7 +391,7 @@ def event_of(request: Request, stage: AuditStage, user: str, outcome: str, at: d
         command=call.command,
         environment=request.environment,
         change_ticket=request.ticket,
-        resources_affected=(call.target, *call.touches),
+        resources_affected=(call.target,),
         rollback_available=call.undo.possible,
         request=request.id,
         digest=request.digest,

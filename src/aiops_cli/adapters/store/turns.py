@@ -15,7 +15,7 @@ def take_turn(path: Path, timeout_s: float, *, strict: bool = False) -> int | No
     before us for all that time.
 
     The kernel gives it to those who wait in their order, and takes it back from a process that is killed. On a file
-    system without such locks nobody waits here; `strict` is for whom the lock is a proof, and who gets an OSError there.
+    system without such locks nobody waits here, but whoever takes the lock for a proof (`strict`) gets an OSError.
     Raises OSError when the file cannot be opened.
     """
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

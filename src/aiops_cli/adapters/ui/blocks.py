@@ -257,7 +257,8 @@ def _policy_words(asked: Asked) -> str:
     needs = asked.verdict.approvals
     if needs == 1:
         return f"allowed with one yes ({asked.verdict.rule})"
-    return f"{needs} people other than who asks have to sign ({asked.verdict.rule}): aiops approvals approve {asked.request.id} --sign"
+    how = f"aiops approvals approve {asked.request.id} --sign"
+    return f"{needs} people other than who asks have to sign ({asked.verdict.rule}): {how}"
 
 
 def _risk_words(call: EffectiveCall) -> str | Text:
