@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.engine import Database
     from aiops_cli.adapters.store.handoffs import Handoffs
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
-    from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.permissions import Permissions
+    from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer

@@ -73,6 +73,12 @@ class Grant:
         return self.uses - self.used
 
 
+def find_grant_number(text: str) -> int:
+    """The number in `GRANT-0003` or `3`; 0 where there is none."""
+    digits = text.strip().upper().removeprefix("GRANT-")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else 0
+
+
 def why_over(grant: Grant, now: datetime) -> str | None:
     """Why a grant serves no more; None while it does."""
     if grant.revoked_at is not None:

@@ -16,7 +16,7 @@ from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
 from aiops_cli.domain.approval import Answer, Decision, Method
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.policy import TrustTerms
-from aiops_cli.domain.request import Request, RequestState, find_request_number
+from aiops_cli.domain.request import Request, RequestState, request_id
 from aiops_cli.domain.trust import (
     BY_PEOPLE,
     FAILURES,
@@ -28,6 +28,7 @@ from aiops_cli.domain.trust import (
     Promotion,
     Run,
     TrustRecord,
+    find_grant_number,
     find_lapse,
     read_record,
     why_not_beforehand,
@@ -103,7 +104,7 @@ def note_outcome(connection: Connection, number: int, outcome: str, now: datetim
     promotion = live_promotion(connection, ground)
     if promotion is not None:
         why = f"a run of it ended {outcome.replace('_', ' ')}"
-        demote(connection, promotion, BY_ITSELF, why, now, request=f"REQ-{number:04d}")
+        demote(connection, promotion, BY_ITSELF, why, now, request=request_id(number))
 
 
 # --- grants ----------------------------------------------------------------------------------------------------------
@@ -166,8 +167,7 @@ def live_grants(connection: Connection, now: datetime) -> list[Grant]:
 
 def revoke(connection: Connection, name: str, by: str, reason: str, now: datetime) -> Grant:
     """End a grant. Raises UnknownName, and UsageError where it is over already."""
-    number = find_request_number(name.strip().upper().removeprefix("GRANT-"))
-    grant = _find_grant(connection, number)
+    grant = _find_grant(connection, find_grant_number(name))
     if grant is None:
         raise UnknownName("grant", name, [each.id for each in live_grants(connection, now)])
     over = why_over(grant, now)

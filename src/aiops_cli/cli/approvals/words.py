@@ -110,7 +110,7 @@ def grant_data(grant: "Grant") -> dict[str, Any]:
 
 
 def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
-    """Everything that a person has to know before an answer; the call and its state are from the bytes of the digest."""
+    """What a person has to know before an answer; the call and its state are from the bytes of the digest."""
     from aiops_cli.domain.redact import safe
 
     request = kept.request
@@ -122,6 +122,7 @@ def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
 
 def _call_rows(request: "Request") -> "Sequence[tuple[str, str]]":
     from aiops_cli.domain.action import describe_call
+    from aiops_cli.domain.request import request_id
 
     call, undo = request.call, request.call.undo
     back = describe_call(undo.action, call.target, undo.arguments) if undo.action else ""
@@ -135,7 +136,7 @@ def _call_rows(request: "Request") -> "Sequence[tuple[str, str]]":
         ("touches", " · ".join(call.touches)),
         ("if still", _pairs(call.preconditions)),
         ("undo", " — ".join(filter(None, (way, back)))),
-        ("takes back", f"REQ-{request.undoes:04d}" if request.undoes is not None else ""),
+        ("takes back", request_id(request.undoes) if request.undoes is not None else ""),
         ("risk", call.risk.value),
     )
 
