@@ -10,8 +10,8 @@ from aiops_cli.domain.request import Request
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.gatekeeping import Gatekeeper
 
-# What moves with every change, so that it is never as it was.
-_MOVING = frozenset({"generation", "resource_version"})
+# What moves by itself or with every change, so that it is never as it was.
+_MOVING = frozenset({"failures", "generation", "resource_version", "runs"})
 _STEP_S = 10.0
 _LONGEST_S = 300.0
 
