@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.handoffs import Handoffs
     from aiops_cli.adapters.store.mirror import Mirror
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
+    from aiops_cli.adapters.store.permissions import Permissions
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.domain.approval import Answer, Decision
     from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.chain import Anchor, Verification
     from aiops_cli.domain.document import ReviewPart
@@ -677,7 +679,7 @@ def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Sce
     if text is None:
         hint = "give its alert to `aiops triage` again"
         raise UsageError(f"{row.id} cannot be taken up: what it began from was not kept", hint=hint)
-    kept = open_requests(store, home).of_incident(row.id, datetime.now(UTC))
+    kept = open_requests(store, home, settings).of_incident(row.id, datetime.now(UTC))
     group = read_intake(text)
     store.close()
     return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
@@ -1126,6 +1128,7 @@ def make_keeper(
         return None
     terms = Terms(
         person=f"{person} (not authenticated)",
+        principal=find_principal(settings),
         environment=str(settings["environment"].value),
         ticket=ticket,
         decide_s=float(settings["decide_within"].value),
@@ -1134,7 +1137,7 @@ def make_keeper(
     return Gatekeeper(
         actuator=scene.actuator,
         approver=approver,
-        book=open_requests(store, home),
+        book=open_requests(store, home, settings),
         clock=scene.clock,
         bus=bus,
         policies=load_shipped if home is None else lambda: load_policies(home, settings),
@@ -1143,11 +1146,11 @@ def make_keeper(
     )
 
 
-def open_requests(store: "Opened", home: Path | None) -> "RequestBook":
+def open_requests(store: "Opened", home: Path | None, settings: Settings) -> "RequestBook":
     """The requests in an open store, with the audit log and its copy. Raises StoreError."""
     from aiops_cli.adapters.store.requests import RequestBook
 
-    return RequestBook(store.database, make_mirror(store, home), home)
+    return RequestBook(store.database, make_mirror(store, home), home, make_prover(settings))
 
 
 # --- audit -----------------------------------------------------------------------------------------------------------
@@ -1319,6 +1322,81 @@ def _claim_question(home: Path) -> bool:
     except (StoreError, OSError):
         return False
     return True
+
+
+def open_permissions(book: "RequestBook") -> "Permissions":
+    """Grants and promotions, in the store of these requests."""
+    from aiops_cli.adapters.store.permissions import Permissions
+
+    return Permissions(book.database, book.copy)
+
+
+def ask_at_terminal(question: str, timeout_s: float) -> str:
+    """What a person typed at the terminal; empty where nobody answered. Raises KeyboardInterrupt."""
+    from aiops_cli.adapters.ui.ask import ask_line
+
+    return ask_line(question, timeout_s)
+
+
+# --- signatures ------------------------------------------------------------------------------------------------------
+
+
+def _path_of(settings: Settings, name: str) -> Path | None:
+    value = str(settings[name].value)
+    return Path(value).expanduser() if value else None
+
+
+def make_prover(settings: Settings) -> "Callable[[Decision], str | None]":
+    """Who signed a decision, by the file of allowed signers as it is at that moment; None where nobody did."""
+    allowed = _path_of(settings, "allowed_signers")
+
+    def prove(decision: "Decision") -> str | None:
+        from aiops_cli.adapters.signatures import APPROVAL, verify
+        from aiops_cli.domain.approval import approval_bytes
+        from aiops_cli.errors import BadSignature
+
+        if allowed is None or not decision.signature:
+            return None
+        try:
+            return verify(approval_bytes(decision.digest, decision.answer), decision.signature, allowed, APPROVAL)
+        except BadSignature:
+            return None
+
+    return prove
+
+
+def sign_answer(settings: Settings, key: Path | None, digest: str, answer: "Answer") -> tuple[str, str]:
+    """Sign an answer, and check it as others will: who that is, and the signature. Raises BadSignature or BadConfig."""
+    from aiops_cli.adapters.signatures import APPROVAL, sign, verify
+    from aiops_cli.domain.approval import approval_bytes
+
+    allowed, own = _path_of(settings, "allowed_signers"), key or _path_of(settings, "signing_key")
+    if own is None:
+        raise BadConfig("no key to sign with", hint="name it with --key PATH, or in the setting signing_key")
+    if allowed is None:
+        raise BadConfig(
+            "nobody says whose signatures count", hint="name a file of allowed signers in the setting allowed_signers"
+        )
+    data = approval_bytes(digest, answer)
+    signature = sign(data, own, APPROVAL)
+    return verify(data, signature, allowed, APPROVAL), signature
+
+
+def find_principal(settings: Settings) -> str | None:
+    """Who asks, proved by their key without anybody being asked for a passphrase; None where that cannot be proved."""
+    import secrets
+
+    from aiops_cli.adapters.signatures import REQUEST, sign, verify
+    from aiops_cli.errors import BadSignature
+
+    allowed, own = _path_of(settings, "allowed_signers"), _path_of(settings, "signing_key")
+    if allowed is None or own is None:
+        return None
+    data = f"aiops-request\n{secrets.token_hex(16)}\n".encode()
+    try:
+        return verify(data, sign(data, own, REQUEST, ask=False), allowed, REQUEST)
+    except BadSignature:
+        return None
 
 
 # --- policy ----------------------------------------------------------------------------------------------------------

@@ -127,9 +127,7 @@ class Gatekeeper:
         """A yes that was given beforehand, where one person's is enough."""
         if verdict.approvals > 1 or not verdict.allowed:
             return None
-        now = self.clock.wall()
-        found = self.book.find_standing(request.call, request.policy_digest, verdict.trust, now)
-        return None if found is None else replace(found, digest=request.digest)
+        return self.book.find_standing(request, verdict.trust, self.clock.wall())
 
     def _record(self, request: Request, decision: Decision) -> Ruling | None:
         """Write the answer down before anything follows from it; None when it is a yes that may go on to the gate."""

@@ -140,10 +140,8 @@ class Requests(Protocol):
     def answers(self, request: Request) -> Sequence[Decision]:
         """The decisions on a request so far."""
 
-    def find_standing(
-        self, call: EffectiveCall, policy_digest: str, terms: TrustTerms | None, now: datetime
-    ) -> Decision | None:
-        """A yes that was given beforehand and holds for this call; its digest is yet to be set."""
+    def find_standing(self, request: Request, terms: TrustTerms | None, now: datetime) -> Decision | None:
+        """A yes that was given beforehand and holds for this request."""
 
     def end(self, request: Request, state: RequestState, why: str, now: datetime) -> None:
         """Expire, deny or withdraw a request that is not going to run."""

@@ -39,6 +39,7 @@ def _root(
 def _register() -> None:
     from aiops_cli.cli import (
         actions,
+        approvals,
         audit,
         config,
         cost,
@@ -53,6 +54,7 @@ def _register() -> None:
         runbooks,
         scenarios,
         triage,
+        trust,
         undo,
     )
 
@@ -68,6 +70,8 @@ def _register() -> None:
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
         ("policy", policy.app, "What is forbidden, and what wants two people: show it, test it, ask it."),
         ("audit", audit.app, "The audit log: what was done, by whom, and whether the log is as it was written."),
+        ("approvals", approvals.app, "What waits for an answer: look at it, approve or deny it; grants beforehand."),
+        ("trust", trust.app, "What helped so often that it may run unasked, and what has not yet."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
         ("config", config.app, "Settings, and the model's key."),

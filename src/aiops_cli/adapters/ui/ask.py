@@ -138,22 +138,44 @@ class TerminalApprover:
 
     def _ask(self, asked: Asked, stream: TextIO, timeout_s: float) -> str | Decision | None:
         """The whole line that was typed. A yes-or-no widget would let the last `y` of `deny` decide."""
-        import questionary
-        from prompt_toolkit.input import create_input
-        from prompt_toolkit.input.typeahead import clear_typeahead
-        from prompt_toolkit.output import create_output
+        return _ask_line(question_for(asked), stream, timeout_s, lambda: _from_others(asked, asked.watch))
 
-        keyboard = create_input(stream)
-        question = questionary.text(question_for(asked), input=keyboard, output=create_output(sys.stderr))
-        time.sleep(_ARMING_S)
-        termios.tcflush(stream.fileno(), termios.TCIFLUSH)
-        clear_typeahead(keyboard)
-        handlers = {each: signal.getsignal(each) for each in _SIGNALS}
-        try:
-            return asyncio.run(_within(question, timeout_s, lambda: _from_others(asked, asked.watch)))
-        finally:
-            for each, handler in handlers.items():
-                signal.signal(each, handler)
+
+def ask_line(question: str, timeout_s: float) -> str:
+    """The whole line that a person typed at the terminal after the question; empty where nobody answered.
+
+    Raises KeyboardInterrupt, also for a signal and a window that was closed.
+    """
+    try:
+        with _terminal(False) as stream:
+            typed = _ask_line(question, stream, timeout_s, lambda: None)
+    except _Signalled as error:
+        raise KeyboardInterrupt from error
+    except (EOFError, TimeoutError, OSError, termios.error, ValueError):
+        return ""
+    return typed.strip() if isinstance(typed, str) else ""
+
+
+def _ask_line(
+    question: str, stream: TextIO, timeout_s: float, watch: Callable[[], Decision | None]
+) -> str | Decision | None:
+    """Ask after half a second, without the keys that were pressed before; `watch` may bring an answer meanwhile."""
+    import questionary
+    from prompt_toolkit.input import create_input
+    from prompt_toolkit.input.typeahead import clear_typeahead
+    from prompt_toolkit.output import create_output
+
+    keyboard = create_input(stream)
+    asking = questionary.text(question, input=keyboard, output=create_output(sys.stderr))
+    time.sleep(_ARMING_S)
+    termios.tcflush(stream.fileno(), termios.TCIFLUSH)
+    clear_typeahead(keyboard)
+    handlers = {each: signal.getsignal(each) for each in _SIGNALS}
+    try:
+        return asyncio.run(_within(asking, timeout_s, watch))
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 _YES = frozenset({"y", "yes"})
