@@ -9,6 +9,8 @@ import os
 import threading
 from pathlib import Path
 
+from aiops_cli.private_files import open_private
+
 
 def take_turn(path: Path, timeout_s: float) -> int | None:
     """Lock a file that is there for nothing else; gives the descriptor to close afterwards, None when others were
@@ -17,7 +19,7 @@ def take_turn(path: Path, timeout_s: float) -> int | None:
     The kernel gives it to those who wait in their order, and takes it back from a process that is killed. On a file
     system without such locks nobody waits here. Raises OSError when the file cannot be opened.
     """
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_CREAT | os.O_RDWR)
     ours = False
     try:
         ours = _try(descriptor) or _wait(descriptor, timeout_s)

@@ -106,21 +106,19 @@ def _write_lines(store: "Transfer", numbers: list[int] | None, to: Path | None) 
 
 def _write_whole(to: Path, parts: Iterable[str]) -> int:
     """A half-written file could pass for a whole one: it appears at its end."""
-    part = to.with_name(f".{to.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            count = sum(bool(file.write(each)) for each in parts)
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    from aiops_cli.private_files import replacing
+
+    with replacing(to, own_folder=False) as file:
+        return sum(bool(file.write(each.encode())) for each in parts)
 
 
 def _write_pages(store: "Transfer", numbers: list[int] | None, to: Path | None) -> int:
     from aiops_cli.adapters.exporters import bundle_markdown, page_name
     from aiops_cli.cli.render import pour
+    from aiops_cli.private_files import make_private_folder
 
     if to is None:
         return sum(pour(bundle_markdown(bundle) + "\n") for bundle in store.bundles(numbers))
-    to.mkdir(parents=True, exist_ok=True)
+    if not to.is_dir():
+        make_private_folder(to)
     return sum(_write_whole(to / page_name(bundle), [bundle_markdown(bundle)]) for bundle in store.bundles(numbers))
