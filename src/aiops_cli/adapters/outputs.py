@@ -9,7 +9,7 @@ from aiops_cli.private_files import make_private_folder, write_private
 
 # What one incident may fill; a model that asks without end must not fill the disk.
 _MOST_BYTES = 20_000_000
-_NAME = re.compile(r"[A-Za-z0-9-]{1,40}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
 class FolderOutputs:
