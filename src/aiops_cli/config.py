@@ -9,6 +9,7 @@ from typing import Any
 from aiops_cli.errors import BadConfig
 
 FILE = "config.toml"
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,12 +315,16 @@ def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str,
 def _read_file(path: Path) -> Mapping[str, Any]:
     import tomllib
 
+    from aiops_cli.private_files import NotPrivate, read_trusted
+
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_trusted(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
         return {}
+    except NotPrivate as error:
+        raise BadConfig(f"{path} {error.strerror}", hint="settings are read from a file of yours alone") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(
             f"cannot read {path}: {error}", hint="see docs/reference/settings.md in the repository"

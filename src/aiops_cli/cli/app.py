@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
@@ -87,6 +88,7 @@ _register()
 def main() -> NoReturn:
     """Run the command line and exit with a documented code."""
     _open_closed_streams()
+    sys.excepthook = _show_bug
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
@@ -119,6 +121,15 @@ def _open_closed_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
     sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback quotes what was read, and passes the filter as everything else does."""
+    import traceback
+
+    from aiops_cli.domain.redact import safe
+
+    sys.stderr.write(safe("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:

@@ -1,7 +1,6 @@
 """Running incidents: what `triage` and `replay` have in common."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +29,7 @@ from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.egress import print_leaving
 from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
-from aiops_cli.cli.render import print_json
+from aiops_cli.cli.render import print_json, talk
 from aiops_cli.cli.start import signals_held
 from aiops_cli.config import find_home
 from aiops_cli.domain.action import Proposal
@@ -151,7 +150,7 @@ def run_one(
     egress = make_egress(request.settings, show)
     models = make_models(request.settings, find_home(), egress)
     if show and not models:
-        print("nothing would leave: the embedded reasoner answers by itself", file=sys.stderr)
+        talk("nothing would leave: the embedded reasoner answers by itself")
     watchers = _watch(scene, request)
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
@@ -198,7 +197,7 @@ def run_one(
     finally:
         watchers.console.close()
         for notice in (*watchers.store.notices, *(chain.notices if chain else ())):
-            print(f"note: {notice}", file=sys.stderr)
+            talk(f"note: {notice}")
     with signals_held():
         data = _finish(incident, scene, watchers, request)
     if watchers.console.report_error:
@@ -269,13 +268,12 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
     if request.output is Output.TEXT:
         watchers.console.end(data, problem)
     for sentence in () if request.quiet else said:
-        print(f"note: {sentence}", file=sys.stderr)
+        talk(f"note: {sentence}")
     return data
 
 
 def _say_left(names: Sequence[str]) -> None:
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    print(
+    talk(
         f"not looked at: {len(names)} more alert groups ({shown}); hand them over in a file of their own",
-        file=sys.stderr,
     )

@@ -74,6 +74,7 @@ def triage(
     import sys
 
     from aiops_cli.bootstrap import choose_scene, read_evidence
+    from aiops_cli.cli.render import talk
     from aiops_cli.cli.run import Request, run_all, take_up
     from aiops_cli.config import resolve
     from aiops_cli.errors import UsageError
@@ -84,7 +85,7 @@ def triage(
     groups = [case.group] if case else read_alert(alert, sanitize=sanitize) if alert is not None else []
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
-        print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
+        talk(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}")
     flags = {
         "reasoner": reasoner,
         "model": model,
