@@ -97,6 +97,9 @@ class Spy:
         self.applied.append(permit)
         return "done"
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
 
 @dataclass
 class Scene:

@@ -36,12 +36,14 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.handoffs import Handoffs
     from aiops_cli.adapters.store.mirror import Mirror
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
+    from aiops_cli.adapters.store.permissions import Permissions
     from aiops_cli.adapters.store.reading import Reading
     from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
     from aiops_cli.domain.alert import AlertGroup
+    from aiops_cli.domain.approval import Answer, Decision
     from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.chain import Anchor, Verification
     from aiops_cli.domain.document import ReviewPart
@@ -54,10 +56,11 @@ if TYPE_CHECKING:
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
-    from aiops_cli.events import EventBus
+    from aiops_cli.events import EventBus, Subscriber
     from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
+    from aiops_cli.resumption import CutOff
 
 Settings = Mapping[str, Resolved]
 Show = Callable[["Leaving"], None]
@@ -635,6 +638,88 @@ def world_path(home: Path, incident_id: str) -> Path:
     return home / "worlds" / f"{incident_id}.jsonl"
 
 
+def journalist(scene: Scene, home: Path) -> "Subscriber":
+    """Keeps the journal of a simulated world with its incident; what cannot be written is told, and work goes on."""
+    from aiops_cli.errors import BackendError
+    from aiops_cli.events import AlertReceived, Closed, Verified
+
+    lost: list[str] = []
+
+    def listen(event: object) -> None:
+        if scene.journal is None or lost:
+            return
+        try:
+            match event:
+                case AlertReceived(incident=incident) if not world_path(home, incident.id).exists():
+                    scene.journal.attach(world_path(home, incident.id))
+                case Verified() | Closed():
+                    scene.journal.mark()
+        except BackendError as error:
+            lost.append(error.message)
+            print(f"note: {error.message}: this world cannot be taken up again", file=sys.stderr)
+
+    return listen
+
+
+def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Scene, CutOff]":
+    """An incident that can be taken up: its alert, where to look and act, and its requests.
+
+    Raises UnknownName, UsageError where nothing is left to do, and StoreError.
+    """
+    from aiops_cli.config import find_home
+    from aiops_cli.domain.intake import read_intake
+    from aiops_cli.resumption import CutOff
+
+    home = find_home()
+    store = open_store(home)
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if row.status in _ENDED:
+        raise UsageError(f"{row.id} is {row.status}: there is nothing to take up", hint=f"aiops history show {row.id}")
+    if text is None:
+        hint = "give its alert to `aiops triage` again"
+        raise UsageError(f"{row.id} cannot be taken up: what it began from was not kept", hint=hint)
+    kept = open_requests(store, home, settings).of_incident(row.id, datetime.now(UTC))
+    group = read_intake(text)
+    store.close()
+    return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An incident of an earlier process, and where its world is looked at and acted on."""
+
+    incident: "Incident"
+    scene: Scene
+
+
+def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended:
+    """An incident whose actions can be taken back. Raises UnknownName, UsageError, BackendError or StoreError."""
+    from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.intake import read_intake
+
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if text is None:
+        hint = "`aiops history show` says what was done; take it back where it was done"
+        raise UsageError(f"{row.id} was not run by this version of aiops, or not here", hint=hint)
+    group = read_intake(text)
+    incident = Incident(group, row.simulated, row.environment, opened_at=row.opened_at, id=row.id)
+    return Ended(incident, reopen_scene(row.id, group, settings))
+
+
+# What a run ends with when nothing is left of it, and what people keep by hand.
+_ENDED = frozenset({"recovered", "healthy", "open", "resolved", "noted"})
+
+
+def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> Scene:
+    """Where an earlier incident is looked at: its own simulated world as it was left, else what there is now."""
+    from aiops_cli.config import find_home
+
+    path = world_path(find_home(), incident_id)
+    return restore_scene(path) if path.exists() else choose_scene(group, settings["backend"], False)
+
+
 def review_replay(
     observer: "SimulatedObserver",
     incident: "Incident",
@@ -987,7 +1072,8 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
 class Asking:
     """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `shown` gives the digest of the request that the terminal shows, and `explain` shows more about it.
+    `undoes` is set where taking something back is what the person came for. `shown` gives the digest of the request
+    that the terminal shows, and `explain` shows more about it.
     """
 
     person: str
@@ -996,6 +1082,7 @@ class Asking:
     approve_simulated: bool = False
     alert_on_stdin: bool = False
     timeout_s: float = 600.0
+    undoes: bool = False
     shown: Callable[[], str | None] = lambda: None
     explain: "Callable[[Asked], None]" = lambda asked: None
 
@@ -1009,7 +1096,7 @@ def make_approver(asking: Asking) -> "Approver":
     if asking.approval_file is not None:
         return FileApprover(asking.approval_file, asking.person)
     if asking.approve_simulated:
-        return SimulatedApprover()
+        return SimulatedApprover(undoes=asking.undoes)
     if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
         return TerminalApprover(
             asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
@@ -1041,6 +1128,7 @@ def make_keeper(
         return None
     terms = Terms(
         person=f"{person} (not authenticated)",
+        principal=find_principal(settings),
         environment=str(settings["environment"].value),
         ticket=ticket,
         decide_s=float(settings["decide_within"].value),
@@ -1049,7 +1137,7 @@ def make_keeper(
     return Gatekeeper(
         actuator=scene.actuator,
         approver=approver,
-        book=open_requests(store, home),
+        book=open_requests(store, home, settings),
         clock=scene.clock,
         bus=bus,
         policies=load_shipped if home is None else lambda: load_policies(home, settings),
@@ -1058,11 +1146,11 @@ def make_keeper(
     )
 
 
-def open_requests(store: "Opened", home: Path | None) -> "RequestBook":
+def open_requests(store: "Opened", home: Path | None, settings: Settings) -> "RequestBook":
     """The requests in an open store, with the audit log and its copy. Raises StoreError."""
     from aiops_cli.adapters.store.requests import RequestBook
 
-    return RequestBook(store.database, make_mirror(store, home), home)
+    return RequestBook(store.database, make_mirror(store, home), home, make_prover(settings))
 
 
 # --- audit -----------------------------------------------------------------------------------------------------------
@@ -1178,6 +1266,139 @@ def settle_audit(store: "Opened", home: Path | None, settings: Settings) -> list
     return problems
 
 
+# --- what this machine looks after ----------------------------------------------------------------------------------
+
+
+_ENVIRONMENT = "environment"
+_ASKED_MARK = "environment-asked"
+_ASKED_FOR_S = 20.0
+
+
+def settle_environment(settings: Settings, home: Path, say: Callable[[str], None]) -> Settings:
+    """The settings with what this machine looks after, asked once of a person who never said so.
+
+    Nobody is asked without a terminal that can draw, in CI, or where it could not be remembered that they were; `say`
+    gets a line for them afterwards. The answer holds for this run also where it cannot be written. Raises
+    KeyboardInterrupt.
+    """
+    from dataclasses import replace
+
+    if settings[_ENVIRONMENT].source != "default" or not _has_person() or not _claim_question(home):
+        return settings
+    from aiops_cli.adapters.settings_file import add_setting
+    from aiops_cli.adapters.ui.first_use import ask_environment
+    from aiops_cli.config import FILE
+
+    path, answer = home / FILE, ask_environment(_ASKED_FOR_S)
+    if answer is None:
+        say(f"the environment is not known, and you are not asked again: {_CHANGE_IT.format(path)}")
+        return settings
+    try:
+        add_setting(path, _ENVIRONMENT, answer)
+        say(f"the environment is {answer}, kept in {path}: {_CHANGE_IT.format('that file')}")
+    except BadConfig as error:
+        say(f"the environment is {answer} for this run alone: {error.message}; {error.hint}")
+    return {**settings, _ENVIRONMENT: replace(settings[_ENVIRONMENT], value=answer, source=FILE)}
+
+
+_CHANGE_IT = "set environment in {} or AIOPS_ENVIRONMENT to change it"
+
+
+def _has_person() -> bool:
+    if os.environ.get("CI", "").strip() or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _claim_question(home: Path) -> bool:
+    """Remember that the question was asked; False where it was before, or where that cannot be remembered."""
+    from aiops_cli.adapters.store.engine import prepare_home
+    from aiops_cli.errors import StoreError
+
+    try:
+        prepare_home(home)
+        # Of two terminals one makes the file.
+        os.close(os.open(home / _ASKED_MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except (StoreError, OSError):
+        return False
+    return True
+
+
+def open_permissions(book: "RequestBook") -> "Permissions":
+    """Grants and promotions, in the store of these requests."""
+    from aiops_cli.adapters.store.permissions import Permissions
+
+    return Permissions(book.database, book.copy)
+
+
+def ask_at_terminal(question: str, timeout_s: float) -> str:
+    """What a person typed at the terminal; empty where nobody answered. Raises KeyboardInterrupt."""
+    from aiops_cli.adapters.ui.ask import ask_line
+
+    return ask_line(question, timeout_s)
+
+
+# --- signatures ------------------------------------------------------------------------------------------------------
+
+
+def _path_of(settings: Settings, name: str) -> Path | None:
+    value = str(settings[name].value)
+    return Path(value).expanduser() if value else None
+
+
+def make_prover(settings: Settings) -> "Callable[[Decision], str | None]":
+    """Who signed a decision, by the file of allowed signers as it is at that moment; None where nobody did."""
+    allowed = _path_of(settings, "allowed_signers")
+
+    def prove(decision: "Decision") -> str | None:
+        from aiops_cli.adapters.signatures import APPROVAL, verify
+        from aiops_cli.domain.approval import approval_bytes
+        from aiops_cli.errors import BadSignature
+
+        if allowed is None or not decision.signature:
+            return None
+        try:
+            return verify(approval_bytes(decision.digest, decision.answer), decision.signature, allowed, APPROVAL)
+        except BadSignature:
+            return None
+
+    return prove
+
+
+def sign_answer(settings: Settings, key: Path | None, digest: str, answer: "Answer") -> tuple[str, str]:
+    """Sign an answer, and check it as others will: who that is, and the signature. Raises BadSignature or BadConfig."""
+    from aiops_cli.adapters.signatures import APPROVAL, sign, verify
+    from aiops_cli.domain.approval import approval_bytes
+
+    allowed, own = _path_of(settings, "allowed_signers"), key or _path_of(settings, "signing_key")
+    if own is None:
+        raise BadConfig("no key to sign with", hint="name it with --key PATH, or in the setting signing_key")
+    if allowed is None:
+        raise BadConfig(
+            "nobody says whose signatures count", hint="name a file of allowed signers in the setting allowed_signers"
+        )
+    data = approval_bytes(digest, answer)
+    signature = sign(data, own, APPROVAL)
+    return verify(data, signature, allowed, APPROVAL), signature
+
+
+def find_principal(settings: Settings) -> str | None:
+    """Who asks, proved by their key without anybody being asked for a passphrase; None where that cannot be proved."""
+    import secrets
+
+    from aiops_cli.adapters.signatures import REQUEST, sign, verify
+    from aiops_cli.errors import BadSignature
+
+    allowed, own = _path_of(settings, "allowed_signers"), _path_of(settings, "signing_key")
+    if allowed is None or own is None:
+        return None
+    data = f"aiops-request\n{secrets.token_hex(16)}\n".encode()
+    try:
+        return verify(data, sign(data, own, REQUEST, ask=False), allowed, REQUEST)
+    except BadSignature:
+        return None
+
+
 # --- policy ----------------------------------------------------------------------------------------------------------
 
 
@@ -1188,8 +1409,8 @@ def load_policies(home: Path, settings: Settings) -> "PolicySet":
     return load(home, str(settings["team_policy"].value))
 
 
-def read_policy_file(path: Path) -> "PolicySet":
-    """One policy file by its path, as if it were the team's. Never raises either."""
+def try_policy_file(path: Path) -> "PolicySet":
+    """One policy file by itself, wherever it is. Never raises either."""
     from aiops_cli.adapters.policy_files import load_one
 
     return load_one(path)

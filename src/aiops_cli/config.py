@@ -9,6 +9,7 @@ from typing import Any
 from aiops_cli.errors import BadConfig
 
 FILE = "config.toml"
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +91,21 @@ def _dollars(low: float, high: float) -> Callable[[Any], float | str]:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+def read_seconds(value: Any) -> float:
+    """Seconds, from `90s`, `15m`, `1h`, `7d` or a number of seconds. Raises ValueError."""
+    text = str(value)
+    unit = _UNITS.get(text[-1:], 0)
+    try:
+        return float(text[:-1] if unit else text) * (unit or 1)
+    except ValueError:
+        raise ValueError("must be a time such as 90s, 15m, 1h or 7d") from None
+
+
 def _age(high_s: float) -> Callable[[Any], float]:
-    """Seconds, from `90s`, `15m`, `1h`, `7d` or a number of seconds."""
+    """Seconds of a time of this length at most."""
 
     def parse(value: Any) -> float:
-        text = str(value)
-        unit = _UNITS.get(text[-1:], 0)
-        try:
-            seconds = float(text[:-1] if unit else text) * (unit or 1)
-        except ValueError:
-            raise ValueError("must be a time such as 90s, 15m, 1h or 7d") from None
+        seconds = read_seconds(value)
         if not 0 <= seconds <= high_s:
             raise ValueError(f"must be between 0 and {high_s / 86_400:g}d")
         return seconds
@@ -230,6 +236,12 @@ SETTINGS: Mapping[str, Setting] = {
                 "5s to 86400s"),
         Setting("decide_within", 3600.0, _age(7 * 86_400),
                 "How long a request can be answered, here or elsewhere; then it is expired.", "0 to 7d, such as 1h"),
+        Setting("allowed_signers", "", _file,
+                "Whose signatures count, as OpenSSH's file of allowed signers has it; needed where two people have to"
+                " say yes.", "empty, a full path"),
+        Setting("signing_key", "", _file,
+                "Your key for signing answers: a private one, or a public one whose private half an agent holds.",
+                "empty, a full path"),
         Setting("run_within", 600.0, _age(86_400),
                 "How long after that an approved request may still begin to run.", "0 to 1d, such as 10m"),
         Setting("embeddings", "", _embeddings,
@@ -311,12 +323,16 @@ def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str,
 def _read_file(path: Path) -> Mapping[str, Any]:
     import tomllib
 
+    from aiops_cli.private_files import NotPrivate, read_trusted
+
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_trusted(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
         return {}
+    except NotPrivate as error:
+        raise BadConfig(f"{path} {error.strerror}", hint="settings are read from a file of yours alone") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(
             f"cannot read {path}: {error}", hint="see docs/reference/settings.md in the repository"

@@ -8,6 +8,7 @@
     ├── BackendError           1   a monitoring system or an actuator failed
     │   └── ActionRefused      1   the backend will not run this call: precondition, target or range
     ├── ModelError             1   a model gave no usable answer; the pipeline falls back, it never ends a run
+    ├── BadSignature           1   a signature cannot be made, or is not that of a person who may sign this
     └── StoreError             1   the incident store cannot be opened, read or written
 
 Whatever is not an `AiopsError` is a bug and ends in a traceback.
@@ -128,6 +129,10 @@ class ModelError(AiopsError):
         # Whether the model did answer, and badly; otherwise nothing is known of what it would have said.
         self.answered = reason in _BAD_ANSWERS
         self.attributes = dict(attributes or {})
+
+
+class BadSignature(AiopsError):
+    """A signature cannot be made, or is not that of a person who may sign this."""
 
 
 class StoreError(AiopsError):

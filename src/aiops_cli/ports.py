@@ -112,8 +112,8 @@ class Model(Protocol):
 class Approver(Protocol):
     """Asks a person. Never raises: whatever goes wrong is a denial with its reason."""
 
-    def decide(self, asked: Asked) -> Decision | None:
-        """The answer to exactly this request; None where it waits for other people, and stays open."""
+    def decide(self, asked: Asked) -> Decision:
+        """The answer to exactly this request; a No that wishes to wait leaves it open for other people."""
 
 
 Weigh = Callable[[Filed, Sequence[Done]], Ruling]
@@ -140,10 +140,8 @@ class Requests(Protocol):
     def answers(self, request: Request) -> Sequence[Decision]:
         """The decisions on a request so far."""
 
-    def find_standing(
-        self, call: EffectiveCall, policy_digest: str, terms: TrustTerms | None, now: datetime
-    ) -> Decision | None:
-        """A yes that was given beforehand and holds for this call; its digest is yet to be set."""
+    def find_standing(self, request: Request, terms: TrustTerms | None, now: datetime) -> Decision | None:
+        """A yes that was given beforehand and holds for this request."""
 
     def end(self, request: Request, state: RequestState, why: str, now: datetime) -> None:
         """Expire, deny or withdraw a request that is not going to run."""
@@ -194,6 +192,9 @@ class Store(Protocol):
 
     def open_incident(self, incident: Incident) -> None:
         """Give the incident its id, see whether it is a repeat, and write it down."""
+
+    def reopen_incident(self, incident: Incident) -> None:
+        """Take up an incident whose run is gone: another live one is refused."""
 
     def save(self, incident: Incident) -> None:
         """Write the incident as it stands."""

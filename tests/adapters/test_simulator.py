@@ -1,5 +1,7 @@
 """The world: deterministic, consistent, and not to be fooled by a wrong action."""
 
+import uuid
+
 import pytest
 
 from aiops_cli.adapters.backends.simulator.scenario import Scenario, parse_scenario
@@ -7,9 +9,9 @@ from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import Signal
-from aiops_cli.domain.gate import Answer, Decision, Method, judge
 from aiops_cli.domain.vocabulary import Metric
 from aiops_cli.errors import ActionRefused
+from tests.gates import permit_for
 from tests.scenes import Stage, stage
 
 
@@ -48,11 +50,7 @@ def act(at: Stage, action: str, target: str, **arguments: object) -> None:
     actuator = at.scene.actuator
     assert actuator is not None
     call = actuator.prepare(Proposal(action, target, arguments, ""))
-    now = at.scene.clock.wall()
-    decision = Decision(digest=call.digest, answer=Answer.APPROVE, by="t", method=Method.PROMPT, reason="", at=now)
-    permit = judge(call, decision, now=now).permit
-    assert permit is not None
-    actuator.apply(permit)
+    actuator.apply(permit_for(call, key=uuid.uuid4().hex))
 
 
 def p95(at: Stage, service: str, minutes: float) -> float:
@@ -104,12 +102,8 @@ def test_a_permit_for_a_state_that_has_passed_is_refused() -> None:
     at = stage("payments-evening")
     with pytest.raises(ActionRefused, match="changed after the approval"):
         call = at.scene.actuator.prepare(Proposal("scale_service", "payments-api", {"replicas": 6}, ""))  # type: ignore[union-attr]
-        decision = Decision(
-            digest=call.digest, answer=Answer.APPROVE, by="t", method=Method.PROMPT, reason="", at=at.scene.clock.wall()
-        )
-        permit = judge(call, decision, now=at.scene.clock.wall()).permit
         at.world.restart("payments-api")
-        at.scene.actuator.apply(permit)  # type: ignore[union-attr, arg-type]
+        at.scene.actuator.apply(permit_for(call))  # type: ignore[union-attr]
 
 
 def test_the_undo_is_known_beforehand_and_brings_the_state_back() -> None:

@@ -28,6 +28,11 @@ class Method(StrEnum):
     NONE = "none"
 
 
+def approval_bytes(digest: str, answer: Answer) -> bytes:
+    """What a person signs: the answer to one exact request. A yes is no signature of a No, nor of another request."""
+    return f"aiops-approval\n{digest}\n{answer.value}\n".encode("ascii")
+
+
 # Said beforehand, for more than the one call: never enough where a policy wants two people.
 STANDING = frozenset({Method.GRANT, Method.TRUST, Method.SIMULATED})
 
@@ -42,6 +47,8 @@ class Wish(StrEnum):
     EDIT = "edit"
     # Another plan, which is to take the reason into account.
     OTHER = "other"
+    # Nobody said no, and nobody yes: nothing runs, and the request stays open for an answer from elsewhere.
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

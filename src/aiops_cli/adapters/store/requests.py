@@ -5,7 +5,7 @@ Every change of state is one transaction together with that row, so that there i
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,15 +37,20 @@ from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.ports import Weigh
 
 _COUNTED = timedelta(days=1)
+Prove = Callable[[Decision], str | None]
 
 
 class RequestBook:
-    """The life of requests. `folder` is where the locks of executors are; None for a store in memory."""
+    """The life of requests. `folder` is where the locks of executors are; None for a store in memory.
 
-    def __init__(self, database: Database, mirror: Any, folder: Path | None) -> None:
+    `prove` says who signed a decision, or None: what a row of the store says of it is no proof. Without it nobody did.
+    """
+
+    def __init__(self, database: Database, mirror: Any, folder: Path | None, prove: Prove | None = None) -> None:
         self.database = database
         self._mirror = mirror
         self._folder = folder
+        self._prove = prove
 
     # -- filing and deciding ------------------------------------------------------------------------------------------
 
@@ -247,6 +252,15 @@ class RequestBook:
                 raise UnknownName("request", text, known)
             return self._filed(connection, row, now)
 
+    def kept(self, name: str, now: datetime) -> Kept:
+        """A request by its id, with what became of it. Raises UnknownName, and StoreError where it cannot be read."""
+        number = self.find_named(name, now).request.number
+        with self.database.read() as connection:
+            kept = self._kept(connection, _row(connection, number), now)
+        if kept is None:
+            raise StoreError(f"{request_id(number)} was kept by an earlier version, and cannot be shown")
+        return kept
+
     def pending(self, now: datetime) -> list[Kept]:
         """The requests that wait for an answer, the oldest first."""
         at = tables.request.c
@@ -267,14 +281,17 @@ class RequestBook:
     def answers(self, request: Request) -> tuple[Decision, ...]:
         """The decisions on a request so far."""
         with self.database.read() as connection:
-            return _decisions(connection, request.number)
+            return self._decisions(connection, request.number)
 
-    def find_standing(
-        self, call: EffectiveCall, policy_digest: str, terms: TrustTerms | None, now: datetime
-    ) -> Decision | None:
-        """A yes that was given beforehand and holds for this call: a grant, or a promotion. Its digest is not set."""
-        with self.database.read() as connection:
-            return standing.find_standing(connection, call, policy_digest, terms, now)
+    def find_standing(self, request: Request, terms: TrustTerms | None, now: datetime) -> Decision | None:
+        """A yes that was given beforehand and holds for this request: a grant, or a promotion.
+
+        A promotion that is found to be over is ended, and the audit log says so.
+        """
+        with self.database.write() as connection:
+            found = standing.find_standing(connection, request, terms, now)
+        self.copy()
+        return found
 
     def is_running(self, request: Request) -> bool:
         """Whether a live process is executing it; on another machine nobody can tell, and it counts as alive."""
@@ -325,12 +342,19 @@ class RequestBook:
             state=RequestState(row.state),
             digest=row.digest,
             canonical=row.canonical.encode(),
-            decisions=_decisions(connection, row.number),
+            decisions=self._decisions(connection, row.number),
             last_at=_last_at(connection),
         )
         stands = _standing_of(filed)
-        lapsed = standing.find_lapse(connection, stands, request, now) if stands is not None else None
+        lapsed = standing.why_lapsed(connection, stands, request, now) if stands is not None else None
         return replace(filed, lapsed=lapsed)
+
+    def _decisions(self, connection: Connection, number: int) -> tuple[Decision, ...]:
+        """The answers to a request. Who signed is found out anew each time: a row can be written by anybody."""
+        return tuple(
+            replace(each, principal=self._prove(each) if self._prove is not None else None) if each.principal else each
+            for each in _decisions(connection, number)
+        )
 
     def _kept(self, connection: Connection, row: Row[Any], now: datetime) -> Kept | None:
         if not row.canonical:
@@ -466,7 +490,8 @@ def _time(text: str) -> datetime:
 
 
 def _standing_of(filed: Filed) -> Decision | None:
-    return next((d for d in filed.decisions if d.standing is not None), None)
+    beforehand = (Method.GRANT, Method.TRUST)
+    return next((d for d in filed.decisions if d.standing is not None or d.method in beforehand), None)
 
 
 def _last_at(connection: Connection) -> datetime | None:

@@ -157,7 +157,7 @@ audit_position = Table(
     Column("at", String, nullable=False),
 )
 
-# A yes given beforehand for one exact call, a few times and for a short while.
+# A yes given beforehand for one exact call in one environment, a few times and for a short while.
 session_grant = Table(
     "session_grant",
     metadata,
@@ -173,9 +173,12 @@ session_grant = Table(
     Column("expires_at", String, nullable=False),
     Column("revoked_at", String),
     Column("revoked_by", String),
+    Column("environment", String, nullable=False),
+    Column("simulated", Boolean, nullable=False),
 )
 
-# An action that may run unasked on a service, because it helped often enough and a person said so.
+# An action that may run unasked on a service, because it helped often enough and a person said so: `per_day` times,
+# as the policy had it then.
 promotion = Table(
     "promotion",
     metadata,
@@ -190,6 +193,8 @@ promotion = Table(
     Column("ended_at", String),
     Column("ended_by", String),
     Column("ended_why", Text),
+    Column("environment", String, nullable=False),
+    Column("per_day", Integer, nullable=False),
 )
 
 # What a run began from, as JSON, so that it can be taken up again when it was cut off.

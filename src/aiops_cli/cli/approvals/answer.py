@@ -1,0 +1,186 @@
+"""`aiops approvals approve` and `deny`."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiops_cli.cli.approvals.show import RequestArgument
+
+if TYPE_CHECKING:
+    from aiops_cli.cli.approvals.desk import Desk
+    from aiops_cli.domain.approval import Answer, Decision
+    from aiops_cli.domain.gate import Kept
+
+SignOption = Annotated[bool, typer.Option("--sign", help="Sign the answer with the key of the setting signing_key.")]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", metavar="PATH", help="Sign it with this key: a private or a public one.")
+]
+DigestOption = Annotated[
+    str | None,
+    typer.Option("--digest", metavar="sha256:...", help="Approve only what has this digest; with a key, unasked."),
+]
+
+
+def approve(
+    request: RequestArgument,
+    sign: SignOption = False,
+    key: KeyOption = None,
+    digest: DigestOption = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
+) -> None:
+    """Say yes to exactly one request, after having seen it. Where two people are needed, each has to sign."""
+    from aiops_cli.domain.approval import Answer
+
+    desk, kept = _find(request)
+    signs = sign or key is not None
+    _refuse_what_is_over(desk, kept)
+    _refuse_other_digest(kept, digest)
+    _refuse_unsigned(desk, kept, signs=signs)
+    if not (signs and digest):
+        _ask(desk, kept, signs=signs)
+    decision = _decide(desk, kept, Answer.APPROVE, reason or "approved on the command line", key if signs else None,
+                       signs=signs)  # fmt: skip
+    _refuse_own(desk, kept, decision)
+    desk.book.decide(kept.request, decision)
+    _say(desk, kept)
+
+
+def deny(
+    request: RequestArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; the next attempt reads it.")],
+    sign: SignOption = False,
+    key: KeyOption = None,
+) -> None:
+    """Say no to a request: one No ends it, whoever else has said yes."""
+    from aiops_cli.domain.approval import Answer
+    from aiops_cli.domain.redact import safe
+    from aiops_cli.errors import UsageError
+
+    desk, kept = _find(request)
+    said = safe(reason.strip(), one_line=True, limit=300)
+    if not said:
+        raise UsageError("a No has a reason", hint='say it with --reason "..."')
+    _refuse_what_is_over(desk, kept)
+    decision = _decide(desk, kept, Answer.DENY, said, key, signs=sign or key is not None)
+    desk.book.decide(kept.request, decision)
+    print(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
+
+
+def _find(name: str) -> "tuple[Desk, Kept]":
+    from aiops_cli.cli.approvals.desk import open_desk
+
+    desk = open_desk(writing=True)
+    return desk, desk.book.kept(name, desk.now)
+
+
+def _refuse_what_is_over(desk: "Desk", kept: "Kept") -> None:
+    """Raise UsageError for what cannot be answered any more, or is not what the digest was made of."""
+    from aiops_cli.domain.canonical import digest_of
+    from aiops_cli.domain.request import PENDING, RequestState
+    from aiops_cli.errors import UsageError
+
+    request, filed = kept.request, kept.filed
+    if digest_of(filed.canonical) != filed.digest or request.canonical != filed.canonical:
+        said = f"what is stored of {request.id} is not what its digest was made of: it was changed in the store"
+        raise UsageError(said, hint="`aiops audit verify` says whether the record was touched")
+    if kept.state not in PENDING:
+        why = f" ({kept.detail})" if kept.detail else ""
+        raise UsageError(f"{request.id} is {kept.state.replace('_', ' ')}{why}: there is nothing to decide")
+    if datetime.now(UTC) > request.decide_by:
+        late = f"it had to be answered by {request.decide_by:%Y-%m-%d %H:%M:%S %Z}"
+        if kept.state is RequestState.PROPOSED:
+            desk.book.end(request, RequestState.EXPIRED, late, datetime.now(UTC))
+        raise UsageError(f"{request.id} cannot be answered any more: {late}", hint="run the triage again")
+
+
+def _refuse_other_digest(kept: "Kept", digest: str | None) -> None:
+    from aiops_cli.errors import UsageError
+
+    if digest is not None and digest != kept.filed.digest:
+        raise UsageError(f"{kept.request.id} has another digest: {kept.filed.digest}", hint="look at it again")
+
+
+def _refuse_unsigned(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
+    """Raise UsageError where this answer could not count: by the policy of now, or without a key."""
+    from aiops_cli.errors import UsageError
+
+    request, verdict = kept.request, desk.verdict(kept.request)
+    if request.policy_digest != desk.policies.digest:
+        said = f"the policy changed since {request.id} was asked for, so it will not run"
+        raise UsageError(said, hint="run the triage again")
+    if not verdict.allowed:
+        raise UsageError(f"the policy denies it: {verdict.reason}", hint=f"rule {verdict.rule}")
+    if verdict.approvals > 1 and not signs:
+        said = f"{request.id} needs {verdict.approvals} people ({verdict.rule}), and only signatures tell them apart"
+        raise UsageError(said, hint=f"aiops approvals approve {request.id} --sign")
+
+
+def _ask(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
+    """Show the request and have a person type that it may run. Raises UsageError where nobody did."""
+    from aiops_cli.bootstrap import ask_at_terminal
+    from aiops_cli.cli.approvals.words import lines_of
+    from aiops_cli.domain.action import Risk
+    from aiops_cli.errors import UsageError
+
+    request = kept.request
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("an answer is typed at a terminal, and this is none", hint=_NO_TERMINAL.format(request.id))
+    print("\n".join(lines_of(kept, desk)), file=sys.stderr)
+    name = request.call.target if request.call.risk is Risk.HIGH else "y"
+    does = "sign and approve" if signs else "approve"
+    typed = ask_at_terminal(f"Type {name} to {does} exactly this; anything else is No:", desk.patience_s)
+    if typed != name and not (name == "y" and typed.lower() in ("y", "yes")):
+        raise UsageError(f"{request.id} was not approved: {name} was not typed", hint="nothing was recorded")
+
+
+_NO_TERMINAL = "without one, name what you approve and sign it: aiops approvals approve {} --sign --digest sha256:..."
+
+
+def _decide(desk: "Desk", kept: "Kept", answer: "Answer", reason: str, key: Path | None, *, signs: bool) -> "Decision":
+    """The answer, of this moment. Raises BadSignature, and UsageError where it came too late."""
+    from aiops_cli.bootstrap import sign_answer
+    from aiops_cli.cli.approvals.desk import named
+    from aiops_cli.cli.history.opening import who
+    from aiops_cli.domain.approval import Decision, Method
+    from aiops_cli.domain.redact import safe
+
+    digest = kept.filed.digest
+    principal, signature = sign_answer(desk.settings, key, digest, answer) if signs else (None, None)
+    # Somebody may have thought for long.
+    _refuse_what_is_over(desk, desk.book.kept(kept.request.id, desk.now))
+    return Decision(
+        digest=digest,
+        answer=answer,
+        by=principal or named(who()),
+        method=Method.COMMAND,
+        reason=safe(reason, one_line=True, limit=300),
+        at=datetime.now(UTC),
+        principal=principal,
+        signature=signature,
+    )
+
+
+def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
+    """Raise UsageError for a signature that adds nobody: that of who asks, or of who has signed."""
+    from aiops_cli.domain.approval import Answer
+    from aiops_cli.errors import UsageError
+
+    principal = decision.principal
+    if principal is None:
+        return
+    if principal == kept.request.principal and desk.verdict(kept.request).approvals > 1:
+        raise UsageError(f"{principal} asks for {kept.request.id}, and cannot be one of those who approve it")
+    before = [each for each in kept.filed.decisions if each.answer is Answer.APPROVE]
+    if any(each.principal == principal and each.digest == decision.digest for each in before):
+        raise UsageError(f"{principal} has signed {kept.request.id} already; another person is needed")
+
+
+def _say(desk: "Desk", kept: "Kept") -> None:
+    after = desk.book.kept(kept.request.id, desk.now)
+    counted = desk.count(after.filed)
+    names = ", ".join(counted.people) or "nobody who counts"
+    print(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
+    print(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
