@@ -5,8 +5,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
-import types
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +16,6 @@ from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.bootstrap import anchor_path, open_store, read_audit_anchors, settle_audit
 from aiops_cli.config import resolve
 from aiops_cli.domain.audit import AuditEvent, AuditStage
-from aiops_cli.errors import BadInput
 from tests.conftest import Result
 from tests.fault_server import FaultServer, http
 
@@ -43,7 +40,8 @@ def fill(store: SqlStore, count: int, at: datetime, first: int = 0) -> None:
         for number in range(first, first + count):
             append(connection, AuditEvent(
                 stage=list(AuditStage)[number % 4], at=at + timedelta(seconds=number),
-                user="=ada" if number == 4 else "ada", operation="restart_service" if number % 2 else "scale_service", outcome="success",
+                user="=ada" if number == 4 else "ada",
+                operation="restart_service" if number % 2 else "scale_service", outcome="success",
                 incident=f"INC-000{number % 3}", command="restart web \x1b[2J", duration_seconds=0.25,
             ))  # fmt: skip
 
@@ -178,36 +176,15 @@ def test_a_log_without_rows_has_nothing_to_note_down(aiops: Aiops) -> None:
 # --- signatures ------------------------------------------------------------------------------------------------------
 
 
-def sign(data: bytes, key: Path, namespace: str) -> str:
-    """With the real program, as a person would."""
-    made = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace], input=data,
-                          capture_output=True, check=True)  # fmt: skip
-    return made.stdout.decode()
-
-
-def check(data: bytes, signature: str, allowed_signers: Path, namespace: str) -> str:
-    """The same; raises as the real one does."""
-    file = allowed_signers.with_name("signature")
-    file.write_text(signature)
-    done = subprocess.run(["ssh-keygen", "-Y", "verify", "-f", str(allowed_signers), "-I", NAME, "-n", namespace,
-                           "-s", str(file)], input=data, capture_output=True)  # fmt: skip
-    if done.returncode:
-        raise BadInput("no good signature")
-    return NAME
-
-
 @pytest.fixture
-def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A key, the allowed signers beside it, and signatures by the real program behind the module's name."""
+def key(tmp_path: Path) -> Path:
+    """A key, and the allowed signers beside it."""
     if shutil.which("ssh-keygen") is None:
         pytest.fail("ssh-keygen is needed for these tests")
     path = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
     public = path.with_suffix(".pub").read_text().split()
     (tmp_path / "allowed").write_text(f"{NAME} {public[0]} {public[1]}\n")
-    double = types.ModuleType("aiops_cli.adapters.signatures")
-    double.sign, double.verify = sign, check  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "aiops_cli.adapters.signatures", double)
     return path
 
 
