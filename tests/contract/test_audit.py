@@ -314,7 +314,7 @@ def test_a_mirror_that_cannot_be_written_is_an_error(file_store: SqlStore, home:
     assert not (tmp_path / "elsewhere").exists()
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(StoreError, match="no file"):
+    with pytest.raises(StoreError, match="no regular file"):
         Mirror(path).catch_up(file_store.database)
     path.unlink()
     path.mkdir()

@@ -9,13 +9,14 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from aiops_cli.adapters.store.appending import last_line, opened, write_all
+from aiops_cli.adapters.store.appending import add, last_line, opened
 from aiops_cli.adapters.store.audit import find_row, head, read_rows
 from aiops_cli.adapters.store.engine import Database, prepare_home
 from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.domain.audit import link
 from aiops_cli.domain.chain import Row, line_of, read_line
 from aiops_cli.errors import StoreError
+from aiops_cli.private_files import open_private
 
 # Of a team's log a machine that sees it first takes so many rows: it is to witness, and not to have all of it.
 FIRST_ROWS = 1000
@@ -70,11 +71,11 @@ class Mirror:
                 torn = b""
                 count += 1
                 if len(waiting) > _WRITTEN_BYTES:
-                    write_all(descriptor, waiting)
+                    add(descriptor, waiting)
                     waiting.clear()
         if torn:
             raise self._contradiction("its last line is of a row that the log has not")
-        write_all(descriptor, waiting)
+        add(descriptor, waiting)
         if count:
             os.fsync(descriptor)
         return count
@@ -126,7 +127,7 @@ class Mirror:
         Raises StoreError where it cannot be read; a file that is not there has no rows.
         """
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_private(self.path, os.O_RDONLY), "rb") as file:
                 yield from _lines(file, os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return
