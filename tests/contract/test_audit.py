@@ -18,7 +18,7 @@ from aiops_cli.adapters.store.audit import AuditLog, WantedRows, append, head
 from aiops_cli.adapters.store.mirror import FIRST_ROWS, Mirror, mirror_path
 from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.bootstrap import make_mirror, open_store
-from aiops_cli.domain.audit import GENESIS, AuditEvent, AuditStage, Head
+from aiops_cli.domain.audit import GENESIS, AuditEvent, AuditStage, Head, link
 from aiops_cli.domain.chain import Row, verify
 from aiops_cli.errors import BadInput, StoreError, UsageError
 
@@ -303,6 +303,16 @@ def test_a_log_that_was_changed_does_not_get_into_the_mirror(
         mirrored.catch_up(file_store.database)
     assert mirrored.path.read_bytes() == whole
     assert not verify(rows_of(file_store), mirror=mirrored.rows()).holds
+
+
+def test_a_row_that_follows_another_one_does_not_get_into_the_mirror(file_store: SqlStore, mirrored: Mirror) -> None:
+    fill(file_store, 1, 5)
+    row = rows_of(file_store)[-1]
+    with file_store.database.write() as connection:
+        values = {"previous": GENESIS, "hash": link(GENESIS, 6, row.body.encode())}
+        connection.execute(update(LOG).where(LOG.c.seq == 6).values(values))
+    with pytest.raises(StoreError, match="does not follow row 5"):
+        mirrored.catch_up(file_store.database)
 
 
 def test_a_mirror_that_cannot_be_written_is_an_error(file_store: SqlStore, home: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Forwarding the audit log: bounded, resumed where it stopped, nothing lost, and nothing stopped by it."""
 
 import json
+import os
 import re
 import socket
 import threading
@@ -16,6 +17,7 @@ from aiops_cli.adapters.collectors import HttpCollector, LocalSyslog, TcpSyslog,
 from aiops_cli.adapters.store.audit import append
 from aiops_cli.adapters.store.forwarding import BATCH_ROWS, Forwarded, Receiver, count_waiting, forward
 from aiops_cli.adapters.store.sql import SqlStore
+from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.bootstrap import make_audit, open_store
 from aiops_cli.config import resolve
 from aiops_cli.domain.audit import AuditEvent, AuditStage
@@ -120,6 +122,16 @@ def test_two_at_once_hand_nothing_over_twice(store: SqlStore) -> None:
     assert receiver.lines == lines
     for other in others:
         other.close()
+
+
+def test_who_is_not_let_in_says_so_and_sends_nothing(one: SqlStore) -> None:
+    fill(one, 3)
+    turn = take_turn(Path(one.place).with_name("audit-forward.lock"), 1)
+    assert turn is not None
+    receiver = Taking()
+    assert forward(one.database, receiver, 0.3) == Forwarded(0, 3, "another aiops is forwarding")
+    os.close(turn)
+    assert receiver.lines == [] and forward(one.database, receiver, 5).sent == 3
 
 
 def test_a_log_that_is_shorter_than_what_was_taken_is_told(one: SqlStore) -> None:

@@ -162,6 +162,22 @@ def test_every_edit_of_a_column_is_found(column: str) -> None:
         assert not result.holds and any(f.seq == number + 1 for f in result.findings), (column, number)
 
 
+def test_a_row_whose_own_hash_was_made_anew_is_found_by_the_next_one() -> None:
+    for number in range(ROWS - 1):
+        row = edited(INTACT[number], "user")
+        row = replace(row, hash=link(row.previous, row.seq, row.body.encode()))
+        result = verify([*INTACT[:number], row, *INTACT[number + 1 :]])
+        assert [(found.seq, found.kind) for found in result.findings] == [(number + 2, "order")]
+
+
+def test_nothing_stands_before_row_1() -> None:
+    for rows in ([], INTACT[1:2]):
+        before = INTACT[2].hash
+        first = replace(INTACT[0], previous=before, hash=link(before, 1, INTACT[0].body.encode()))
+        result = verify([first, *rows])
+        assert "row 1 follows something" in result.findings[-1].what
+
+
 @pytest.mark.parametrize("remake", [list, rebuilt], ids=["as they are", "hashes made anew"])
 def test_every_deletion_is_found(remake: Callable[[Sequence[Row]], list[Row]]) -> None:
     for first in range(ROWS):
@@ -331,6 +347,7 @@ def test_who_signed_that_rows_were_taken_out_is_said_and_has_to_be_true() -> Non
     assert any("was not checked" in note for note in verify(good).notes)
     for bad in (pruned(5), pruned(5, signature="x"), pruned(6, signature=removal.signed_bytes[::-1].decode())):
         assert kinds(verify(bad, signer=signer)) == {"signature"}
+    assert verify(pruned(5), signer=signer).findings[0].what == "nobody signed that rows were taken out"
 
 
 def test_an_anchor_that_says_it_is_signed_has_to_be() -> None:
@@ -377,7 +394,8 @@ def test_a_mirror_with_rows_from_before_the_log_begins_is_held_against_its_begin
     rows = rebuilt([edited(INTACT[0], "user"), *INTACT[1:]])
     result = verify(pruned(5), mirror=rows[:5])
     assert kinds(result) == {"mirror"} and "does not follow row 5" in result.findings[0].what
-    assert kinds(verify(INTACT, mirror=[*INTACT[:3], *INTACT[1:]])) == {"mirror"}
+    said = [finding.what for finding in verify(INTACT, mirror=[*INTACT[:3], *INTACT[1:]]).findings]
+    assert "the mirror has row 2 behind row 3" in said and "the mirror has row 2, and the log has not" in said
     assert "a line 2" in verify(INTACT, mirror=[INTACT[0], "a line 2 that is no row", INTACT[1]]).findings[0].what
 
 
@@ -415,3 +433,12 @@ def test_an_anchor_is_read_as_it_was_written_and_nothing_else_is() -> None:
                  f"7 {GENESIS} {at} %%%", f"7 {GENESIS} {at} eA== more"):  # fmt: skip
         with pytest.raises(ValueError):
             read_anchor(line)
+
+
+def test_rows_that_the_mirror_alone_still_has_are_looked_at_too() -> None:
+    changed = edited(INTACT[2], "user")
+    anew = replace(changed, hash=link(changed.previous, 3, changed.body.encode()))
+    for row, said in ((changed, "row 3 of the mirror is not as it was written"),
+                      (anew, "row 4 of the mirror does not follow the row before it")):  # fmt: skip
+        result = verify(pruned(5), mirror=[*INTACT[:2], row, *INTACT[3:]])
+        assert [finding.what for finding in result.findings] == [said]

@@ -171,7 +171,6 @@ class _Chain:
         self.since: str | None = None
         self.until: str | None = None
         self.removal: Removal | None = None
-        self._removed_through = 0
         self._latest: datetime | None = None
         self._steps = 0
         self._step: tuple[int, float] = (0, 0.0)
@@ -235,14 +234,13 @@ class _Chain:
         self._latest = max(self._latest, at) if self._latest is not None else at
 
     def _note_removal(self, seq: int, body: Mapping[str, Any]) -> None:
-        """A row that says which rows were taken out. They have to be gone, and the log to begin right behind them."""
+        """A row that says which rows were taken out."""
         removal = _read_removal(body)
         if removal is None:
             self._found.add(seq, "form", f"row {seq} says that rows were taken out, and not which")
-        elif removal.through <= self._removed_through or removal.through >= seq:
-            self._found.add(seq, "checkpoint", f"row {seq} takes rows out that were gone before it, or came after it")
         else:
-            self._removed_through, self.removal = removal.through, removal
+            # The latest one counts: the log has to begin right behind it.
+            self.removal = removal
 
     def _hold(self, seq: int, hash_: str) -> None:
         """Hold a row against the anchors of its number."""
