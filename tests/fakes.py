@@ -112,7 +112,7 @@ class ScriptedApprover:
         self._before = before
         self._changed = changed
 
-    def decide(self, asked: Asked) -> Decision | None:
+    def decide(self, asked: Asked) -> Decision:
         self.asked.append(asked)
         if self._before:
             self._before()

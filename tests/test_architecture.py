@@ -66,6 +66,14 @@ def test_only_the_pipeline_applies_permits() -> None:
     assert callers == {"pipeline.py"}
 
 
+def test_only_the_actuator_writes_an_effect_into_a_journal_and_only_restoring_repeats_one() -> None:
+    writers = {name for name, tree in trees() for call in calls_of(tree, "append")
+               if "journal" in ast.unparse(call.func)}  # fmt: skip
+    assert writers == {"adapters/backends/simulator/actuator.py"}
+    restorers = {name for name, tree in trees() if calls_of(tree, "restore") and name != "adapters/library.py"}
+    assert "bootstrap.py" in restorers
+
+
 def test_nobody_renames_the_permit() -> None:
     for name, tree in trees():
         for node in ast.walk(tree):
@@ -94,9 +102,10 @@ def test_only_the_table_of_actions_changes_a_simulated_world() -> None:
     assert changers == {"adapters/backends/simulator/actions.py"}
 
 
-def test_steps_are_taken_by_the_actuator_and_by_rehearsals_in_worlds_of_their_own() -> None:
+def test_steps_are_taken_by_the_actuator_by_rehearsals_in_worlds_of_their_own_and_again_from_a_journal() -> None:
     takers = {name for name, tree in trees() if calls_of(tree, "effect")}
-    assert takers == {"adapters/backends/simulator/actuator.py", "adapters/backends/simulator/rehearsal.py"}
+    simulator = "adapters/backends/simulator"
+    assert takers == {f"{simulator}/actuator.py", f"{simulator}/rehearsal.py", f"{simulator}/restore.py"}
     pipeline_and_shell = [name for name, tree in trees() if calls_of(tree, "Actions")]
     assert sorted(pipeline_and_shell) == sorted(takers)
 
@@ -212,7 +221,8 @@ TYPER = {"pydantic"}
 def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[str]) -> None:
     modules = modules_after(*arguments)
     assert heavy_of(modules) <= heavy
-    groups = ("aiops_cli.cli.cost", "aiops_cli.cli.history", "aiops_cli.cli.mcp", "aiops_cli.cli.runbooks")
+    groups = ("aiops_cli.cli.cost", "aiops_cli.cli.history", "aiops_cli.cli.mcp", "aiops_cli.cli.policy",
+              "aiops_cli.cli.runbooks")  # fmt: skip
     ours = {name for name in modules if name.startswith("aiops_cli") and not name.startswith(groups)}
     allowed = {"aiops_cli", "aiops_cli.errors", "aiops_cli.cli"} | {
         f"aiops_cli.cli.{name}"
@@ -223,6 +233,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
             "config",
             "doctor",
             "eval",
+            "handoff",
             "redact",
             "replay",
             "scenarios",

@@ -16,7 +16,7 @@ from aiops_cli.adapters.alerts import read_alerts
 from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 from aiops_cli.adapters.library import parse_runbook, read_scenario, scenario_names
 from aiops_cli.adapters.ui.ask import _parse_approvals
-from aiops_cli.bootstrap import DATABASE_VARIABLE, stage_scenario
+from aiops_cli.bootstrap import DATABASE_VARIABLE, TOKEN_VARIABLE, stage_scenario
 from aiops_cli.config import SETTINGS
 from aiops_cli.domain import alert as domain_alert
 from aiops_cli.domain.action import CATALOGUE
@@ -176,7 +176,7 @@ def test_the_command_check_finds_mistakes(line: str, problem: str | None) -> Non
 
 @every(DOCS)
 def test_every_setting_in_the_docs_exists(path: Path) -> None:
-    known = {setting.variable for setting in SETTINGS.values()} | {"AIOPS_HOME", DATABASE_VARIABLE}
+    known = {setting.variable for setting in SETTINGS.values()} | {"AIOPS_HOME", DATABASE_VARIABLE, TOKEN_VARIABLE}
     assert set(re.findall(r"\bAIOPS_[A-Z_]+\b", path.read_text(encoding="utf-8"))) - known == set()
 
 

@@ -37,9 +37,11 @@ from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
 from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain import truth
-from aiops_cli.domain.action import CATALOGUE, ActionSpec, usage
+from aiops_cli.domain.action import CATALOGUE, ActionSpec, Risk, usage
 from aiops_cli.domain.document import IncidentDocument
+from aiops_cli.domain.handoff import HandoffDocument
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
+from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.runbook_review import Flaw
 from aiops_cli.domain.scoring import Result
@@ -173,9 +175,10 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`, `aiops mcp` and",
-            "`aiops config` use 0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error,",
-            "`add` when a file does not hold.",
+            "`aiops handoff`, `aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`,",
+            "`aiops policy`, `aiops audit`, `aiops approvals`, `aiops trust`, `aiops mcp` and `aiops config` use",
+            "0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file",
+            "does not hold.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -553,6 +556,62 @@ class _Rate(BaseModel):
     made: int
 
 
+class _PolicyRule(BaseModel):
+    """A rule or a freeze, in words."""
+
+    id: str
+    says: str
+    why: str
+
+
+class _PolicyFile(BaseModel):
+    """A policy file that applies; `label` is default, user, team or project."""
+
+    label: str
+    place: str
+    timezone: str
+    tests: int
+    rules: list[_PolicyRule]
+
+
+class _PolicyTest(BaseModel):
+    """How a test of a policy file went; `problem` is empty where it holds, `reason` is that of the verdict."""
+
+    name: str
+    passed: bool
+    problem: str
+    reason: str
+
+
+class _TestedFile(BaseModel):
+    """A policy file with its tests; `label` is `file` for one that was given."""
+
+    label: str
+    place: str
+    tests: list[_PolicyTest]
+
+
+class _PolicySubject(BaseModel):
+    """What is known of the call; `touched` is how many replicas it restarts, adds or takes away."""
+
+    service: str
+    team: str | None
+    environment: str
+    tags: list[str]
+    risk: Risk
+    reversible: bool
+    touched: int | None
+    ticket: str | None
+
+
+class _WeighedRule(BaseModel):
+    """A rule beside the call: what it says of it, or why it does not apply."""
+
+    rule: str
+    matched: bool
+    says: str
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
@@ -610,6 +669,19 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "calls_per_minute": _Rate,
         "calls_per_person": _Rate,
         "breakers": list[BreakerState],
+    },
+    "handoff": {
+        name: part.annotation for name, part in HandoffDocument.model_fields.items() if name != "schema_version"
+    },
+    "policy-show": {"digest": str, "problems": list[str], "files": list[_PolicyFile]},
+    "policy-test": {"digest": str, "problems": list[str], "files": list[_TestedFile]},
+    "policy-explain": {
+        "call": str,
+        "at": datetime,
+        "asked": _PolicySubject,
+        "verdict": PolicyVerdict,
+        "rules": list[_WeighedRule],
+        "policy_digest": str,
     },
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiops_cli import __version__
 from aiops_cli.config import Resolved
-from aiops_cli.errors import BadConfig, BadInput, UnknownName, UsageError
+from aiops_cli.errors import AiopsError, BadConfig, BadInput, UnknownName, UsageError
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.models.openai import OpenAI
     from aiops_cli.adapters.outputs import FolderOutputs
     from aiops_cli.adapters.runbook_files import ReadRunbook
+    from aiops_cli.adapters.store.audit import AuditLog
     from aiops_cli.adapters.store.base import Opened, ThesaurusSource
     from aiops_cli.adapters.store.costs import Costs
     from aiops_cli.adapters.store.engine import Database
+    from aiops_cli.adapters.store.forwarding import Forwarded
     from aiops_cli.adapters.store.handoffs import Handoffs
+    from aiops_cli.adapters.store.mirror import Mirror
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.permissions import Permissions
     from aiops_cli.adapters.store.reading import Reading
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.approval import Answer, Decision
     from aiops_cli.domain.asking import Asked
+    from aiops_cli.domain.chain import Anchor, Verification
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.handoff import SetModel
     from aiops_cli.domain.incident import Incident
@@ -52,10 +56,11 @@ if TYPE_CHECKING:
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
-    from aiops_cli.events import EventBus
+    from aiops_cli.events import EventBus, Subscriber
     from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
     from aiops_cli.ports import Actuator, Approver, CallLedger, Clock, Embedder, Gathered, Model, Observer
+    from aiops_cli.resumption import CutOff
 
 Settings = Mapping[str, Resolved]
 Show = Callable[["Leaving"], None]
@@ -633,6 +638,88 @@ def world_path(home: Path, incident_id: str) -> Path:
     return home / "worlds" / f"{incident_id}.jsonl"
 
 
+def journalist(scene: Scene, home: Path) -> "Subscriber":
+    """Keeps the journal of a simulated world with its incident; what cannot be written is told, and work goes on."""
+    from aiops_cli.errors import BackendError
+    from aiops_cli.events import AlertReceived, Closed, Verified
+
+    lost: list[str] = []
+
+    def listen(event: object) -> None:
+        if scene.journal is None or lost:
+            return
+        try:
+            match event:
+                case AlertReceived(incident=incident) if not world_path(home, incident.id).exists():
+                    scene.journal.attach(world_path(home, incident.id))
+                case Verified() | Closed():
+                    scene.journal.mark()
+        except BackendError as error:
+            lost.append(error.message)
+            print(f"note: {error.message}: this world cannot be taken up again", file=sys.stderr)
+
+    return listen
+
+
+def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Scene, CutOff]":
+    """An incident that can be taken up: its alert, where to look and act, and its requests.
+
+    Raises UnknownName, UsageError where nothing is left to do, and StoreError.
+    """
+    from aiops_cli.config import find_home
+    from aiops_cli.domain.intake import read_intake
+    from aiops_cli.resumption import CutOff
+
+    home = find_home()
+    store = open_store(home)
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if row.status in _ENDED:
+        raise UsageError(f"{row.id} is {row.status}: there is nothing to take up", hint=f"aiops history show {row.id}")
+    if text is None:
+        hint = "give its alert to `aiops triage` again"
+        raise UsageError(f"{row.id} cannot be taken up: what it began from was not kept", hint=hint)
+    kept = open_requests(store, home, settings).of_incident(row.id, datetime.now(UTC))
+    group = read_intake(text)
+    store.close()
+    return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An incident of an earlier process, and where its world is looked at and acted on."""
+
+    incident: "Incident"
+    scene: Scene
+
+
+def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended:
+    """An incident whose actions can be taken back. Raises UnknownName, UsageError, BackendError or StoreError."""
+    from aiops_cli.domain.incident import Incident
+    from aiops_cli.domain.intake import read_intake
+
+    row = store.find(incident_id)
+    text = store.find_intake(row.id)
+    if text is None:
+        hint = "`aiops history show` says what was done; take it back where it was done"
+        raise UsageError(f"{row.id} was not run by this version of aiops, or not here", hint=hint)
+    group = read_intake(text)
+    incident = Incident(group, row.simulated, row.environment, opened_at=row.opened_at, id=row.id)
+    return Ended(incident, reopen_scene(row.id, group, settings))
+
+
+# What a run ends with when nothing is left of it, and what people keep by hand.
+_ENDED = frozenset({"recovered", "healthy", "open", "resolved", "noted"})
+
+
+def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> Scene:
+    """Where an earlier incident is looked at: its own simulated world as it was left, else what there is now."""
+    from aiops_cli.config import find_home
+
+    path = world_path(find_home(), incident_id)
+    return restore_scene(path) if path.exists() else choose_scene(group, settings["backend"], False)
+
+
 def review_replay(
     observer: "SimulatedObserver",
     incident: "Incident",
@@ -985,7 +1072,8 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
 class Asking:
     """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `shown` gives the digest of the request that the terminal shows, and `explain` shows more about it.
+    `undoes` is set where taking something back is what the person came for. `shown` gives the digest of the request
+    that the terminal shows, and `explain` shows more about it.
     """
 
     person: str
@@ -994,6 +1082,7 @@ class Asking:
     approve_simulated: bool = False
     alert_on_stdin: bool = False
     timeout_s: float = 600.0
+    undoes: bool = False
     shown: Callable[[], str | None] = lambda: None
     explain: "Callable[[Asked], None]" = lambda asked: None
 
@@ -1007,7 +1096,7 @@ def make_approver(asking: Asking) -> "Approver":
     if asking.approval_file is not None:
         return FileApprover(asking.approval_file, asking.person)
     if asking.approve_simulated:
-        return SimulatedApprover()
+        return SimulatedApprover(undoes=asking.undoes)
     if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
         return TerminalApprover(
             asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
@@ -1061,7 +1150,178 @@ def open_requests(store: "Opened", home: Path | None, settings: Settings) -> "Re
     """The requests in an open store, with the audit log and its copy. Raises StoreError."""
     from aiops_cli.adapters.store.requests import RequestBook
 
-    return RequestBook(store.database, None, home, make_prover(settings))
+    return RequestBook(store.database, make_mirror(store, home), home, make_prover(settings))
+
+
+# --- audit -----------------------------------------------------------------------------------------------------------
+
+
+# Not a row of the settings: it is a secret, and settings are shown.
+TOKEN_VARIABLE = "AIOPS_AUDIT_TOKEN"
+_SIGNED_FOR = "aiops-audit"
+# After a run nobody waits longer for a collector.
+FORWARD_S = 2.0
+
+
+def make_audit(store: "Opened") -> "AuditLog":
+    """The audit log of an open store."""
+    from aiops_cli.adapters.store.audit import AuditLog
+
+    return AuditLog(store.database)
+
+
+def make_mirror(store: "Opened", home: Path | None) -> "Mirror | None":
+    """The mirror of an open store's audit log; None for a store in memory, and for one that can only be read."""
+    from aiops_cli.adapters.store.mirror import Mirror, mirror_path
+
+    if home is None or not store.keeps or store.database.read_only:
+        return None
+    return Mirror(mirror_path(home, store.database))
+
+
+def verify_audit(
+    store: "Opened", home: Path, anchors: "Sequence[Anchor]" = (), allowed_signers: Path | None = None
+) -> "Verification":
+    """Hold the audit log of a store against its mirror and against anchors. Raises StoreError."""
+    from aiops_cli.adapters.store.mirror import Mirror, mirror_path
+    from aiops_cli.domain.chain import verify
+
+    mirror = Mirror(mirror_path(home, store.database))
+    signer = audit_signer(allowed_signers) if allowed_signers is not None else None
+    return verify(make_audit(store).rows(), anchors, mirror=mirror.rows(), signer=signer)
+
+
+def read_audit_anchors(settings: Settings, file: Path | None = None) -> "list[Anchor]":
+    """The anchors of a file, else of the one that is set; none where none is. Raises BadInput or StoreError."""
+    from aiops_cli.adapters.store.anchors import read_anchors
+
+    path = file or anchor_path(settings)
+    return read_anchors(path) if path is not None else []
+
+
+def anchor_path(settings: Settings) -> Path | None:
+    """The file that anchors are noted down in; None where none is set."""
+    value = str(settings["audit_anchor"].value)
+    return Path(value).expanduser() if value else None
+
+
+def anchor_audit(store: "Opened", file: Path | None, key: Path | None = None) -> "Anchor":
+    """The newest row as an anchor, noted down in the file where there is one. Raises StoreError or what signing raises.
+
+    Whether the log holds is for the caller to find out before.
+    """
+    from aiops_cli.adapters.store.anchors import add_anchor, make_anchor
+
+    anchor = make_anchor(make_audit(store).head(), audit_sign(key) if key is not None else None)
+    if file is not None:
+        add_anchor(file, anchor)
+    return anchor
+
+
+def audit_sign(key: Path) -> "Callable[[bytes], str]":
+    """Signs for the audit log with an SSH key."""
+    from functools import partial
+
+    return partial(_signatures().sign, key=key, namespace=_SIGNED_FOR)
+
+
+def audit_signer(allowed: Path) -> "Callable[[bytes, str], str]":
+    """Says who of a file of allowed signers signed something of the audit log, or raises."""
+    from functools import partial
+
+    return partial(_signatures().verify, allowed_signers=allowed, namespace=_SIGNED_FOR)
+
+
+def _signatures() -> Any:
+    return import_module("aiops_cli.adapters.signatures")
+
+
+def forward_audit(store: "Opened", settings: Settings, deadline_s: float = FORWARD_S) -> "Forwarded | None":
+    """Hand rows to the collector that is set; None where none is. It ends in time, and a collector stops nothing."""
+    from aiops_cli.adapters.collectors import make_collector
+    from aiops_cli.adapters.store.forwarding import forward
+
+    address = str(settings["audit_forward"].value)
+    if not address:
+        return None
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    return forward(store.database, make_collector(address, token or None), deadline_s)
+
+
+def settle_audit(store: "Opened", home: Path | None, settings: Settings) -> list[str]:
+    """After a run: mirror, anchor and forward what was written. Says what of it failed; raises nothing."""
+    if (mirror := make_mirror(store, home)) is None:
+        return []
+    problems = []
+    try:
+        mirror.catch_up(store.database)
+        if (path := anchor_path(settings)) is not None and make_audit(store).head().seq:
+            anchor_audit(store, path)
+    except AiopsError as error:
+        problems.append(error.message)
+    done = forward_audit(store, settings)
+    if done is not None and done.problem:
+        waiting = f"{done.left} row{'s' * (done.left != 1)} of the audit log wait{'s' * (done.left == 1)}"
+        problems.append(f"{waiting} to be forwarded: {done.problem}")
+    return problems
+
+
+# --- what this machine looks after ----------------------------------------------------------------------------------
+
+
+_ENVIRONMENT = "environment"
+_ASKED_MARK = "environment-asked"
+_ASKED_FOR_S = 20.0
+
+
+def settle_environment(settings: Settings, home: Path, say: Callable[[str], None]) -> Settings:
+    """The settings with what this machine looks after, asked once of a person who never said so.
+
+    Nobody is asked without a terminal that can draw, in CI, or where it could not be remembered that they were; `say`
+    gets a line for them afterwards. The answer holds for this run also where it cannot be written. Raises
+    KeyboardInterrupt.
+    """
+    from dataclasses import replace
+
+    if settings[_ENVIRONMENT].source != "default" or not _has_person() or not _claim_question(home):
+        return settings
+    from aiops_cli.adapters.settings_file import add_setting
+    from aiops_cli.adapters.ui.first_use import ask_environment
+    from aiops_cli.config import FILE
+
+    path, answer = home / FILE, ask_environment(_ASKED_FOR_S)
+    if answer is None:
+        say(f"the environment is not known, and you are not asked again: {_CHANGE_IT.format(path)}")
+        return settings
+    try:
+        add_setting(path, _ENVIRONMENT, answer)
+        say(f"the environment is {answer}, kept in {path}: {_CHANGE_IT.format('that file')}")
+    except BadConfig as error:
+        say(f"the environment is {answer} for this run alone: {error.message}; {error.hint}")
+    return {**settings, _ENVIRONMENT: replace(settings[_ENVIRONMENT], value=answer, source=FILE)}
+
+
+_CHANGE_IT = "set environment in {} or AIOPS_ENVIRONMENT to change it"
+
+
+def _has_person() -> bool:
+    if os.environ.get("CI", "").strip() or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _claim_question(home: Path) -> bool:
+    """Remember that the question was asked; False where it was before, or where that cannot be remembered."""
+    from aiops_cli.adapters.store.engine import prepare_home
+    from aiops_cli.errors import StoreError
+
+    try:
+        prepare_home(home)
+        # Of two terminals one makes the file.
+        os.close(os.open(home / _ASKED_MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except (StoreError, OSError):
+        return False
+    return True
 
 
 def open_permissions(book: "RequestBook") -> "Permissions":
@@ -1149,8 +1409,8 @@ def load_policies(home: Path, settings: Settings) -> "PolicySet":
     return load(home, str(settings["team_policy"].value))
 
 
-def read_policy_file(path: Path) -> "PolicySet":
-    """One policy file by its path, as if it were the team's. Never raises either."""
+def try_policy_file(path: Path) -> "PolicySet":
+    """One policy file by itself, wherever it is. Never raises either."""
     from aiops_cli.adapters.policy_files import load_one
 
     return load_one(path)

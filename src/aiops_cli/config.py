@@ -9,6 +9,7 @@ from typing import Any
 from aiops_cli.errors import BadConfig
 
 FILE = "config.toml"
+_MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,25 @@ def _url(value: Any) -> str:
     return _text(value)
 
 
+def _collector(value: Any) -> str:
+    """Where the audit log is forwarded to, or nothing. Plain http is for this machine; no address holds a password."""
+    from urllib.parse import urlsplit
+
+    if value in ("", "syslog"):
+        return str(value)
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("syslog", "syslog+tcp", "http", "https") or not parts.hostname:
+        raise ValueError("must be syslog, or begin with syslog://, syslog+tcp:// or https:// and name a host")
+    if parts.port == 0:
+        raise ValueError("has a port that is none")
+    if "@" in parts.netloc:
+        raise ValueError("must have no user and no password: AIOPS_AUDIT_TOKEN is for the collector's token")
+    is_here = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
+    if parts.scheme == "http" and not is_here:
+        raise ValueError("must be https:// for another machine")
+    return _text(value)
+
+
 def _file(value: Any) -> str:
     """A file by its full path: one from where somebody happens to stand could be another file tomorrow."""
     if value == "":
@@ -240,6 +260,12 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("cache_answers", 3600.0, _age(7 * 86_400),
                 "How long a model's answer is given again to the very same question; 0 is never.",
                 "0 to 7d, such as 1h"),
+        Setting("audit_anchor", "", _file,
+                "A file that the newest row of the audit log is noted down in, on a disk that whoever writes the store"
+                " cannot write.", "empty, PATH"),
+        Setting("audit_forward", "", _collector,
+                "Where rows of the audit log go besides: the local syslog, a syslog server over UDP or TCP, or an HTTP"
+                " collector.", "empty, syslog, syslog://HOST:PORT, syslog+tcp://HOST:PORT, https://URL"),
         Setting("environment", "unknown", _choice("unknown", "production", "staging", "homelab", "sandbox"),
                 "What this machine looks after; written into every record.",
                 "unknown, production, staging, homelab, sandbox"),
@@ -289,12 +315,16 @@ def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str,
 def _read_file(path: Path) -> Mapping[str, Any]:
     import tomllib
 
+    from aiops_cli.private_files import NotPrivate, read_trusted
+
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_trusted(path, _MOST_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return {}
     except NotADirectoryError:
         return {}
+    except NotPrivate as error:
+        raise BadConfig(f"{path} {error.strerror}", hint="settings are read from a file of yours alone") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(
             f"cannot read {path}: {error}", hint="see docs/reference/settings.md in the repository"

@@ -103,10 +103,10 @@ class ApprovalAsked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Decided(Event):
-    """An answer came, or none did, which is No; `ruling` is the gate's. Without a decision it waits for others."""
+    """An answer came, or none did, which is No; `ruling` is the gate's."""
 
     attempt: Attempt
-    decision: Decision | None
+    decision: Decision
     ruling: Ruling
 
 

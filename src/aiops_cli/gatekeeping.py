@@ -10,7 +10,7 @@ from typing import Any
 
 from aiops_cli.domain.action import EffectiveCall, Proposal, Risk
 from aiops_cli.domain.alert import Reading
-from aiops_cli.domain.approval import Answer, Decision
+from aiops_cli.domain.approval import Answer, Decision, Wish
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.gate import Filed, Fresh, Permit, Ruling, judge
@@ -114,12 +114,12 @@ class Gatekeeper:
                 decision = self.approver.decide(asked)
         attempt.decision = decision
         incident.acknowledged_at = incident.acknowledged_at or self.clock.now()
-        attempt.ruling = self._record(request, decision, verdict)
+        attempt.ruling = self._record(request, decision)
         if attempt.ruling is None:
             return True
         attempt.finished_at = self.clock.now()
         self.bus.publish(Decided(incident, attempt, decision, attempt.ruling))
-        if decision is not None and decision.interrupted:
+        if decision.interrupted:
             raise KeyboardInterrupt
         return False
 
@@ -129,11 +129,10 @@ class Gatekeeper:
             return None
         return self.book.find_standing(request, verdict.trust, self.clock.wall())
 
-    def _record(self, request: Request, decision: Decision | None, verdict: PolicyVerdict) -> Ruling | None:
+    def _record(self, request: Request, decision: Decision) -> Ruling | None:
         """Write the answer down before anything follows from it; None when it is a yes that may go on to the gate."""
-        if decision is None:
-            waits = f"{request.id} waits for {verdict.approvals} people to sign ({verdict.rule})"
-            return Ruling(False, waits, verdict.rule, final=False)
+        if decision.wish is Wish.WAIT:
+            return Ruling(False, decision.reason, "approval-required", final=False)
         if not decision.recorded:
             try:
                 self.book.decide(request, decision)
@@ -162,6 +161,7 @@ class Gatekeeper:
             seen = self._see(request, attempt)
             ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), seen)
             attempt.ruling = ruling
+            assert attempt.decision is not None
             self.bus.publish(Decided(incident, attempt, attempt.decision, ruling))
             if ruling.permit is None:
                 attempt.finished_at = self.clock.now()

@@ -21,6 +21,7 @@ from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Atte
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft, remember
+from aiops_cli.domain.request import Request
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.verification import (
@@ -52,6 +53,7 @@ from aiops_cli.events import (
 from aiops_cli.gatekeeping import Gatekeeper
 from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, deadline_in, investigate, is_needed, left_of
 from aiops_cli.ports import Clock, Gathered, Model, Observer, Outputs, Store
+from aiops_cli.resumption import CutOff, take_up
 from aiops_cli.undoing import take_back
 
 _SIMILAR_SHOWN = 3
@@ -109,8 +111,8 @@ class Options:
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
 
-def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
-    """Take one alert group from intake to a recorded outcome.
+def run(group: AlertGroup, kit: Kit, options: Options, cut_off: CutOff | None = None) -> Incident:
+    """Take one alert group from intake to a recorded outcome; with `cut_off` take up what another run left.
 
     Raises StoreError before any work when nothing can be recorded. After that it always returns: Ctrl-C ends in a
     record that says `interrupted`, an error of a backend or of the store in one that says `failed`.
@@ -118,11 +120,15 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
     incident = Incident(
         group, kit.observer.simulated, options.environment, opened_at=kit.clock.now(), origin=options.origin
     )
-    kit.store.open_incident(incident)
+    left: Attempt | None = None
+    if cut_off is None:
+        kit.store.open_incident(incident)
+    else:
+        left = _take_up(cut_off, incident, kit)
     try:
         with kit.bus.operation(OperationKind.WORKFLOW, "triage"):
             kit.bus.publish(AlertReceived(incident))
-            _work(incident, kit, options)
+            _work(incident, kit, options, left)
             _enter(incident, Stage.REPORT, kit)
     except KeyboardInterrupt:
         incident.interrupted = True
@@ -140,9 +146,26 @@ def run(group: AlertGroup, kit: Kit, options: Options) -> Incident:
     return incident
 
 
-def _work(incident: Incident, kit: Kit, options: Options) -> None:
-    """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure."""
+def _take_up(cut_off: CutOff, incident: Incident, kit: Kit) -> Attempt | None:
+    """The incident as it was left, and the attempt of it that was not measured. Raises StoreError."""
+    incident.id = cut_off.incident
+    kit.store.reopen_incident(incident)
+    return take_up(cut_off, incident, kit.keeper) if kit.keeper is not None else None
+
+
+def _work(incident: Incident, kit: Kit, options: Options, left: Attempt | None) -> None:
+    """The loop: look, judge, and as long as there is a fault and something left to try, ask, act and measure.
+
+    `left` is an attempt of an earlier process that was not measured: that comes first.
+    """
     case, diagnosis = _assess(incident, kit, options)
+    if left is not None:
+        if left.state is ActionState.UNKNOWN:
+            return _close_unknown(left, incident, kit)
+        _enter(incident, Stage.REMEDIATE, kit)
+        if _verify(left, incident, case, kit).outcome is Outcome.RECOVERED:
+            return incident.close(Status.RECOVERED, kit.clock.now(), left.explanation)
+        case, diagnosis = _assess(incident, kit, options)
     while incident.runs < MAX_ATTEMPTS and len(incident.attempts) < MAX_ASKED:
         if diagnosis.verdict is not Verdict.FAULT and len(incident.attempts) >= len(options.by_hand):
             return _close_without_fault(incident, diagnosis, kit)
@@ -278,6 +301,16 @@ def _is_harmless(incident: Incident, case: Case, offline: Diagnosis, kit: Kit) -
     tried = {attempt.proposal.identity for attempt in incident.attempts}
     steps = draft(offline, case, kit.runbooks, incident.inventory, tried).steps
     return all(CATALOGUE[step.action].risk is Risk.LOW for step in steps)
+
+
+def _close_unknown(attempt: Attempt, incident: Incident, kit: Kit) -> None:
+    """Nothing goes on from what nobody knows: it could be done twice."""
+    name = attempt.request.id if attempt.request else "it"
+    found = f"look at {attempt.proposal.target} yourself, then `aiops approvals settle {name}` with what you found"
+    said = f"{attempt.detail}; {found}"
+    incident.escalation = Escalation(said, incident.diagnosis.summary if incident.diagnosis else "not known", ())
+    incident.close(Status.INCONCLUSIVE, kit.clock.now(), said)
+    kit.bus.publish(Escalated(incident, incident.escalation))
 
 
 def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> None:
@@ -450,7 +483,7 @@ def _offer_undo(attempt: Attempt, incident: Incident, kit: Kit) -> None:
     """After an action that did not help the way back comes first: asked, made and checked like any other."""
     if kit.keeper is not None and attempt.request is not None and attempt.request.call.undo.action is not None:
         with _stage(incident, Stage.REMEDIATE, kit):
-            attempt.undone = take_back(attempt.request, attempt.prior, incident, kit.keeper).said
+            attempt.undone = _undo(attempt, attempt.request, incident, kit.keeper)
             kit.bus.publish(Undone(incident, attempt))
 
 
@@ -561,6 +594,10 @@ def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
     for other in incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ():
         yield f"follow the next hypothesis: {other.phrase}"
     yield f"page the owner of {incident.group.service or incident.group.lead.name}"
+
+
+def _undo(attempt: Attempt, request: Request, incident: Incident, keeper: Gatekeeper) -> str:
+    return take_back(request, attempt.prior, incident, keeper, number=attempt.number).said
 
 
 def _enter(incident: Incident, stage: Stage, kit: Kit) -> None:

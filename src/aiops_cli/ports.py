@@ -112,8 +112,8 @@ class Model(Protocol):
 class Approver(Protocol):
     """Asks a person. Never raises: whatever goes wrong is a denial with its reason."""
 
-    def decide(self, asked: Asked) -> Decision | None:
-        """The answer to exactly this request; None where it waits for other people, and stays open."""
+    def decide(self, asked: Asked) -> Decision:
+        """The answer to exactly this request; a No that wishes to wait leaves it open for other people."""
 
 
 Weigh = Callable[[Filed, Sequence[Done]], Ruling]
@@ -192,6 +192,9 @@ class Store(Protocol):
 
     def open_incident(self, incident: Incident) -> None:
         """Give the incident its id, see whether it is a repeat, and write it down."""
+
+    def reopen_incident(self, incident: Incident) -> None:
+        """Take up an incident whose run is gone: another live one is refused."""
 
     def save(self, incident: Incident) -> None:
         """Write the incident as it stands."""

@@ -25,10 +25,12 @@ class TakenBack:
     said: str
 
 
-def take_back(request: Request, prior: Mapping[str, Any], incident: Incident, keeper: Gatekeeper) -> TakenBack:
+def take_back(
+    request: Request, prior: Mapping[str, Any], incident: Incident, keeper: Gatekeeper, *, number: int
+) -> TakenBack:
     """Ask for the inverse of a request, make it, and read whether the target is as it was. Raises StoreError.
 
-    `prior` is the target's state as it was read before the request ran.
+    `prior` is the target's state as it was read before the request ran, and `number` the attempt that it belonged to.
     """
     undo = request.call.undo
     if undo.action is None:
@@ -43,7 +45,7 @@ def take_back(request: Request, prior: Mapping[str, Any], incident: Incident, ke
     verdict = keeper.verdict(call)
     if not verdict.allowed:
         return TakenBack(None, None, f"not taken back: {verdict.reason} (policy {verdict.rule})")
-    attempt = Attempt(len(incident.attempts) + 1, proposal, keeper.clock.now(), call)
+    attempt = Attempt(number, proposal, keeper.clock.now(), call)
     attempt.request = keeper.file(incident, attempt.number, call, proposal, undoes=request.number)
     if keeper.ask(incident, attempt, None, incident.diagnosis):
         keeper.act(incident, attempt, proposal)

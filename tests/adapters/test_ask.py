@@ -51,18 +51,18 @@ def terminal(shown: str | None) -> TerminalApprover:
 @pytest.mark.parametrize("shown", [None, "sha256:" + "0" * 64])
 def test_nobody_is_asked_about_a_call_that_was_not_shown(shown: str | None) -> None:
     decision = terminal(shown).decide(ASKED)
-    assert decision is not None and decision.answer is Answer.DENY
+    assert decision.answer is Answer.DENY
     assert "could not be shown" in decision.reason
 
 
 def test_a_keyboard_that_is_none_is_no() -> None:
     decision = terminal(ASKED.request.digest).decide(ASKED)
-    assert decision is not None and decision.answer is Answer.DENY
+    assert decision.answer is Answer.DENY
     assert decision.reason.startswith(("the terminal could not be read", "end of input"))
 
 
-def answer_of(decision: Decision | None) -> Answer | None:
-    return decision.answer if decision is not None else None
+def answer_of(decision: Decision) -> Answer:
+    return decision.answer
 
 
 def test_the_simulators_yes_is_for_the_simulator_and_takes_nothing_back() -> None:
@@ -73,7 +73,7 @@ def test_the_simulators_yes_is_for_the_simulator_and_takes_nothing_back() -> Non
 
 def test_without_a_terminal_the_answer_is_no_unless_others_have_answered() -> None:
     said = NobodyToAsk("why").decide(ASKED)
-    assert said is not None and (said.answer, said.reason, said.by) == (Answer.DENY, "why", "nobody")
+    assert (said.answer, said.reason, said.by, said.wish) == (Answer.DENY, "why", "nobody", Wish.WAIT)
     yes = yes_to(ASKED.request, recorded=True)
     assert NobodyToAsk("why").decide(asked_about(CALL, yes)) is yes
     no = yes_to(ASKED.request, answer=Answer.DENY, recorded=True)
@@ -82,8 +82,8 @@ def test_without_a_terminal_the_answer_is_no_unless_others_have_answered() -> No
 
 def test_without_a_terminal_a_request_for_two_people_stays_open_until_both_have_signed() -> None:
     one = signed(TWO.request, "ana")
-    assert NobodyToAsk("why").decide(TWO) is None
-    assert NobodyToAsk("why").decide(asked_about(CALL, one, approvals=2)) is None
+    assert NobodyToAsk("why").decide(TWO).wish is Wish.WAIT
+    assert NobodyToAsk("why").decide(asked_about(CALL, one, approvals=2)).wish is Wish.WAIT
     two = signed(TWO.request, "bo")
     assert NobodyToAsk("why").decide(asked_about(CALL, one, two, approvals=2)) is two
 

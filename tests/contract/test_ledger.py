@@ -536,3 +536,15 @@ def test_nobody_waits_for_a_store_that_another_terminal_holds_for_long(tmp_path:
     finally:
         os.close(held)
         database.close()
+
+
+def test_one_incident_has_sums_and_a_budget_of_its_own(ledger: Ledger) -> None:
+    for incident, cost in (("INC-0001", 0.01), ("INC-0001", None), ("INC-0002", 0.04)):
+        number = ledger.reserve(planned(0.1, incident=incident), Limits())
+        ledger.settle(number, ended(cost))
+    costs = costs_of(ledger)
+    assert [(row.key, row.calls, row.unknown) for row in costs.rows("model", incident="INC-0001")] == [(MODEL, 2, 1)]
+    assert [row.calls for row in costs.rows("model")] == [3]
+    assert costs.rows("model", incident="INC-0009") == []
+    assert costs.incident("INC-0002", 1.0).spent_usd == 0.04 and costs.incident("INC-0002", 1.0).left_usd == 0.96
+    assert costs.incident("INC-0009", None).counted_usd == 0

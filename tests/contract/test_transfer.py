@@ -17,7 +17,7 @@ from aiops_cli.adapters.exporters import bundle_line, bundle_markdown, find_bloc
 from aiops_cli.adapters.store import migrations
 from aiops_cli.adapters.store.bundle import check_bundle
 from aiops_cli.adapters.store.transfer import Transfer, head_of
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap import make_handoffs, open_records
 from aiops_cli.domain.alert import Severity
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.record import Link, Moment, Person, Record
@@ -81,6 +81,8 @@ def lived_in(store: Transfer) -> None:
     store.judge(first.id, 1, "helped", "ana")
     store.judge(kept[0].id, -1, "misled 🔥", "bo")
     store.pin(second.id, True)
+    for owner, note in (("ana", ""), ("bo", "the vendor calls\nat 9 🔥")):
+        make_handoffs(store).decide(second.id, lambda data: "A) go on", owner=owner, note=note, by="cleo")
     store.prune(datetime(2090, 1, 1, tzinfo=UTC), dry_run=False)
 
 
@@ -119,6 +121,25 @@ def test_an_export_comes_back_byte_for_byte(
         assert store.search("cats", 5).results[0].id == f"INC-{len(lines) - 2:04d}"
 
 
+def test_decisions_on_a_handoff_come_back_with_their_incident(home: Path, lines: list[str]) -> None:
+    bundles = through_lines(lines)
+    handed = next(bundle for bundle in bundles if bundle["handoffs"])
+    with opened(home) as store:
+        store.import_records([Record(title="here before")])
+        [taken] = store.take([handed])
+        rows = make_handoffs(store).of(taken.id)
+        assert [(row.owner, row.note) for row in rows] == [("bo", "the vendor calls\nat 9 🔥"), ("ana", "")]
+        assert make_handoffs(store).of("1") == []
+
+
+def test_an_export_of_before_there_were_handoffs_comes_in(home: Path, lines: list[str]) -> None:
+    bundle = json.loads(lines[0])
+    del bundle["handoffs"]
+    with opened(home) as store:
+        assert [taken.outcome for taken in store.take([check_bundle(bundle, "x")])] == ["new"]
+        assert make_handoffs(store).of(bundle["id"]) == []
+
+
 def test_the_export_has_what_the_store_was_given(lines: list[str]) -> None:
     bundles = [json.loads(line) for line in lines]
     statuses = {bundle["incident"]["status"] for bundle in bundles}
@@ -129,6 +150,10 @@ def test_the_export_has_what_the_store_was_given(lines: list[str]) -> None:
     pruned = [b for b in bundles if b["evidence"] and not b["incident"]["pinned"]]
     assert pruned and all(row["text"] is None and row["digest"] for b in pruned for row in b["evidence"])
     assert [row["vote"] for b in bundles for row in b["feedback"]] == [1, -1]
+    assert [(row["owner"], row["decision"]) for b in bundles for row in b["handoffs"]] == [
+        ("ana", "A) go on"),
+        ("bo", "A) go on"),
+    ]
     assert max(len((b["document"]["record"] or {}).get("body", "")) for b in bundles) == 200_000
 
 
@@ -406,6 +431,8 @@ DROP = object()
         (("evidence",), ["x"], "evidence"),
         (("evidence", 0, "digest"), None, "evidence"),
         (("evidence", 0, "text"), 5, "evidence"),
+        (("handoffs",), None, "handoffs"),
+        (("handoffs",), [{"owner": "ana"}], "handoffs"),
         (("decisions", 0, "attempt"), 2**31, "decisions"),
         (("decisions", 0, "attempt"), True, "decisions"),
         (("spans", 0, "start_ns"), 2**63, "spans"),

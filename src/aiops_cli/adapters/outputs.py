@@ -1,14 +1,15 @@
 """Long answers to a model's questions, whole, in the incident's folder: for a person, and for nobody else."""
 
-import os
 import re
 import shutil
 from datetime import datetime
 from pathlib import Path
 
+from aiops_cli.private_files import make_private_folder, write_private
+
 # What one incident may fill; a model that asks without end must not fill the disk.
 _MOST_BYTES = 20_000_000
-_NAME = re.compile(r"[A-Za-z0-9-]{1,40}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
 class FolderOutputs:
@@ -37,12 +38,8 @@ class FolderOutputs:
             return
         try:
             place = self._folder / incident_id
-            # With `parents` the mode would be that of the last folder alone.
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            place.mkdir(mode=0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with os.fdopen(os.open(place / f"{name}.txt", flags, 0o600), "wb") as file:
-                file.write(raw)
+            make_private_folder(place)
+            write_private(place / f"{name}.txt", raw)
         except OSError:
             # A full disk costs the copy and not the answer, which the conversation has.
             return

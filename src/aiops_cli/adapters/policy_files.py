@@ -71,7 +71,10 @@ def _load_all(places: Sequence[_Place], problem: str = "") -> PolicySet:
         raw = b""
         try:
             raw = _read(place)
-            policies.append(_parse(raw, place))
+            policy, document = _parse(raw, place)
+            # One whose tests fail is kept to be shown; with the problem nothing is allowed.
+            policies.append(policy)
+            _run_tests(policy, document)
         except _Broken as broken:
             problems.append(str(broken))
         hashed.append(f"{place.label} {len(raw)}\n".encode() + raw)
@@ -135,10 +138,12 @@ def _read(place: _Place) -> bytes:
     """The bytes of a file that nobody but its owner, who is us or root, can write. Raises _Broken."""
     try:
         descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if place.label != DEFAULT:
-                _check_owner(os.fstat(descriptor), place.shown)
-            raw = file.read(MOST_BYTES + 1)
+        try:
+            _check(os.fstat(descriptor), place)
+            with open(descriptor, "rb", closefd=False) as file:
+                raw = file.read(MOST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         raise _Broken(f"cannot read {place.shown}: {_why(error)}") from error
     if len(raw) > MOST_BYTES:
@@ -146,10 +151,13 @@ def _read(place: _Place) -> bytes:
     return raw
 
 
-def _check_owner(info: os.stat_result, shown: str) -> None:
-    # What ships is installed by whoever installs, and is as safe as the program itself.
+def _check(info: os.stat_result, place: _Place) -> None:
+    """Raises _Broken. What ships belongs to whoever installed it, and is as safe as the program itself."""
+    shown = place.shown
     if not stat.S_ISREG(info.st_mode):
         raise _Broken(f"{shown}: is not a file")
+    if place.label == DEFAULT:
+        return
     if info.st_uid not in (_ROOT, os.geteuid()):
         raise _Broken(f"{shown}: belongs to another user")
     if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -165,8 +173,8 @@ def _why(error: Exception) -> str:
     return safe(str(error), one_line=True, limit=200)
 
 
-def _parse(raw: bytes, place: _Place) -> Policy:
-    """The file that these bytes are, whose own tests hold. Raises _Broken."""
+def _parse(raw: bytes, place: _Place) -> tuple[Policy, YamlDocument]:
+    """The file that these bytes are. Raises _Broken."""
     try:
         document = read_yaml(raw.decode("utf-8"), place.shown)
     except UnicodeDecodeError as error:
@@ -176,8 +184,7 @@ def _parse(raw: bytes, place: _Place) -> Policy:
     file = _validated(document)
     policy = Policy(place.label, place.shown, file, _zone(file.timezone, document))
     _refuse_trust(policy, document)
-    _run_tests(policy, document)
-    return policy
+    return policy, document
 
 
 def _validated(document: YamlDocument) -> PolicyFile:
@@ -210,6 +217,7 @@ def _refuse_trust(policy: Policy, document: YamlDocument) -> None:
 
 
 def _run_tests(policy: Policy, document: YamlDocument) -> None:
+    """Raises _Broken with the first test that fails."""
     failed = list(_failed(policy, document))
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from aiops_cli.adapters.shipped import find_data
-from aiops_cli.domain.redact import safe
+from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.errors import BadConfig, BadInput
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _walk(root: Path, unreadable: list[tuple[str, str]]) -> Iterator[Path]:
 
 def _shown(path: object) -> str:
     """A path without anything that a terminal acts on; two different ones stay different."""
-    return safe(str(path)).replace("\n", "\\n").replace("\t", "\\t")
+    return safe_line(str(path))
 
 
 def _because(error: OSError) -> str:

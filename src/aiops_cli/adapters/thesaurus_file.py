@@ -10,8 +10,10 @@ from aiops_cli.domain.ranking import VERSION
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.thesaurus import Thesaurus
 from aiops_cli.errors import BadConfig
+from aiops_cli.private_files import NotPrivate, read_trusted
 
 _MOST_WORDS = 3
+_MOST_BYTES = 1_000_000
 _HINT = "a concept is a line such as `latency: [slow, sluggish, taking ages]`"
 
 
@@ -43,7 +45,11 @@ def _texts(own: Path | None) -> dict[str, str]:
     if own is not None:
         shown = safe(str(own), one_line=True, limit=200)
         try:
-            texts[shown] = own.read_text(encoding="utf-8")
+            texts[shown] = read_trusted(own, _MOST_BYTES).decode("utf-8")
+        except NotPrivate as error:
+            raise BadConfig(
+                f"the thesaurus {shown} {error.strerror}", hint="it is read where it is yours alone"
+            ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise BadConfig(f"cannot read the thesaurus {shown}", hint=_HINT) from error
     return texts

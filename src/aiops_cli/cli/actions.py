@@ -30,7 +30,7 @@ def list_actions(output: OutputOption = Output.TEXT) -> None:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="An action's name.")], output: OutputOption = Output.TEXT) -> None:
     """Show one action: arguments, risk, blast radius and undo."""
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say
     from aiops_cli.domain.action import CATALOGUE, usage
     from aiops_cli.errors import UnknownName
 
@@ -40,15 +40,15 @@ def show(name: Annotated[str, typer.Argument(help="An action's name.")], output:
     if output is Output.JSON:
         print_json({"schema_version": 1, "action": _data(spec)})
         return
-    print(f"{spec.name}  {spec.summary}")
-    print(f"  call          {usage(spec)}")
-    print(f"  acts on       {spec.target}")
-    print(f"  risk          {spec.risk.value}")
-    print(f"  blast radius  {spec.blast_radius}")
-    print(f"  undo          {spec.undo}")
+    say(f"{spec.name}  {spec.summary}")
+    say(f"  call          {usage(spec)}")
+    say(f"  acts on       {spec.target}")
+    say(f"  risk          {spec.risk.value}")
+    say(f"  blast radius  {spec.blast_radius}")
+    say(f"  undo          {spec.undo}")
     for field, rule in _data(spec)["arguments"].get("properties", {}).items():
         limits = ", ".join(f"{key} {value}" for key, value in rule.items() if key not in ("title",))
-        print(f"  argument      {field}: {limits}")
+        say(f"  argument      {field}: {limits}")
 
 
 def _data(spec: "ActionSpec") -> dict[str, Any]:

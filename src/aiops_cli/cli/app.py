@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
@@ -40,6 +41,7 @@ def _register() -> None:
     from aiops_cli.cli import (
         actions,
         approvals,
+        audit,
         config,
         cost,
         doctor,
@@ -47,23 +49,28 @@ def _register() -> None:
         handoff,
         history,
         mcp,
+        policy,
         redact,
         replay,
         runbooks,
         scenarios,
         triage,
         trust,
+        undo,
     )
 
     app.command("triage")(triage.triage)
     app.command("replay")(replay.replay)
     app.command("eval")(eval.evaluate)
+    app.command("undo")(undo.undo)
     app.command("handoff")(handoff.hand_off)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),
         ("actions", actions.app, "The closed catalogue of actions that can be proposed."),
+        ("policy", policy.app, "What is forbidden, and what wants two people: show it, test it, ask it."),
+        ("audit", audit.app, "The audit log: what was done, by whom, and whether the log is as it was written."),
         ("approvals", approvals.app, "What waits for an answer: look at it, approve or deny it; grants beforehand."),
         ("trust", trust.app, "What helped so often that it may run unasked, and what has not yet."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
@@ -81,6 +88,7 @@ _register()
 def main() -> NoReturn:
     """Run the command line and exit with a documented code."""
     _open_closed_streams()
+    sys.excepthook = _show_bug
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its escape, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
@@ -113,6 +121,15 @@ def _open_closed_streams() -> None:
     sys.stdin = sys.stdin or os.fdopen(os.open(os.devnull, os.O_RDONLY))
     sys.stdout = sys.stdout or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stderr = sys.stderr or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A traceback quotes what was read, and passes the filter as everything else does."""
+    import traceback
+
+    from aiops_cli.domain.redact import safe
+
+    sys.stderr.write(safe("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:

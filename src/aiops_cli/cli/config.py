@@ -13,7 +13,7 @@ Provider = Annotated[str, typer.Option("--provider", metavar="gemini|openai", he
 @app.command("show")
 def show(output: OutputOption = Output.TEXT) -> None:
     """Show every setting, and where its value comes from."""
-    from aiops_cli.cli.render import print_json, print_rows
+    from aiops_cli.cli.render import print_json, print_rows, say
     from aiops_cli.config import find_home, resolve
 
     home = find_home()
@@ -22,7 +22,7 @@ def show(output: OutputOption = Output.TEXT) -> None:
         settings = {name: {"value": found.value, "source": found.source} for name, found in values.items()}
         print_json({"schema_version": 1, "home": str(home), "settings": settings})
         return
-    print(f"data folder: {home}")
+    say(f"data folder: {home}")
     rows = [(name, str(found.value) or "(none)", found.source) for name, found in values.items()]
     print_rows(("setting", "value", "from"), rows, empty="no settings")
 
@@ -35,6 +35,7 @@ def set_key(provider: Provider = "gemini") -> None:
 
     from aiops_cli.adapters import keys
     from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
     from aiops_cli.errors import AiopsError
 
@@ -45,22 +46,22 @@ def set_key(provider: Provider = "gemini") -> None:
     value = getpass.getpass(f"Key for {provider} (not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
     keys.set_key(provider, value)
     mark_keyring(find_home(), True)
-    print(f"the key for {provider} is in the keyring", file=sys.stderr)
+    talk(f"the key for {provider} is in the keyring")
 
 
 @app.command("delete-key")
 def delete_key(provider: Provider = "gemini") -> None:
     """Take a model's key out of the keyring."""
-    import sys
 
     from aiops_cli.adapters import keys
     from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
 
     _check(provider)
     there = keys.delete_key(provider)
     mark_keyring(find_home(), keys.is_any_kept())
-    print(f"the key for {provider} is gone" if there else f"there was no key for {provider}", file=sys.stderr)
+    talk(f"the key for {provider} is gone" if there else f"there was no key for {provider}")
 
 
 def _check(provider: str) -> None:

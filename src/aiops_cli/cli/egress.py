@@ -1,10 +1,9 @@
 """What would leave this machine, as `--show-egress` prints it."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
-from aiops_cli.domain.redact import safe
+from aiops_cli.cli.render import talk
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.models.egress import Leaving
@@ -15,6 +14,7 @@ def print_leaving(leaving: "Leaving") -> None:
     lines = [f"--- would leave: {leaving.method} {leaving.url}"]
     lines += [f"{name}: {value}" for name, value in leaving.headers.items()]
     if leaving.body:
-        lines += ["", json.dumps(json.loads(leaving.body), ensure_ascii=False, indent=2)]
+        lines += ["", *json.dumps(json.loads(leaving.body), ensure_ascii=False, indent=2).split("\n")]
     lines.append(f"--- {len(leaving.body)} bytes, not sent")
-    print(safe("\n".join(lines)), file=sys.stderr, flush=True)
+    for line in lines:
+        talk(line)

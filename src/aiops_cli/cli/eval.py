@@ -186,7 +186,7 @@ _ACTIONS_LEGEND = """\
 
 
 def _print_text(results: "Sequence[Result]", planned: int, details: bool, change: "Comparison | None") -> None:
-    from aiops_cli.cli.render import print_lines
+    from aiops_cli.cli.render import print_lines, say
     from aiops_cli.domain.scoring import scoreboard
 
     lines = scoreboard(results)
@@ -195,11 +195,11 @@ def _print_text(results: "Sequence[Result]", planned: int, details: bool, change
         print_lines([*_table([_ACTIONS, *map(_action_row, lines)]), *_ACTIONS_LEGEND.splitlines(), ""])
     total = lines[-1]
     cost = f"${total.cost_usd:.4f}" if total.cost_usd else "no cost"
-    print(f"{total.runs} of {planned} runs · {total.tokens} tokens, {cost} · {total.wall_s:.0f} s of work")
+    say(f"{total.runs} of {planned} runs · {total.tokens} tokens, {cost} · {total.wall_s:.0f} s of work")
     lost = [result for result in results if result.failure]
     if lost:
-        print(f"\nfailed for another reason than a wrong answer, and counted for nothing above: {len(lost)}")
-        print_lines([f"  {result.key}: {result.failure}" for result in lost[:20]])
+        said = f"failed for another reason than a wrong answer, and counted for nothing above: {len(lost)}"
+        print_lines(["", said, *(f"  {result.key}: {result.failure}" for result in lost[:20])])
     if details:
         print_lines(["", *_details(results)])
     if change is not None:

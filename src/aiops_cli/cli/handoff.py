@@ -63,13 +63,15 @@ def hand_off(
 
 
 def _made(store: "Reading", name: str) -> "HandoffDocument":
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from aiops_cli.bootstrap import make_handoffs
     from aiops_cli.domain.handoff import make_handoff
 
-    _, data = store.show(name)
-    return make_handoff(data, _surroundings(store, name), make_handoffs(store).of(name), datetime.now(UTC))
+    row, data = store.show(name)
+    decided, around = make_handoffs(store).of(name), _surroundings(store, name)
+    return make_handoff(asdict(row), data, around, decided, datetime.now(UTC))
 
 
 def _surroundings(store: "Reading", name: str) -> "Surroundings":

@@ -1,13 +1,30 @@
-"""A result as text or as JSON: one place for each."""
+"""A result as text or as JSON: one place for each. Nothing else in `cli/` writes on stdout or stderr."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from aiops_cli.domain.redact import safe, safe_line
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+
+def say(line: str = "") -> None:
+    """One line of data on stdout. A line break in it is written out, so that no text draws a line of its own."""
+    print(safe_line(line))
+
+
+def talk(line: str) -> None:
+    """One line of talk on stderr, written out in the same way."""
+    print(safe_line(line), file=sys.stderr, flush=True)
+
+
+def pour(text: str) -> bool:
+    """A whole text on stdout: to a program as it is, on a terminal without what acts on it. True when there was any."""
+    return bool(sys.stdout.write(safe(text) if sys.stdout.isatty() else text))
 
 
 def print_json(data: "BaseModel | dict[str, Any]") -> None:
@@ -29,13 +46,16 @@ def _plain(value: Any) -> str:
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
-def print_csv(headings: Sequence[str], rows: Sequence[Sequence[str | int | float | None]]) -> None:
+def print_csv(headings: Sequence[str], rows: Iterable[Sequence[str | int | float | None]]) -> None:
     """Comma-separated values by RFC 4180. No text is a formula to a spreadsheet, and what is not known is empty."""
     import csv
+    import io
 
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(headings)
     writer.writerows([_cell(value) for value in row] for row in rows)
+    pour(text.getvalue())
     sys.stdout.flush()
 
 
@@ -51,8 +71,9 @@ def _cell(value: str | int | float | None) -> str:
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """A table as aligned columns of plain text; on a terminal the last column goes on below itself."""
     if not rows:
-        print(empty)
+        say(empty)
         return
+    headings, *rows = ([safe_line(cell) for cell in row] for row in [headings, *rows])
     widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings) - 1)]
     limit = _width()
     for row in [headings, *rows]:
@@ -71,7 +92,7 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
 def print_lines(lines: Sequence[str]) -> None:
     """Lines of text; on a terminal, long ones go on below their own indentation."""
     limit = _width()
-    for line in lines:
+    for line in map(safe_line, lines):
         if limit is None or len(line) <= limit:
             print(line)
             continue

@@ -138,13 +138,14 @@ def _drill(observer: "SimulatedObserver", group: "AlertGroup", no_color: bool) -
 
     from aiops_cli.adapters.ui.console import make_console
     from aiops_cli.adapters.ui.drill import ask_person, clock_line, evidence_block
+    from aiops_cli.adapters.ui.text import Text
     from aiops_cli.errors import UsageError
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--drill asks you, and this is not a terminal", hint="leave --drill out")
     console, now = make_console(stderr=True, no_color=no_color), observer.clock.now()
     lead = group.lead
-    console.print(f"{lead.name}  {lead.service}  {lead.severity.value}: {lead.summary}")
+    console.print(Text(f"{lead.name}  {lead.service}  {lead.severity.value}: {lead.summary}"))
     console.print(clock_line(now))
     console.print(evidence_block(observer.observe(group, now).items))
     return ask_person(observer.entities())

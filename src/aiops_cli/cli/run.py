@@ -1,7 +1,6 @@
 """Running incidents: what `triage` and `replay` have in common."""
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from aiops_cli.bootstrap import (
     Asking,
     Scene,
     Settings,
+    journalist,
     known_runbooks,
     load_past,
     make_approver,
@@ -22,13 +22,14 @@ from aiops_cli.bootstrap import (
     make_models,
     make_outputs,
     open_store,
+    read_cut_off,
     refresh_runbooks,
 )
 from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.egress import print_leaving
 from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
-from aiops_cli.cli.render import print_json
+from aiops_cli.cli.render import print_json, talk
 from aiops_cli.cli.start import signals_held
 from aiops_cli.config import find_home
 from aiops_cli.domain.action import Proposal
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.telemetry.spans import Telemetry
     from aiops_cli.adapters.ui.console import Console
+    from aiops_cli.resumption import CutOff
 
 # A list of a hundred different alerts is a storm; beyond this many incidents a person has to choose.
 MAX_INCIDENTS = 10
@@ -90,11 +92,26 @@ class Request:
             raise UsageError("--approve-simulated and --approval-file exclude each other", hint="give one of them")
 
 
-def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene], request: Request) -> ExitCode:
-    """Run one incident after the other, worst first; in JSON the first is the document and holds the others."""
+def take_up(incident_id: str, request: Request) -> ExitCode:
+    """Take up a run that was cut off, or that ended with something left to do. Raises UsageError or StoreError."""
+    obey_no_color(request)
+    group, scene, cut_off = read_cut_off(incident_id, request.settings)
+    incident, data = run_one(group, scene, request, cut_off)
+    if request.output is Output.JSON:
+        print_json(data)
+    return ExitCode.INTERRUPTED if incident.interrupted else incident.exit_code
+
+
+def obey_no_color(request: Request) -> None:
+    """Tell everything that draws that colour is not wanted."""
     if request.no_color:
         # The one way that the report, the panel and the prompt all know.
         os.environ["NO_COLOR"] = "1"
+
+
+def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene], request: Request) -> ExitCode:
+    """Run one incident after the other, worst first; in JSON the first is the document and holds the others."""
+    obey_no_color(request)
     documents: list[IncidentDocument] = []
     failure: AiopsError | None = None
     codes: set[ExitCode] = set()
@@ -122,8 +139,10 @@ def run_all(groups: Sequence[AlertGroup], scene_of: Callable[[AlertGroup], Scene
     return next(code for code in _WORST_FIRST if code in codes)
 
 
-def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident, IncidentDocument]:
-    """Run one incident; show it, record it, and return it with its document."""
+def run_one(
+    group: AlertGroup, scene: Scene, request: Request, cut_off: "CutOff | None" = None
+) -> tuple[Incident, IncidentDocument]:
+    """Run one incident, or take one up that was cut off; show it, record it, and return it with its document."""
     from aiops_cli import pipeline
     from aiops_cli.events import EventBus
 
@@ -131,16 +150,18 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
     egress = make_egress(request.settings, show)
     models = make_models(request.settings, find_home(), egress)
     if show and not models:
-        print("nothing would leave: the embedded reasoner answers by itself", file=sys.stderr)
+        talk("nothing would leave: the embedded reasoner answers by itself")
     watchers = _watch(scene, request)
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
+    if not request.no_record:
+        bus.subscribe(journalist(scene, find_home()))
     chain = make_chain(models, bus, request.settings, watchers.store, who(), egress.redactor.redact)
     keeper = make_keeper(
         scene,
         watchers.store,
         bus,
-        _approver(request, watchers),
+        asking_of(request, watchers.console),
         request.settings,
         person=who(),
         ticket=request.ticket,
@@ -172,11 +193,11 @@ def run_one(group: AlertGroup, scene: Scene, request: Request) -> tuple[Incident
         handed=request.handed,
     )
     try:
-        incident = pipeline.run(group, kit, options)
+        incident = pipeline.run(group, kit, options, cut_off)
     finally:
         watchers.console.close()
         for notice in (*watchers.store.notices, *(chain.notices if chain else ())):
-            print(f"note: {notice}", file=sys.stderr)
+            talk(f"note: {notice}")
     with signals_held():
         data = _finish(incident, scene, watchers, request)
     if watchers.console.report_error:
@@ -210,7 +231,8 @@ def _watch(scene: Scene, request: Request) -> _Watchers:
     return _Watchers(Telemetry(__version__), console, Recorder(store), store)
 
 
-def _approver(request: Request, watchers: _Watchers) -> Approver:
+def asking_of(request: Request, console: "Console", *, undoes: bool = False) -> Approver:
+    """Who is asked; with `undoes` taking something back is what the person came for."""
     return make_approver(
         Asking(
             person=f"{who()} (not authenticated)",
@@ -219,8 +241,9 @@ def _approver(request: Request, watchers: _Watchers) -> Approver:
             plan_only=request.only_plans,
             alert_on_stdin=request.alert_on_stdin,
             timeout_s=request.settings["approval_timeout"].value,
-            shown=lambda: watchers.console.shown,
-            explain=watchers.console.explain,
+            shown=lambda: console.shown,
+            explain=console.explain,
+            undoes=undoes,
         )
     )
 
@@ -245,13 +268,12 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
     if request.output is Output.TEXT:
         watchers.console.end(data, problem)
     for sentence in () if request.quiet else said:
-        print(f"note: {sentence}", file=sys.stderr)
+        talk(f"note: {sentence}")
     return data
 
 
 def _say_left(names: Sequence[str]) -> None:
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    print(
+    talk(
         f"not looked at: {len(names)} more alert groups ({shown}); hand them over in a file of their own",
-        file=sys.stderr,
     )

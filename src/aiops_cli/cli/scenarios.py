@@ -60,9 +60,9 @@ def show(
         return
     print_lines(list(_world_lines(scenario)))
     if spoil:
-        print(f"\n{scenario.meta.family}{''.join(f', {trait}' for trait in scenario.meta.traits)}")
-        print(f"\n{scenario.meta.story.strip()}\n")
-        print_lines(list(_truth_lines(scenario)))
+        kind = f"{scenario.meta.family}{''.join(f', {trait}' for trait in scenario.meta.traits)}"
+        story = scenario.meta.story.strip().split("\n")
+        print_lines(["", kind, "", *story, "", *_truth_lines(scenario)])
 
 
 def _truth_lines(scenario: "Scenario") -> "Iterable[str]":

@@ -25,17 +25,23 @@ from aiops_cli.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiops_cli.bootstrap import OpenedCase
+    from aiops_cli.config import Resolved
     from aiops_cli.domain.alert import AlertGroup
 
 
 def triage(
     alert: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="FILE|-|TEXT|CASE", help="An alert file, - for standard input, words, or a recorded case's folder."
         ),
-    ],
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="INCIDENT", help="Take up a run that was cut off or left open.")
+    ] = None,
     evidence: Annotated[
         list[Path] | None,
         typer.Option("--evidence", "-e", metavar="PATH", help="A file or folder of evidence to read; repeatable."),
@@ -68,14 +74,18 @@ def triage(
     import sys
 
     from aiops_cli.bootstrap import choose_scene, read_evidence
-    from aiops_cli.cli.run import Request, run_all
+    from aiops_cli.cli.render import talk
+    from aiops_cli.cli.run import Request, run_all, take_up
     from aiops_cli.config import resolve
+    from aiops_cli.errors import UsageError
 
-    case = _find_case(alert)
-    groups = [case.group] if case else read_alert(alert, sanitize=sanitize)
+    if (alert is None) is (resume is None):
+        raise UsageError("an alert is needed, or --resume INCIDENT" if alert is None else _NOT_BOTH, hint=_GIVE)
+    case = _find_case(alert) if alert is not None else None
+    groups = [case.group] if case else read_alert(alert, sanitize=sanitize) if alert is not None else []
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
-        print(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}", file=sys.stderr)
+        talk(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}")
     flags = {
         "reasoner": reasoner,
         "model": model,
@@ -84,7 +94,9 @@ def triage(
         "incident_budget": max_cost,
         "critic": named(critic),
     }
-    settings = resolve(flags)
+    settings: Mapping[str, Resolved] = resolve(flags)
+    if output is Output.TEXT and not (quiet or no_record):
+        settings = _settled(settings, no_color)
     request = Request(
         settings=settings,
         output=output,
@@ -99,8 +111,24 @@ def triage(
         alert_on_stdin=alert == "-",
         handed=read_evidence(evidence or []) + (case.handed if case else read_evidence([])),
     )
+    if resume is not None:
+        return take_up(resume, request)
     handed = bool(evidence) or case is not None
     return run_all(groups, lambda group: choose_scene(group, settings["backend"], handed), request)
+
+
+def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":
+    """The settings, with what this machine looks after where a person at the terminal can still be asked that."""
+    import os
+    import sys
+
+    from aiops_cli.bootstrap import settle_environment
+    from aiops_cli.config import find_home
+
+    if no_color:
+        # The one way that a prompt knows.
+        os.environ["NO_COLOR"] = "1"
+    return settle_environment(settings, find_home(), lambda line: print(f"note: {line}", file=sys.stderr))
 
 
 def _find_case(argument: str) -> "OpenedCase | None":
@@ -138,6 +166,7 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     return [read_free_text(argument, "the alert", sanitize=sanitize, known=known_services)]
 
 
+_NOT_BOTH = "--resume takes up what there is: no alert goes with it"
 _GIVE = "give an alert file, - for standard input, or a sentence in quotes"
 
 

@@ -47,6 +47,8 @@ class Wish(StrEnum):
     EDIT = "edit"
     # Another plan, which is to take the reason into account.
     OTHER = "other"
+    # Nobody said no, and nobody yes: nothing runs, and the request stays open for an answer from elsewhere.
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ PRUNED = "prune-audit"
 # Longer than any command or reason that a person reads; what a backend said may be a whole page.
 _LONGEST_TEXT = 4000
 _MOST_ITEMS = 200
+# Whoever writes holds the lock of all others: what is searched for secrets has an end.
+_MOST_READ = 100_000
 
 
 class AuditStage(StrEnum):
@@ -139,8 +141,8 @@ def _text(value: Any) -> Any:
     """Without secrets, and of a length that can be kept; what is no text as it is."""
     if not isinstance(value, str):
         return value
-    masked, _ = mask_secrets(value)
-    left = len(masked) - _LONGEST_TEXT
+    masked, _ = mask_secrets(value[:_MOST_READ])
+    left = len(masked) + max(0, len(value) - _MOST_READ) - _LONGEST_TEXT
     return masked if left <= 0 else f"{masked[:_LONGEST_TEXT]}… ({left} characters more)"
 
 

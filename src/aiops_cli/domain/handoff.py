@@ -267,7 +267,7 @@ class HandoffDiagnosis(_Part):
 
     verdict: str
     summary: str
-    confidence: float
+    confidence: float | None
     reasoner: str
     degraded: str | None
     hypotheses: list[HandoffHypothesis]
@@ -374,12 +374,17 @@ class HandoffDocument(_Part):
     not_known: dict[str, str]
 
 
-def make_handoff(data: Data, around: Surroundings, handoffs: Sequence[Handover], made_at: datetime) -> HandoffDocument:
-    """The hand-off of an incident, of its document as `history show` has it; `handoffs` are the newest first."""
+def make_handoff(
+    line: Data, data: Data, around: Surroundings, handoffs: Sequence[Handover], made_at: datetime
+) -> HandoffDocument:
+    """The hand-off of an incident: `line` is its row in a list, `data` its document as `history show` has it.
+
+    `handoffs` are the newest first. Documents of earlier versions lack parts; what the line has instead is taken.
+    """
     diagnosis, verification = data.get("diagnosis"), data.get("verification")
     document = HandoffDocument(
         made_at=made_at,
-        incident=_incident(data),
+        incident=_incident(line, data),
         decision=handoffs[0].decision if handoffs else PENDING,
         options=options_of(data),
         handoffs=list(handoffs),
@@ -395,7 +400,7 @@ def make_handoff(data: Data, around: Surroundings, handoffs: Sequence[Handover],
         coverage=[HandoffCoverage(**_picked(HandoffCoverage, row)) for row in _rows(data, "coverage")],
         not_checked=list(_not_checked(data)),
         open=list(_open(data, around.unsettled)),
-        way_back=[_way_back(row) for row in _rows(data, "actions")],
+        way_back=[_way_back(number, row) for number, row in enumerate(_rows(data, "actions"), start=1)],
         answers=[Answered(**_picked(Answered, row)) for row in _rows(data, "decisions")],
         timeline=[Moment(**row) for row in timeline(data)[-_LAST_LINES:]],
         not_known={},
@@ -414,13 +419,14 @@ def _picked(part: type[BaseModel], row: Data) -> dict[str, Any]:
 
 _EMPTY: Mapping[str, Any] = {
     "proposed_by": "", "explanation": "", "cannot": "", "detail": "", "commit": None, "note": "", "digest": "",
-    "items": 0, "method": "", "allowed": False,
+    "items": 0, "method": "", "allowed": False, "verdict": "", "reasoner": "",
 }  # fmt: skip
 
 
-def _incident(data: Data) -> HandoffIncident:
+def _incident(line: Data, data: Data) -> HandoffIncident:
+    times = {name: line[f"{name}_at"] for name in ("started", "detected", "acknowledged", "mitigated", "closed")}
     head = data["incident"]
-    return HandoffIncident(**_picked(HandoffIncident, {**head, **(head.get("times") or {})}))
+    return HandoffIncident(**_picked(HandoffIncident, {**line, **times, **head, **(head.get("times") or {})}))
 
 
 def _infrastructure(around: Surroundings) -> Infrastructure:
@@ -557,12 +563,12 @@ def _open(data: Data, unsettled: Sequence[str]) -> Iterator[str]:
     yield from (f"objection to the plan: {text}" for text in _rows(plan, "objections"))
 
 
-def _way_back(row: Data) -> WayBack:
+def _way_back(number: int, row: Data) -> WayBack:
     undo = row.get("undo") or {}
     return WayBack(
-        attempt=row["attempt"],
-        action=describe_call(row["action"], row["target"], row["arguments"]),
-        state=row["state"],
+        attempt=row.get("attempt", number),
+        action=describe_call(row["action"], row["target"], row.get("arguments") or {}),
+        state=row.get("state", ""),
         undo=undo.get("text") if undo.get("action") else None,
         takes_s=undo.get("takes_s", 0.0),
     )
@@ -638,6 +644,8 @@ def _not_known(document: HandoffDocument, data: Data, around: Surroundings) -> I
         yield "monitoring.condition", "the alert came without the condition that it fires on"
     if document.diagnosis is None:
         yield "diagnosis", "no diagnosis was made"
+    elif document.diagnosis.confidence is None:
+        yield "diagnosis.confidence", "its record is of an earlier version and does not say"
     if document.verification is None:
         yield "verification", "nothing was measured after an action"
     if document.next_owner is None:

@@ -87,8 +87,9 @@ def _found(made: HandoffDocument) -> Iterator[str]:
     if found is None:
         yield f"- {_said(made.not_known['diagnosis'])}"
         return
-    by = f"{_words(found.verdict)}, {found.confidence:.0%} sure, by {_said(found.reasoner)}"
-    yield f"- {_said(found.summary)} ({by})"
+    sure = f"{found.confidence:.0%} sure" if found.confidence is not None else "how sure is not known"
+    by = [_words(found.verdict), sure, f"by {_said(found.reasoner)}" if found.reasoner else ""]
+    yield f"- {_said(found.summary)} ({', '.join(filter(None, by))})"
     if found.degraded:
         yield f"- not from the reasoner that was asked for: {_said(found.degraded)}"
     for item in found.evidence[:_CITED]:

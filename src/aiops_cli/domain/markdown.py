@@ -223,7 +223,7 @@ def _words(token: "Token") -> str:
 # Writing
 
 # Each of these acts on its own wherever it stands; a number sign, a dash and the like only at the start of a line.
-_ACTIVE = re.compile(r"[\\`*\[\]|~]|&(?=#|[A-Za-z])|<(?![\s\d=])|!(?=\[)|(?<![^\W_])_|_(?![^\W_])")
+_ACTIVE = re.compile(r"[\\`*\[\]|~]|&(?=#|[A-Za-z])|<(?![\s\d=])|(?<![^\W_])_|_(?![^\W_])")
 _LEADING = re.compile(r"^(?:[#>+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 # Forges make links of bare addresses too.
 _ADDRESS = re.compile(r"(?<=[A-Za-z0-9]):(?=//)|(?<=\bwww)\.", re.I)

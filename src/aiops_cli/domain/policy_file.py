@@ -306,7 +306,8 @@ class PolicyTest(_Part):
 class PolicyFile(_Part):
     """A whole file. Its tests stand last, so that a file that was cut off is seen to be."""
 
-    version: Literal[1]
+    # As an integer: `true` equals 1, and is no version.
+    version: Annotated[int, Field(ge=1, le=1)]
     timezone: _Line
     rules: Annotated[list[Rule], Field(max_length=_MOST_RULES)]
     freezes: Annotated[list[Freeze], Field(max_length=_MOST_RULES)] = []

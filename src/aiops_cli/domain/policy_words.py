@@ -1,8 +1,16 @@
 """A policy's rules in words, for whoever reads them at 3 a.m."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aiops_cli.domain.policy_file import ANY, Freeze, Limits, Match, PolicyFile, Rule, When
+
+_LIMITS: Mapping[str, Callable[[int], str]] = {
+    "min_replicas": lambda least: f"at least {replicas_of(least)}",
+    "max_replicas": lambda most: f"at most {replicas_of(most)}",
+    "max_change_percent": lambda percent: f"replicas changed by at most {percent} %",
+    "per_hour": lambda most: f"at most {most} an hour on each target",
+    "blast_radius": lambda most: f"at most {replicas_of(most)} touched",
+}
 
 
 def people(count: int) -> str:
@@ -28,14 +36,7 @@ def when_words(when: When) -> str:
 
 def limit_words(limits: Limits) -> Iterator[str]:
     """Each limit with its figure."""
-    forms = {
-        "min_replicas": "at least {} replicas",
-        "max_replicas": "at most {} replicas",
-        "max_change_percent": "replicas changed by at most {} %",
-        "per_hour": "at most {} an hour on each target",
-        "blast_radius": "at most {} replicas touched",
-    }
-    return (forms[name].format(value) for name, value in limits.said.items())
+    return (_LIMITS[name](value) for name, value in limits.said.items())
 
 
 def rule_words(rule: Rule) -> str:

@@ -8,7 +8,6 @@ PostgreSQL writers take one advisory lock instead, and so follow each other in t
 import os
 import platform
 import sqlite3
-import stat
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.errors import BadConfig, StoreError, UnknownName
+from aiops_cli.private_files import NotPrivate, check_absent_or_own, make_private_folder, open_private
 
 # A writer of ours is done in milliseconds; only a large import or a stopped process makes another one wait.
 LOCK_TIMEOUT_S = 30.0
@@ -266,31 +266,30 @@ def _listen(engine: Engine) -> None:
 def prepare_home(home: Path) -> None:
     """Make the data folder, 0700. Raises StoreError when that cannot be, or when it is not ours."""
     try:
-        home.mkdir(parents=True, mode=0o700, exist_ok=True)
-        info = home.stat()
+        make_private_folder(home)
+    except NotPrivate as error:
+        raise StoreError(f"the data folder {home} {error.strerror}", hint=_HOME_HINT) from error
     except OSError as error:
         raise StoreError(f"cannot use the data folder {home}: {error.strerror}", hint=_HOME_HINT) from error
-    if info.st_uid != os.geteuid():
-        raise StoreError(f"the data folder {home} belongs to another user", hint=_HOME_HINT)
     if not os.access(home, os.W_OK | os.X_OK):
         raise StoreError(f"cannot write to the data folder {home}", hint=_HOME_HINT)
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise StoreError(f"the data folder {home} can be written by others", hint=f"chmod 700 {home}")
 
 
 _HOME_HINT = "set AIOPS_HOME to a folder that you own; `aiops triage --no-record` diagnoses without a record"
 
 
+# What SQLite opens by its name beside a database.
+_BESIDE = ("-journal", "-wal", "-shm")
+
+
 def _prepare_file(path: Path) -> None:
     """Make the file 0600 before SQLite would make it with the umask's mode, and bring an older one to it."""
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(descriptor).st_uid != os.geteuid():
-                raise StoreError(f"the incident store {path} belongs to another user", hint=_HOME_HINT)
-            os.fchmod(descriptor, 0o600)
-        finally:
-            os.close(descriptor)
+        os.close(open_private(path, os.O_CREAT | os.O_RDWR))
+        for ending in _BESIDE:
+            check_absent_or_own(path.with_name(path.name + ending))
+    except NotPrivate as error:
+        raise StoreError(f"the incident store {error.filename} {error.strerror}", hint=_HOME_HINT) from error
     except OSError as error:
         raise StoreError(f"cannot open the incident store {path}: {error.strerror}", hint=_HOME_HINT) from error
 

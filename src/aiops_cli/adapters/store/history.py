@@ -129,7 +129,7 @@ class History(Searching):
         with self.database.read() as connection:
             row = find_row(connection, incident_id)
             data = json.loads(document_text(connection, row.number))
-            data["incident"]["status"] = _honest_status(row)
+            data["incident"]["status"] = honest_status(row)
             data["kept"] = _kept(connection, row)
             votes = votes_of(connection, tables.feedback.c.incident, [row.number])
             return _listed(row, votes.get(row.number, 0)), data
@@ -255,7 +255,7 @@ def _listed(row: Row[Any], votes: int = 0) -> IncidentRow:
         alert=row.alert,
         service=row.service,
         severity=row.severity,
-        status=_honest_status(row),
+        status=honest_status(row),
         verdict=row.verdict,
         fault_class=row.fault_class,
         cause=row.cause,
@@ -280,8 +280,8 @@ def _listed(row: Row[Any], votes: int = 0) -> IncidentRow:
     )
 
 
-def _honest_status(row: Row[Any]) -> str:
-    """A run whose process is gone did not end: say so instead of `running`."""
+def honest_status(row: Row[Any]) -> str:
+    """The status of an incident. A run whose process is gone did not end: say so instead of `running`."""
     return UNFINISHED if row.status == Status.RUNNING and _is_over(row) else str(row.status)
 
 

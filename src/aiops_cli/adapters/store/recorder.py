@@ -1,9 +1,11 @@
 """Subscribes to a run and keeps the store up to date. A store that fails does not stop the answer; it is told."""
 
 from aiops_cli.adapters.store.sql import SqlStore
+from aiops_cli.domain.intake import intake_text
 from aiops_cli.errors import StoreError
 from aiops_cli.events import (
     Acted,
+    AlertReceived,
     Closed,
     Diagnosed,
     Escalated,
@@ -28,6 +30,8 @@ class Recorder:
         """Take an event."""
         try:
             match event:
+                case AlertReceived(incident=incident):
+                    self._store.keep_intake(incident.id, intake_text(incident.group))
                 case EvidenceCollected(incident=incident, evidence=evidence):
                     ledger = "; ".join(f"{row.source} {row.status}" for row in evidence.coverage[:20])
                     self._store.remember(incident, "coverage", ledger)

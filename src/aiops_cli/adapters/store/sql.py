@@ -15,12 +15,13 @@ from sqlalchemy.engine import CursorResult
 from aiops_cli.adapters.store import index, rows, tables
 from aiops_cli.adapters.store.base import votes_of
 from aiops_cli.adapters.store.engine import iso, keep_counting, name_of, now, number_of, this_host
-from aiops_cli.adapters.store.history import History
+from aiops_cli.adapters.store.history import History, find_row, honest_status
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.domain.document import IncidentDocument, TelemetryPart, document, document_of_record
 from aiops_cli.domain.incident import Attempt, Incident
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.status import Status
+from aiops_cli.errors import StoreError
 
 # Beyond this a line of evidence is a file of its own; its digest is of all of it.
 _MOST_EVIDENCE_TEXT = 4_000
@@ -47,6 +48,44 @@ class SqlStore(History, Library):
             number = _new_key(connection.execute(insert(tables.incident).values(**values, **ours)))
             incident.id = data["incident"]["id"] = name_of(number)
             connection.execute(insert(tables.document).values(incident=number, text=json.dumps(data)))
+
+    def reopen_incident(self, incident: Incident) -> None:
+        """Make the incident this process's own. Raises StoreError where another one is at work on it."""
+        with self.database.write() as connection:
+            row = find_row(connection, incident.id)
+            if honest_status(row) == Status.RUNNING:
+                said = f"another aiops is at work on {incident.id} (process {row.pid})"
+                raise StoreError(said, hint="wait for it to end")
+            incident.repeat_of = None
+            ours = {"pid": os.getpid(), "host": this_host() if self.database.shared else None}
+            at = tables.incident.c
+            running = update(tables.incident).where(at.number == row.number)
+            connection.execute(running.values(status=Status.RUNNING.value, **ours))
+
+    def keep_intake(self, incident_id: str, text: str) -> None:
+        """Keep what a run began from; what was kept before stays."""
+        number = number_of(incident_id)
+        with self.database.write() as connection:
+            known = connection.scalar(select(tables.intake.c.incident).where(tables.intake.c.incident == number))
+            if known is None:
+                connection.execute(insert(tables.intake).values(incident=number, text=text))
+
+    def find_intake(self, incident_id: str) -> str | None:
+        """What a run began from; None where it was not kept."""
+        query = select(tables.intake.c.text).where(tables.intake.c.incident == number_of(incident_id))
+        with self.database.read() as connection:
+            return connection.scalar(query)
+
+    def note_undone(self, incident_id: str, attempt: int, said: str) -> None:
+        """Write into the document what became of taking an attempt back."""
+        number = number_of(incident_id)
+        same = tables.document.c.incident == number
+        with self.database.write() as connection:
+            data = json.loads(connection.scalar(select(tables.document.c.text).where(same)) or "{}")
+            for action in data.get("actions", ()):
+                if action.get("attempt") == attempt:
+                    action["undone"] = said
+            connection.execute(update(tables.document).where(same).values(text=json.dumps(data)))
 
     def save(self, incident: Incident, telemetry: TelemetryPart | None = None) -> None:
         """Write the incident as it stands, its attempts, and its words into the index."""

@@ -9,6 +9,8 @@ import os
 import threading
 from pathlib import Path
 
+from aiops_cli.private_files import open_private
+
 
 def take_turn(path: Path, timeout_s: float, *, strict: bool = False) -> int | None:
     """Lock a file that is there for nothing else; gives the descriptor to close afterwards, None when others were
@@ -18,7 +20,7 @@ def take_turn(path: Path, timeout_s: float, *, strict: bool = False) -> int | No
     system without such locks nobody waits here, but whoever takes the lock for a proof (`strict`) gets an OSError.
     Raises OSError when the file cannot be opened.
     """
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = open_private(path, os.O_CREAT | os.O_RDWR)
     ours = False
     try:
         ours = _try(descriptor, strict) or (timeout_s > 0 and _wait(descriptor, timeout_s))

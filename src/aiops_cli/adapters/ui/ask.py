@@ -35,32 +35,33 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class NobodyToAsk:
-    """Says no: there is no terminal, or the person asked for a plan only. A request for other people stays open."""
+    """Says no: there is no terminal, or the person asked for a plan only. The request stays open for other people."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def decide(self, asked: Asked) -> Decision | None:
+    def decide(self, asked: Asked) -> Decision:
         """No; or the answer that other people have given already."""
-        found = _from_others(asked, asked.watch)
-        if found is not None or asked.verdict.approvals > 1:
-            return found
-        return _decision(asked.request, Answer.DENY, Method.NONE, self._reason, by=NOBODY)
+        return _from_others(asked, asked.watch) or _waiting(asked, Method.NONE, self._reason)
 
 
 class SimulatedApprover:
     """Answers yes in the simulator. On anything else it answers no, and the gate would refuse it too.
 
-    Taking back what did not help is left alone: nobody looked whether it helped in part.
+    What did not help is not taken back, unless that is what the person came for (`undoes`): nobody looked whether it
+    helped in part.
     """
 
-    def decide(self, asked: Asked) -> Decision | None:
+    def __init__(self, *, undoes: bool = False) -> None:
+        self._undoes = undoes
+
+    def decide(self, asked: Asked) -> Decision:
         """Yes, in the simulator."""
         request = asked.request
         if not request.call.simulated:
             said = "--approve-simulated holds for the simulator alone"
             return _decision(request, Answer.DENY, Method.SIMULATED, said, by=NOBODY)
-        if request.undoes is not None:
+        if request.undoes is not None and not self._undoes:
             said = "--approve-simulated takes nothing back: `aiops undo` does"
             return _decision(request, Answer.DENY, Method.SIMULATED, said, by=NOBODY)
         said = "told so beforehand, for the simulator alone"
@@ -89,7 +90,7 @@ class TerminalApprover:
         self._explain = explain
         self._from_tty = from_tty
 
-    def decide(self, asked: Asked) -> Decision | None:
+    def decide(self, asked: Asked) -> Decision:
         """The person's answer, or the one that came from elsewhere while the question stood."""
         request = asked.request
         if self._shown() != request.digest:
@@ -106,9 +107,8 @@ class TerminalApprover:
         except EOFError:
             return self._no(request, "end of input at the prompt")
         except TimeoutError:
-            # What waits for others stays open: they have until the request expires.
             said = f"no answer within {self._timeout_s:.0f} s"
-            return self._no(request, said) if asked.verdict.approvals < 2 else None
+            return self._no(request, said) if asked.verdict.approvals < 2 else _waiting(asked, Method.PROMPT, said)
         except (OSError, termios.error, ValueError) as error:
             # EIO is what reading from a window that was closed gives.
             interrupted = getattr(error, "errno", None) == errno.EIO
@@ -118,7 +118,7 @@ class TerminalApprover:
     def _no(self, request: Request, reason: str, *, interrupted: bool = False) -> Decision:
         return _decision(request, Answer.DENY, Method.PROMPT, reason, by=self._person, interrupted=interrupted)
 
-    def _converse(self, asked: Asked, stream: TextIO, until: float) -> Decision | None:
+    def _converse(self, asked: Asked, stream: TextIO, until: float) -> Decision:
         """Ask until there is an answer: an explanation and a typing error are none."""
         while True:
             typed = self._ask(asked, stream, max(0.1, until - time.monotonic()))
@@ -129,7 +129,7 @@ class TerminalApprover:
                 self._explain(asked) if choice.explain else print(choice.again, file=sys.stderr)
                 continue
             if choice.waits:
-                return None
+                return _waiting(asked, Method.PROMPT, "left open at the prompt")
             return replace(
                 _decision(asked.request, choice.answer, Method.PROMPT, choice.reason, by=self._person),
                 wish=choice.wish,
@@ -316,24 +316,28 @@ class FileApprover:
         self._path = path
         self._person = person
 
-    def decide(self, asked: Asked) -> Decision | None:
+    def decide(self, asked: Asked) -> Decision:
         """Yes when the file holds exactly this request's digest."""
-        request = asked.request
         try:
             raw = _read_own_file(self._path)
             approvals = _parse_approvals(raw)
         except (OSError, ValueError, RecursionError) as error:
-            return self._no(request, f"approval file {self._path}: {_why(error)}")
+            return _waiting(asked, Method.FILE, f"approval file {self._path}: {_why(error)}")
+        request = asked.request
         found = next((entry for entry in approvals if entry["digest"] == request.digest), None)
         if found is None:
             named = ", ".join(entry["digest"][:19] + "…" for entry in approvals[:3]) or "no digest"
-            return self._no(request, f"the approval file names {named}, and {request.id} is {request.digest}")
+            said = f"the approval file names {named}, and {request.id} is {request.digest}"
+            return _waiting(asked, Method.FILE, said)
         said = f"named in {self._path.name}"
         yes = _decision(request, Answer.APPROVE, Method.FILE, said, by=found["by"] or self._person)
         return replace(yes, expires_at=found["expires_at"])
 
-    def _no(self, request: Request, reason: str) -> Decision:
-        return _decision(request, Answer.DENY, Method.FILE, reason, by=NOBODY)
+
+def _waiting(asked: Asked, method: Method, reason: str) -> Decision:
+    """No, by nobody: nothing runs, and whoever may answer can do so elsewhere until the request expires."""
+    more = f"; {asked.request.id} waits for {asked.verdict.approvals} people to sign" * (asked.verdict.approvals > 1)
+    return replace(_decision(asked.request, Answer.DENY, method, reason + more, by=NOBODY), wish=Wish.WAIT)
 
 
 def _why(error: Exception) -> str:

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from aiops_cli.adapters.ui.chart import draw_chart
+from aiops_cli.adapters.ui.text import Text
 from aiops_cli.adapters.ui.words import clock_and_age, duration, money
 from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Risk, describe_call
 from aiops_cli.domain.asking import Asked
@@ -425,7 +425,7 @@ def review_block(review: ReviewPart, width: int) -> RenderableType:
         right = ("could not tell", "bold yellow")
     parts: list[RenderableType] = [
         line(("TRUTH  ", "bold"), _truth_sentence(review)),
-        indented(Text(review.explanation)),
+        indented(Text(" ".join(review.explanation.split()))),
         indented(labelled(_review_rows(review, Text.assemble(right, _blame_sentence(review))), 10)),
     ]
     marks = [at.timestamp() for at in review.acted_at]

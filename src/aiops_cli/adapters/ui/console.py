@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 from rich.status import Status as Spinner
-from rich.text import Text
 
 from aiops_cli.adapters.ui import blocks
+from aiops_cli.adapters.ui.text import Text
 from aiops_cli.adapters.ui.words import duration
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis

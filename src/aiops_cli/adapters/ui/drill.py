@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from aiops_cli.adapters.ui.blocks import indented, labelled
+from aiops_cli.adapters.ui.text import Text
 from aiops_cli.domain.evidence import Change, ClusterEvent, Evidence, LogLine, ModelVersion, Series
 from aiops_cli.domain.findings.baseline import latest, usual
 from aiops_cli.domain.vocabulary import METRICS, FaultClass, Metric

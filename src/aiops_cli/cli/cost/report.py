@@ -107,10 +107,10 @@ def _print_text(
     figures: "UsageFigures",
     verdict: "UsageVerdict",
 ) -> None:
-    from aiops_cli.cli.render import print_lines, print_rows
+    from aiops_cli.cli.render import print_lines, print_rows, say
 
     if not rows:
-        print(f"no calls of models since {start:%Y-%m-%d %H:%M} UTC" if start else "no calls of models yet")
+        say(f"no calls of models since {start:%Y-%m-%d %H:%M} UTC" if start else "no calls of models yet")
         return
     # The name stands last: it is what may be too long for the line.
     headings = ["calls", "errors", "cached", "tokens in", "out", "cost", "unknown"]
@@ -121,7 +121,7 @@ def _print_text(
     print_rows(
         (*aligned[0], by.value), [(*line, name) for line, name in zip(aligned[1:], names, strict=True)], empty=""
     )
-    print()
+    say()
     print_lines(_figures(figures) + [each.sentence for each in verdict.crossed] + [verdict.note] * bool(verdict.note))
 
 

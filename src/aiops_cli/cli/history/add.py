@@ -43,7 +43,7 @@ def add(
     import sys
 
     from aiops_cli.cli.history.opening import open_writing
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say
     from aiops_cli.domain.record import find_contradiction
     from aiops_cli.errors import BadInput, UsageError
 
@@ -69,9 +69,9 @@ def add(
     if output is Output.JSON:
         print_json({"schema_version": 1, "id": kept.id, "alike": list(kept.alike) if kept.alike else None})
         return
-    print(f"added {kept.id}; `aiops history show {kept.id}`")
+    say(f"added {kept.id}; `aiops history show {kept.id}`")
     if kept.alike:
-        print(f"it looks like {kept.alike[0]} ({kept.alike[1]}); `aiops history link {kept.id} {kept.alike[0]}`")
+        say(f"it looks like {kept.alike[0]} ({kept.alike[1]}); `aiops history link {kept.id} {kept.alike[0]}`")
 
 
 def _record(given: dict[str, Any]) -> "Record":

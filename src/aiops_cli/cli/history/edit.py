@@ -33,6 +33,7 @@ def edit(
 ) -> None:
     """Change what is kept of an incident by hand; what it was before is kept too. An empty text takes a field out."""
     from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.cli.render import say
     from aiops_cli.errors import UsageError
 
     store = open_writing()
@@ -50,4 +51,4 @@ def edit(
     elif not changes:
         raise UsageError("nothing to change was given", hint="say which field, such as --cause, or --editor")
     name, changed = store.edit(incident, changes, who())
-    print(f"{name}: changed {', '.join(changed)}" if changed else f"{name}: nothing is different")
+    say(f"{name}: changed {', '.join(changed)}" if changed else f"{name}: nothing is different")

@@ -12,7 +12,7 @@ def embed(quiet: QuietOption = False, no_color: NoColorOption = False, output: O
     from aiops_cli.bootstrap import make_embedder, open_embedding
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.progress import show_progress
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say
     from aiops_cli.config import find_home
     from aiops_cli.errors import AiopsError, UsageError
 
@@ -31,7 +31,7 @@ def embed(quiet: QuietOption = False, no_color: NoColorOption = False, output: O
         print_json({"schema_version": 1, "model": embedder.name, "made": done.made, "taken_over": done.taken_over,
                     "left": done.left, "failure": done.failure})  # fmt: skip
     else:
-        print(f"{done.made} texts embedded with {embedder.name}, {done.taken_over} known already")
+        say(f"{done.made} texts embedded with {embedder.name}, {done.taken_over} known already")
     if done.failure is not None:
         raise AiopsError(f"{done.left} texts are left: {done.failure}", hint="what was embedded is kept; run it again")
     return ExitCode.DONE

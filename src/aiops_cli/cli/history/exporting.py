@@ -1,6 +1,5 @@
 """`aiops history export`."""
 
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +51,7 @@ def export(
     from aiops_cli.bootstrap import open_records
     from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import tell
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
     from aiops_cli.errors import UsageError
 
@@ -74,9 +74,9 @@ def export(
     count = _write(store, numbers, form, to)
     left = len(set(numbers)) - count if numbers is not None else 0
     if left:
-        print(f"note: {left} left out: still running", file=sys.stderr)
+        talk(f"note: {left} left out: still running")
     if to is not None:
-        print(f"{count} incidents in {to}", file=sys.stderr)
+        talk(f"{count} incidents in {to}")
 
 
 def _write(store: "Transfer", numbers: list[int] | None, form: Format, to: Path | None) -> int:
@@ -92,10 +92,11 @@ def _write(store: "Transfer", numbers: list[int] | None, form: Format, to: Path 
 
 def _write_lines(store: "Transfer", numbers: list[int] | None, to: Path | None) -> int:
     from aiops_cli.adapters.exporters import bundle_line
+    from aiops_cli.cli.render import pour
 
     lines = (bundle_line(bundle) + "\n" for bundle in store.bundles(numbers))
     if to is None:
-        return sum(bool(sys.stdout.write(line)) for line in lines)
+        return sum(map(pour, lines))
     if to.exists() and not to.is_file():
         # A pipe or a device takes what comes; a folder is an error.
         with to.open("w", encoding="utf-8") as file:
@@ -105,20 +106,19 @@ def _write_lines(store: "Transfer", numbers: list[int] | None, to: Path | None) 
 
 def _write_whole(to: Path, parts: Iterable[str]) -> int:
     """A half-written file could pass for a whole one: it appears at its end."""
-    part = to.with_name(f".{to.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            count = sum(bool(file.write(each)) for each in parts)
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+    from aiops_cli.private_files import replacing
+
+    with replacing(to, own_folder=False) as file:
+        return sum(bool(file.write(each.encode())) for each in parts)
 
 
 def _write_pages(store: "Transfer", numbers: list[int] | None, to: Path | None) -> int:
     from aiops_cli.adapters.exporters import bundle_markdown, page_name
+    from aiops_cli.cli.render import pour
+    from aiops_cli.private_files import make_private_folder
 
     if to is None:
-        return sum(bool(sys.stdout.write(bundle_markdown(bundle) + "\n")) for bundle in store.bundles(numbers))
-    to.mkdir(parents=True, exist_ok=True)
+        return sum(pour(bundle_markdown(bundle) + "\n") for bundle in store.bundles(numbers))
+    if not to.is_dir():
+        make_private_folder(to)
     return sum(_write_whole(to / page_name(bundle), [bundle_markdown(bundle)]) for bundle in store.bundles(numbers))

@@ -24,6 +24,7 @@ def feedback(
     """
     from aiops_cli.bootstrap import is_runbook, refresh_runbooks
     from aiops_cli.cli.history.opening import open_writing, tell, who
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.redact import safe
 
     store = open_writing()
@@ -32,4 +33,4 @@ def feedback(
         refresh_runbooks(store)
         tell(store)
     name, balance = store.judge(subject, 1 if vote is Vote.UP else -1, safe(why, one_line=True, limit=2_000), who())
-    print(f"{name}: noted; {balance:+d} in all" if balance else f"{name}: noted; ups and downs are even")
+    say(f"{name}: noted; {balance:+d} in all" if balance else f"{name}: noted; ups and downs are even")

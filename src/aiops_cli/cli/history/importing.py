@@ -1,6 +1,5 @@
 """`aiops history import`."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -193,21 +192,25 @@ _WORDS = {
 
 
 def _print(tally: Tally, *, dry_run: bool) -> None:
+    from aiops_cli.cli.render import say
+
     counts = [f"{len(ids)} {_WORDS[outcome]}" for outcome, ids in tally.outcomes.items()]
     what = f"{tally.files} file{'s' * (tally.files != 1)}"
-    print(f"{what}: {', '.join(counts) or 'no incidents'}" + (" (dry run)" if dry_run else ""))
+    say(f"{what}: {', '.join(counts) or 'no incidents'}" + (" (dry run)" if dry_run else ""))
     for id_ in tally.outcomes.get("conflict", [])[:_SHOWN]:
-        print(f"  {id_} {_WORDS['conflict']}")
+        say(f"  {id_} {_WORDS['conflict']}")
     for row in tally.alike[:_SHOWN]:
-        print(f"  {row['id']} looks like {row['like']}: {row['why']}")
+        say(f"  {row['id']} looks like {row['like']}: {row['why']}")
     if len(tally.alike) > _SHOWN:
-        print(f"  and {len(tally.alike) - _SHOWN} more look like others; --output json has them all")
+        say(f"  and {len(tally.alike) - _SHOWN} more look like others; --output json has them all")
     _print_some("note", tally.remarks)
     _print_some("skipped", tally.problems)
 
 
 def _print_some(what: str, rows: list[dict[str, str]]) -> None:
+    from aiops_cli.cli.render import talk
+
     for row in rows[:_SHOWN]:
-        print(f"{what}: {row['place']}: {row['reason']}", file=sys.stderr)
+        talk(f"{what}: {row['place']}: {row['reason']}")
     if len(rows) > _SHOWN:
-        print(f"{what}: and {len(rows) - _SHOWN} more; --output json has them all", file=sys.stderr)
+        talk(f"{what}: and {len(rows) - _SHOWN} more; --output json has them all")

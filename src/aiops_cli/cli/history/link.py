@@ -19,6 +19,7 @@ def link(
 ) -> None:
     """Link an incident to what belongs to it."""
     from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import UsageError
 
@@ -28,10 +29,10 @@ def link(
     if not target:
         raise UsageError("there is no target to link to", hint="an address, a ticket, or an id such as INC-0042")
     if remove:
-        print(f"{name}: link taken back" if store.unlink(incident, target) else f"{name}: there was no such link")
+        say(f"{name}: link taken back" if store.unlink(incident, target) else f"{name}: there was no such link")
         return
     new = store.link(incident, target, _kind(store, target), safe(note, one_line=True, limit=2_000), who())
-    print(f"{name}: linked to {target}" if new else f"{name}: was linked to {target} already")
+    say(f"{name}: linked to {target}" if new else f"{name}: was linked to {target} already")
 
 
 def _kind(store: "Transfer", target: str) -> str:

@@ -1,6 +1,5 @@
 """How the commands of `aiops history` open the store, and who is at work."""
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +38,10 @@ def open_writing() -> "Transfer":
 
 def tell(store: "Opened") -> None:
     """Say on stderr what a person should know of the store, once."""
+    from aiops_cli.cli.render import talk
+
     while store.notices:
-        print(f"note: {store.notices.pop(0)}", file=sys.stderr)
+        talk(f"note: {store.notices.pop(0)}")
 
 
 def who() -> str:

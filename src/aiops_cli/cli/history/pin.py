@@ -11,8 +11,9 @@ def pin(
 ) -> None:
     """Keep an incident's evidence whatever its age."""
     from aiops_cli.cli.history.opening import open_writing
+    from aiops_cli.cli.render import say
 
     store = open_writing()
     name = store.find(incident).id
     store.pin(incident, not off)
-    print(f"{name}: its evidence {'is pruned with the others' if off else 'is kept'}")
+    say(f"{name}: its evidence {'is pruned with the others' if off else 'is kept'}")

@@ -31,7 +31,7 @@ def prune(
     from datetime import UTC, datetime, timedelta
 
     from aiops_cli.cli.history.opening import open_writing
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say, talk
     from aiops_cli.config import resolve
 
     days = older_than if older_than is not None else int(resolve()["keep_evidence"].value)
@@ -40,7 +40,7 @@ def prune(
     found = store.prune(before, dry_run=True)
     nothing = found.is_nothing
     if not dry_run and not nothing and not (yes or _is_wanted(found, days)):
-        print("nothing was taken out", file=sys.stderr)
+        talk("nothing was taken out")
         return ExitCode.ACTION_NEEDED
     if not dry_run:
         _remove_outputs(store, before)
@@ -57,7 +57,7 @@ def prune(
     if found.calls or found.answers:
         what += f"; {found.calls} calls of models and {found.answers} kept answers"
     does = "would be taken out" if dry_run else "taken out"
-    print(f"nothing is older than {days} days" if nothing else f"{does}: {what} (older than {days} days)")
+    say(f"nothing is older than {days} days" if nothing else f"{does}: {what} (older than {days} days)")
     return ExitCode.DONE
 
 
@@ -79,8 +79,10 @@ def _remove_outputs(store: "Records", before: "datetime") -> None:
 
 def _is_wanted(found: "Pruned", days: int) -> bool:
     """A person's yes at the terminal; without one it is No."""
+    from aiops_cli.cli.render import talk
+
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("nobody to ask: give --yes, or --dry-run to see what would go", file=sys.stderr)
+        talk("nobody to ask: give --yes, or --dry-run to see what would go")
         return False
     calls = f", and {found.calls} old calls of models," if found.calls else ""
     ended = f"{found.incidents} incidents that ended more than {days} days ago"

@@ -21,6 +21,7 @@ def resolve(
 
     from aiops_cli.cli.history.filters import read_when
     from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.cli.render import say
 
     store = open_writing()
     before = store.record(incident)
@@ -29,6 +30,6 @@ def resolve(
     if not before.resolved or at is not None:
         changes |= {"resolved": True, "resolved_at": over}
     name, changed = store.edit(incident, changes, who())
-    print(f"{name}: {'changed ' + ', '.join(changed) if changed else 'nothing is different'}")
+    say(f"{name}: {'changed ' + ', '.join(changed) if changed else 'nothing is different'}")
     if not (before.cause or cause):
-        print(f"its cause is not known yet: aiops history edit {name} --cause ...")
+        say(f"its cause is not known yet: aiops history edit {name} --cause ...")

@@ -42,7 +42,7 @@ def search(
     """Search incidents, postmortems, notes and runbooks in your own words; each result says why it matched."""
     from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import open_reading, tell
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, talk
     from aiops_cli.domain.status import UNFINISHED, Status
     from aiops_cli.errors import UsageError
 
@@ -63,7 +63,7 @@ def search(
         return
     print_answer(answer)
     if not answer.results:
-        print(_next_step(store.count()), file=sys.stderr)
+        talk(_next_step(store.count()))
 
 
 def _next_step(incidents: int) -> str:
@@ -87,13 +87,13 @@ def found_data(found: "Found") -> dict[str, Any]:
 
 def print_answer(answer: "Answer") -> None:
     """Results as text, what was corrected first."""
-    from aiops_cli.cli.render import print_lines
+    from aiops_cli.cli.render import print_lines, say
     from aiops_cli.domain.memory import SimilarIncident
 
     for typed, taken in answer.corrected.items():
-        print(f"{typed} is not known; searched for {taken}")
+        say(f"{typed} is not known; searched for {taken}")
     if not answer.results:
-        print("nothing found")
+        say("nothing found")
     for found in answer.results:
         print_lines(incident_lines(found) if isinstance(found, SimilarIncident) else runbook_lines(found))
 

@@ -82,14 +82,14 @@ def _head(row: "IncidentRow", data: Data) -> list[str]:
 
 def _cause(row: "IncidentRow", data: Data) -> list[str]:
     diagnosis, record = data.get("diagnosis") or {}, data.get("record") or {}
-    lines = ["CAUSE", f"  {row.cause or 'not known'}"]
+    lines = ["CAUSE", f"  {_flat(row.cause) or 'not known'}"]
     if row.fault_class:
         lines.append(f"  class        {row.fault_class}")
     if record.get("cause") and diagnosis.get("summary") and diagnosis["summary"] != record["cause"]:
-        lines.append(f"  the run said {diagnosis['summary']}")
+        lines.append(f"  the run said {_flat(diagnosis['summary'])}")
     for item in diagnosis.get("evidence", [])[:_CITED]:
         lines.append(f"  {item['id']:<4} {item['entity']} {item['text']} ({item['source']})")
-    lines += [f"  lesson       {row.lesson}"] if row.lesson else []
+    lines += [f"  lesson       {_flat(row.lesson)}"] if row.lesson else []
     return lines
 
 
@@ -122,7 +122,7 @@ def _tried(row: "IncidentRow", data: Data, open_actions: Sequence[str]) -> list[
         )
     lines += [f"  UNKNOWN OUTCOME: {action} was begun and never settled" for action in open_actions]
     if row.fix and (not lines or (data.get("record") or {}).get("fix")):
-        lines.append(f"  fix: {row.fix} ({row.proof})")
+        lines.append(f"  fix: {_flat(row.fix)} ({row.proof})")
     return ["WHAT WAS TRIED", *lines] if lines else []
 
 
@@ -186,6 +186,11 @@ def _prose(data: Data) -> list[str]:
     elif record.get("body"):
         lines.append(f"  (its whole text: aiops history export {data['incident']['id']} -f markdown)")
     return lines
+
+
+def _flat(text: str) -> str:
+    """Prose of several lines where there is one."""
+    return " ".join(text.split())
 
 
 def _indented(text: str) -> list[str]:

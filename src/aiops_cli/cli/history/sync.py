@@ -1,6 +1,5 @@
 """`aiops history sync`."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +31,7 @@ def sync(
     from aiops_cli.bootstrap import DATABASE_VARIABLE, open_file_records, open_shared_records
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.progress import show_progress
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say, talk
     from aiops_cli.config import find_home
     from aiops_cli.errors import UsageError
 
@@ -51,14 +50,12 @@ def sync(
             for taken in shared.take(some, numbers) if not dry_run else shared.would_take(some):
                 counts[taken.outcome] += 1
                 if taken.why:
-                    print(f"error: {taken.was}: {taken.why}", file=sys.stderr)
+                    talk(f"error: {taken.was}: {taken.why}")
             progress(start + len(some), len(bundles))
     code = ExitCode.FAILED if counts["refused"] else ExitCode.DONE
     if output is Output.JSON:
         print_json({"schema_version": 1, "dry_run": dry_run, "from": own.place, "to": shared.place, **counts})
         return code
     known = counts["same"] + counts["same_origin"]
-    print(
-        f"{counts['new']} incidents {'would be copied' if dry_run else 'copied'} to {shared.place}; {known} were there"
-    )
+    say(f"{counts['new']} incidents {'would be copied' if dry_run else 'copied'} to {shared.place}; {known} were there")
     return code

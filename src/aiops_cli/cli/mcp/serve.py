@@ -1,6 +1,5 @@
 """`aiops mcp serve`."""
 
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -56,4 +55,6 @@ def serve(
 
 def _tell(sentence: str) -> None:
     """Standard output belongs to the protocol."""
-    print(f"note: {sentence}", file=sys.stderr, flush=True)
+    from aiops_cli.cli.render import talk
+
+    talk(f"note: {sentence}")

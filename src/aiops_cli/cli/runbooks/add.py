@@ -93,10 +93,11 @@ def remove(
 ) -> None:
     """Forget a place and the runbooks that were read from it; the files stay as they are."""
     from aiops_cli.bootstrap import forget_runbooks, open_library
+    from aiops_cli.cli.render import say
     from aiops_cli.cli.runbooks.opening import tell
     from aiops_cli.config import find_home
 
     library = open_library(find_home())
     name, count = forget_runbooks(library, place)
     tell(library)
-    print(f"{name}: forgotten, with {count} runbook{'s' * (count != 1)}; its files are as they were")
+    say(f"{name}: forgotten, with {count} runbook{'s' * (count != 1)}; its files are as they were")

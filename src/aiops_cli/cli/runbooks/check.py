@@ -172,7 +172,7 @@ def _flaw_data(flaw: "Flaw") -> dict[str, str]:
 
 def _print_text(flaws: "Sequence[Flaw]", checked: int, skipped: Sequence[str], *, whole: bool) -> None:
     """Errors and warnings one by one; of what is only worth knowing how much there is, unless the `whole` is wanted."""
-    from aiops_cli.cli.render import print_lines
+    from aiops_cli.cli.render import print_lines, say
 
     for flaw in flaws:
         if whole or flaw.severity != "info":
@@ -180,10 +180,10 @@ def _print_text(flaws: "Sequence[Flaw]", checked: int, skipped: Sequence[str], *
     if not whole:
         print_lines(_counted([flaw for flaw in flaws if flaw.severity == "info"]))
     for what in skipped:
-        print(f"not checked: {what}")
+        say(f"not checked: {what}")
     counts = {severity: sum(flaw.severity == severity for flaw in flaws) for severity in ("error", "warning")}
     told = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
-    print(f"{checked} runbook{'s' * (checked != 1)}: {told}")
+    say(f"{checked} runbook{'s' * (checked != 1)}: {told}")
 
 
 def _counted(flaws: "Sequence[Flaw]") -> list[str]:

@@ -1,6 +1,5 @@
 """How the commands of `aiops runbooks` open the store, with what changed in the files since."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,8 +28,10 @@ def open_refreshed() -> "tuple[Library, Sequence[Refreshed]]":
 
 def tell(store: "Opened") -> None:
     """Say on stderr what a person should know of the store, once."""
+    from aiops_cli.cli.render import talk
+
     while store.notices:
-        print(f"note: {store.notices.pop(0)}", file=sys.stderr)
+        talk(f"note: {store.notices.pop(0)}")
 
 
 def failures(done: "Sequence[Refreshed]") -> list[tuple[str, str]]:

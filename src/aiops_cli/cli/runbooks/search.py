@@ -27,7 +27,7 @@ def search(
 ) -> None:
     """Search runbooks in your own words, best first; each says why it matched and what it does not have."""
     from aiops_cli.bootstrap import found_runbook_data
-    from aiops_cli.cli.render import print_json, print_lines
+    from aiops_cli.cli.render import print_json, print_lines, say, talk
     from aiops_cli.cli.runbooks.opening import open_refreshed, tell
 
     text = _text(query)
@@ -42,10 +42,10 @@ def search(
         print_json({"schema_version": 1, "results": results, "corrected": dict(answer.corrected)})
         return
     for typed, taken in answer.corrected.items():
-        print(f"{typed} is not known; searched for {taken}")
+        say(f"{typed} is not known; searched for {taken}")
     if not books:
-        print("nothing found")
-        print("fewer or other words may help; `aiops runbooks list` has all there are", file=sys.stderr)
+        say("nothing found")
+        talk("fewer or other words may help; `aiops runbooks list` has all there are")
     for book in books:
         print_lines(_found_lines(book))
 

@@ -73,8 +73,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
     failed = f"; last failure {row['last_failure']:%Y-%m-%d %H:%M} UTC" if row["last_failure"] else ""
     lines = [
         f"{safe(row['action'])} {safe(row['target'], one_line=True)} ({where})",
-        f"  record      {row['runs']} {'run' if row['runs'] == 1 else 'runs'}, {row['in_row']} verified in a row{needed}"
-        f"{failed}",
+        f"  record      {row['runs']} run{'s' * (row['runs'] != 1)}, {row['in_row']} verified in a row{needed}{failed}",
     ]
     if row["promoted"]:
         since = f"since {row['promoted_at']:%Y-%m-%d %H:%M} UTC by {row['promoted_by']}"

@@ -46,7 +46,7 @@ class SimulatedActuator:
     def apply(self, permit: Permit) -> str:
         """Run the permitted call, unless the state is no longer the one it was approved on, or it ran before."""
         call = permit.call
-        if permit.key and self._journal.find(permit.key) is not None:
+        if self._journal.known(permit.key) is not None:
             return _already(call)
         step = self._actions.step(Proposal(call.action, call.target, call.arguments, ""))
         now = self._actions.state_of(call.target)

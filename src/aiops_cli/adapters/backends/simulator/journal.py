@@ -133,6 +133,10 @@ class Journal:
             raise BackendError(f"cannot begin the world's journal {shown}: {error.strerror}", hint=_HINT) from error
         self.lines, self._path, self._size = first, path, len(raw)
 
+    def known(self, key: str) -> Effect | None:
+        """The effect with this key, as far as this world has it. No file is asked."""
+        return _effect(self.lines, key)
+
     def find(self, key: str) -> Effect | None:
         """The effect with this key; the file is asked anew, and what it says is on the disk. Raises BackendError."""
         lines = self.lines
@@ -159,7 +163,7 @@ class Journal:
         except ValidationError as error:
             problem = first_problem(error)
             raise ActionRefused(f"nothing was done: the call's {problem.field} cannot be written down") from error
-        done = _effect(self.lines, key) if self._path is None else self._append(effect, self._path)
+        done = self.known(key) if self._path is None else self._append(effect, self._path)
         if done is None:
             self.lines.append(effect)
         return done
@@ -293,7 +297,9 @@ def _opened(path: Path, flags: int, lock: int, *, certain: bool = False) -> Iter
             raise kind(f"{said}another process holds {_named(path)}", hint="try again when it is done")
         yield descriptor
     finally:
-        os.close(descriptor)
+        # What was written was synced before: of that an error here says nothing.
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 def _open_file(path: Path, flags: int) -> int:
@@ -418,7 +424,7 @@ def _is_whole(descriptor: int, size: int) -> bool:
 
 
 def _nobody_knows(path: Path, error: OSError) -> BackendError:
-    return BackendError(f"{_named(path)} may or may not have it: {error.strerror}", hint=_HINT)
+    return BackendError(f"nobody knows whether {_named(path)} has it: {error.strerror}", hint=_HINT)
 
 
 def _sync(descriptor: int, path: Path) -> None:
