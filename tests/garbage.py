@@ -21,7 +21,9 @@ INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u2800\u3164\uffa0\ufe00\U000e0
 
 def _sequence(chance: random.Random) -> str:
     """A control sequence, whole or cut."""
-    start = chance.choice(("\x1b", "\x1b[", "\x9b", "\x1b]", "\x9d", "\x1bP", "\x90", "\x1b_", "\x9f", "\x1b^", "\x1bX"))
+    start = chance.choice(
+        ("\x1b", "\x1b[", "\x9b", "\x1b]", "\x9d", "\x1bP", "\x90", "\x1b_", "\x9f", "\x1b^", "\x1bX")
+    )
     inside = chance.choice(
         ("2J", "H", "31m", "8m", "?1049h", "1A\x1b[2K", "6n", "0;owned", "8;;http://127.0.0.1/x", "52;c;cm0gLXJm", "c",
          "q", "Gf=100,a=T", "38;2;0;0;0m", "999;999H", "?25l", "3J", "20h", ">c", "!p")
@@ -31,16 +33,43 @@ def _sequence(chance: random.Random) -> str:
 
 def _markup(chance: random.Random) -> str:
     return chance.choice(
-        ("[conceal]--all[/conceal]", "pod[web-0] [info]", "[/]", "[link=http://127.0.0.1]x[/link]", ":warning:", "[red]",
-         "[bold", "\\[", "<b>x</b>", "<ansired>", "&lt;", "{{x}}", "%s%n", "[@click=app.bell]x[/]", "[!]", "[[x]]",
-         "[on black black]no[/]", ":skull:", "<style fg='black'>")
-    )  # fmt: skip
+        (
+            "[conceal]--all[/conceal]",
+            "pod[web-0] [info]",
+            "[/]",
+            "[link=http://127.0.0.1]x[/link]",
+            ":warning:",
+            "[red]",
+            "[bold",
+            "\\[",
+            "<b>x</b>",
+            "<ansired>",
+            "&lt;",
+            "{{x}}",
+            "%s%n",
+            "[@click=app.bell]x[/]",
+            "[!]",
+            "[[x]]",
+            "[on black black]no[/]",
+            ":skull:",
+            "<style fg='black'>",
+        )
+    )
 
 
 def _hidden(chance: random.Random) -> str:
-    pools = ("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c", "\u200b\u200c\u200d\u2060\ufeff\u00ad",
-             "\U000e0001\U000e0041\U000e007f", "\ue000\uf8ff\U000f0000\U0010fffd", "\u2028\u2029\x85\x0b\x0c", INVISIBLE,
-             "\udc80\udcff\ud800\udfff", "\u2065\ufff0\uffff\U000e0fff", "\ufff9\ufffa\ufffb", "\u206a\u206f")  # fmt: skip
+    pools = (
+        "\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c",
+        "\u200b\u200c\u200d\u2060\ufeff\u00ad",
+        "\U000e0001\U000e0041\U000e007f",
+        "\ue000\uf8ff\U000f0000\U0010fffd",
+        "\u2028\u2029\x85\x0b\x0c",
+        INVISIBLE,
+        "\udc80\udcff\ud800\udfff",
+        "\u2065\ufff0\uffff\U000e0fff",
+        "\ufff9\ufffa\ufffb",
+        "\u206a\u206f",
+    )
     return "".join(chance.choices(chance.choice(pools), k=chance.randrange(1, 5)))
 
 
@@ -58,7 +87,20 @@ def _overwriting(chance: random.Random) -> str:
 
 
 def _plain(chance: random.Random) -> str:
-    words = ("payments-api", "ümlaut", "日本語", "p95 3 s", "ok", "Ωmega", "a\tb", "'\"`$;|&", "🙂", "\\x1b", "⚠\ufe0f", "한국")
+    words = (
+        "payments-api",
+        "ümlaut",
+        "日本語",
+        "p95 3 s",
+        "ok",
+        "Ωmega",
+        "a\tb",
+        "'\"`$;|&",
+        "🙂",
+        "\\x1b",
+        "⚠\ufe0f",
+        "한국",
+    )
     return chance.choice(words)
 
 

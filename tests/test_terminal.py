@@ -126,7 +126,9 @@ WRITERS: dict[str, Write] = {
 }
 TO_A_TERMINAL_OR_A_PROGRAM: dict[str, Write] = {
     "pour": lambda texts: [render.pour(f"  {on_one_line(text)}\n") for text in texts] and None,
-    "print_csv": lambda texts: render.print_csv(("a", "b"), [(on_one_line(text).replace('"', ""), 1.5) for text in texts]),
+    "print_csv": lambda texts: render.print_csv(
+        ("a", "b"), [(on_one_line(text).replace('"', ""), 1.5) for text in texts]
+    ),
 }
 
 
@@ -209,6 +211,13 @@ WRITING = {
 }
 
 
+_WRITES = re.compile(
+    r"print|typer\.echo|typer\.secho"
+    r"|(?:.*\.)?(?:stdout|stderr|file)(?:\.buffer)?\.write(?:lines)?"
+    r"|(?:.*\.)?(?:console|_err|_out)\.(?:print|log|out|print_json|rule)"
+)
+
+
 def test_nothing_is_written_but_by_the_writers() -> None:
     """A new `print` is a new place; it goes through `cli/render.py`, or it is added to the tests above."""
     found: dict[str, set[str]] = {}
@@ -216,8 +225,7 @@ def test_nothing_is_written_but_by_the_writers() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func) if not isinstance(node.func, ast.Call) else ""
-                if re.fullmatch(r"print|typer\.echo|typer\.secho|(?:.*\.)?(?:stdout|stderr|file)(?:\.buffer)?\.write(?:lines)?"
-                                r"|(?:.*\.)?(?:console|_err|_out)\.(?:print|log|out|print_json|rule)", name):  # fmt: skip
+                if _WRITES.fullmatch(name):
                     found.setdefault(path.relative_to(SRC).as_posix(), set()).add(name)
     # Files on the disk that happen to be called `file`.
     found = {place: names - {"file.write"} for place, names in found.items() if names - {"file.write"}}
@@ -244,8 +252,17 @@ def test_rich_text_is_made_in_one_class_that_makes_it_safe() -> None:
 def console_of(*, colour: bool, width: int = 100) -> tuple[RichConsole, io.StringIO]:
     console = make_console(stderr=False, no_color=not colour)
     target = Tty() if colour else io.StringIO()
-    made = type(console)(file=target, force_terminal=colour, no_color=not colour, highlight=False, markup=False,
-                         emoji=False, width=width, color_system="truecolor" if colour else None, legacy_windows=False)  # fmt: skip
+    made = type(console)(
+        file=target,
+        force_terminal=colour,
+        no_color=not colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=width,
+        color_system="truecolor" if colour else None,
+        legacy_windows=False,
+    )
     return made, target
 
 
@@ -286,8 +303,34 @@ def test_what_rich_draws_stands_whole_on_an_emulated_screen(colour: bool) -> Non
 
 # What the code looks up or reads; everything else of a record is prose of somebody's.
 _KEPT = frozenset(
-    "id eid ids evidence action proposed_by unit comparison metric verdict status parent kind method state digest"
-    " fault_class fault family band reasoner recalled cost_note key place context".split()
+    [
+        "id",
+        "eid",
+        "ids",
+        "evidence",
+        "action",
+        "proposed_by",
+        "unit",
+        "comparison",
+        "metric",
+        "verdict",
+        "status",
+        "parent",
+        "kind",
+        "method",
+        "state",
+        "digest",
+        "fault_class",
+        "fault",
+        "family",
+        "band",
+        "reasoner",
+        "recalled",
+        "cost_note",
+        "key",
+        "place",
+        "context",
+    ]
 )
 
 
@@ -488,6 +531,13 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
 }  # fmt: skip
 
 
+# What prints numbers, names of ours and nothing else, at least without a team's store or a provider.
+NOTHING_FOREIGN = {
+    "history resolve", "history sync", "history prune", "history reindex", "history embed", "runbooks path",
+    "scenarios list", "actions list", "mcp tools",
+}  # fmt: skip
+
+
 def commands_of(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
     if getattr(command, "commands", None) is None:
         yield " ".join(path)
@@ -544,8 +594,9 @@ def _make_files(files: Path) -> None:
     rows = [{"title": made[n], "service": made[n + 1], "cause": made[n + 2], "summary": made[n + 3],
              "severity": made[n + 4], "created_at": "2026-01-01T00:00:00Z"} for n in range(50, 110)]  # fmt: skip
     (files / "past.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    (files / "post.md").write_text(f"---\ntitle: {json.dumps(made[9])}\nservice: {json.dumps(made[10])}\n---\n# {made[11]}\n\n"
-                                   f"## Root cause\n\n{made[12]}\n\n## Timeline\n\n- 03:00 {made[13]}\n")  # fmt: skip
+    front = f"---\ntitle: {json.dumps(made[9])}\nservice: {json.dumps(made[10])}\n---\n"
+    body = f"# {made[11]}\n\n## Root cause\n\n{made[12]}\n\n## Timeline\n\n- 03:00 {made[13]}\n"
+    (files / "post.md").write_text(front + body)
     (files / "bad.md").write_text(f"---\n{made[14]}: [\n---\n# x\n")
     scenario = (SRC / "adapters/backends/simulator/template.yaml").read_text().replace("NAME", "world")
     (files / "scenario.yaml").write_text(scenario.replace("title:", f"title: {json.dumps(NAME)} #", 1))
@@ -554,11 +605,12 @@ def _make_files(files: Path) -> None:
 
 def _make_books(books: Path, made: Sequence[str]) -> None:
     books.mkdir()
-    (books / "plain.md").write_text(f"# disk full {made[0]}\n\n## Checks\n\n{made[1]}\n\n```sh\nrm -rf {made[2]}\nkubectl get pods "
-                                    f"{made[3]}\n```\n\n## {made[4]}\n\n{made[5]}\n")  # fmt: skip
-    (books / "broken.md").write_text(
-        f"---\nid: broken\ntitle: {json.dumps(made[6])}\nmatch:\n  {json.dumps(made[7])}: 1\nactions: {json.dumps(made[8])}\n---\n# disk\n"
+    commands = f"```sh\nrm -rf {made[2]}\nkubectl get pods {made[3]}\n```\n"
+    (books / "plain.md").write_text(
+        f"# disk full {made[0]}\n\n## Checks\n\n{made[1]}\n\n{commands}\n## {made[4]}\n\n{made[5]}\n"
     )
+    match = f"match:\n  {json.dumps(made[7])}: 1\nactions: {json.dumps(made[8])}\n"
+    (books / "broken.md").write_text(f"---\nid: broken\ntitle: {json.dumps(made[6])}\n{match}---\n# disk\n")
     (books / "twice.md").write_text(f"---\nid: broken\nowner: {json.dumps(made[9])}\nid: x\n---\n# {made[10]}\n")
     (books / f"{NAME.replace('/', '')}.md").write_text(f"# disk full\n\n{made[11]}\n")
     (books / "unreadable.md").write_bytes(b"\x00\x9b2J")
@@ -570,7 +622,9 @@ def _fill(aiops: Aiops, files: Path) -> None:
     aiops("triage", str(files / "alert.json"), "--sanitize", "--backend", "none", "-e", str(files), "--plan-only",
           "--reasoner", "offline")  # fmt: skip
     for title in ("disk full on payments", "disk full on orders"):
-        aiops("history", "add", "--title", title, "--cause", "x", "--fix", "y", "--lesson", "z", "--person", "ana: lead")
+        aiops(
+            "history", "add", "--title", title, "--cause", "x", "--fix", "y", "--lesson", "z", "--person", "ana: lead"
+        )
     aiops("history", "link", "INC-0001", "https://127.0.0.1/x")
     aiops("history", "feedback", "INC-0001", "up", "good")
     aiops("replay", "payments-evening", "--approve-simulated", "-q")
@@ -586,17 +640,43 @@ def _poison(path: Path) -> None:
             ("attempt", "explanation target"), ("evidence", "text source"), ("edit", "before by"),
         ):  # fmt: skip
             for column in columns.split():
-                for (row,) in store.execute(f"SELECT rowid FROM {table} WHERE {column} IS NOT NULL").fetchall():  # noqa: S608
-                    store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (take(), row))  # noqa: S608
+                for (row,) in store.execute(f"SELECT rowid FROM {table} WHERE {column} IS NOT NULL").fetchall():
+                    store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (take(), row))
         for row, text in store.execute("SELECT rowid, text FROM document").fetchall():
-            store.execute("UPDATE document SET text = ? WHERE rowid = ?", (json.dumps(_in_document(json.loads(text), take)), row))
+            store.execute(
+                "UPDATE document SET text = ? WHERE rowid = ?", (json.dumps(_in_document(json.loads(text), take)), row)
+            )
     store.close()
     _spend(path.parent, take)
 
 
 _PROSE = frozenset(
-    "summary explanation reason because text note name by role title why impact cause fix lesson body error entity"
-    " source message description options differs cost_note".split()
+    [
+        "summary",
+        "explanation",
+        "reason",
+        "because",
+        "text",
+        "note",
+        "name",
+        "by",
+        "role",
+        "title",
+        "why",
+        "impact",
+        "cause",
+        "fix",
+        "lesson",
+        "body",
+        "error",
+        "entity",
+        "source",
+        "message",
+        "description",
+        "options",
+        "differs",
+        "cost_note",
+    ]
 )
 
 
@@ -610,36 +690,46 @@ def _in_document(node: Any, take: Take, name: str = "") -> Any:
 
 def _spend(home: Path, take: Take) -> None:
     """Calls of models, under names that are garbage."""
-    from tests.contract.test_ledger import CALL
-
     with sqlite3.connect(home / "incidents.db") as store:
-        columns = [row[1] for row in store.execute("PRAGMA table_info(model_call)")]
-        values = {**CALL, "model": take(), "service": take(), "stage": take(), "incident": take()}
-        known = {name: value for name, value in values.items() if name in columns}
-        for _ in range(20):
-            known |= {name: take() for name in ("model", "service", "stage", "incident")}
+        for number in range(1, 21):
+            names = (take(), take(), take(), take(), take())
+            values = (number, datetime.now(UTC).isoformat(), *names, "ok", 1.0, 10, 0, 5, 1000, 1000, False)
             store.execute(
-                f"INSERT INTO model_call ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})",  # noqa: S608
-                tuple(known.values()),
+                "INSERT INTO model_call (number, at, person, incident, stage, service, model, outcome, seconds,"
+                " input_tokens, cached_tokens, output_tokens, reserved_nano, cost_nano, cached)"
+                f" VALUES ({', '.join('?' * len(values))})",
+                values,
             )
     store.close()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_prints_nothing_that_acts_on_a_terminal(command: str, hostile: Hostile, aiops: Aiops) -> None:
+    said = ""
     for arguments in COMMANDS[command]:
         given = [argument.replace("\x00", "") for argument in arguments(hostile)]
         result = aiops(*given)
         assert result.out or result.err, given
         if given[-1] == "csv":
             result = Result(result.code, result.out.replace("\r\n", "\n"), result.err)
-        assert problems(result.out) == [], given
-        assert problems(result.err) == [], given
+        found = problems(result.out)
+        if given[:2] == ["history", "export"]:
+            # The prose of a page stands at the beginning of its lines.
+            found = [problem for problem in found if problem.startswith("U+")]
+        assert (found, problems(result.err)) == ([], []), given
+        said += result.out + result.err
+    # The garbage got there, and is seen; otherwise nothing was tried.
+    assert bool(re.search(r"\\\\?(?:x1b|x07|x9b|x9d|u202e)", said)) is (command not in NOTHING_FOREIGN)
 
 
 def test_a_terminal_of_ascii_alone_is_enough(hostile: Hostile) -> None:
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "AIOPS_HOME": str(hostile.home)}
-    for arguments in (["history", "list"], ["history", "show", "INC-0001"], ["runbooks", "show", "plain"], ["nonsense\x9b"]):
+    for arguments in (
+        ["history", "list"],
+        ["history", "show", "INC-0001"],
+        ["runbooks", "show", "plain"],
+        ["nonsense\x9b"],
+    ):
         done = subprocess.run(
             [sys.executable, "-m", "aiops_cli", *arguments], capture_output=True, check=False, timeout=60,
             env={"PATH": os.environ["PATH"], **plain},
