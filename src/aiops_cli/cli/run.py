@@ -24,6 +24,7 @@ from aiops_cli.bootstrap import (
     open_store,
     read_cut_off,
     refresh_runbooks,
+    settle_audit,
 )
 from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.egress import print_leaving
@@ -260,6 +261,8 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
         # An earlier failure does not matter any more when the whole record could be written now.
         problem = error.message
     said = use_sentences(watchers.store, request.settings) if summary.model_calls else []
+    if incident.attempts:
+        said += settle_audit(watchers.store, find_home() if watchers.store.keeps else None, request.settings)
     watchers.store.close()
     data = document(incident, summary).model_copy(update={"recorded": problem is None})
     if request.review is not None:

@@ -200,12 +200,13 @@ class DiagnosisPart(_Part):
 
 
 class UndoPart(_Part):
-    """The inverse, computed before the action."""
+    """The inverse, computed before the action; with `needed` and no `action` there is no way back."""
 
     action: str | None
     arguments: dict[str, Any]
     text: str
     takes_s: float
+    needed: bool
 
 
 class CallPart(_Part):
@@ -699,7 +700,7 @@ def call_part(call: EffectiveCall, digest: str | None = None) -> CallPart:
 
 
 def _undo(call: EffectiveCall) -> UndoPart:
-    return UndoPart(**_fields(call.undo, "action", "text", "takes_s"), arguments=dict(call.undo.arguments))
+    return UndoPart(**_fields(call.undo, "action", "text", "takes_s", "needed"), arguments=dict(call.undo.arguments))
 
 
 def _plan(plan: Plan, incident: Incident) -> PlanPart:
