@@ -115,7 +115,7 @@ def _audit(name: str) -> Check:
     store = open_history(home)
     result = verify_audit(store, home, read_audit_anchors(settings))
     if not result.holds:
-        return Check(name, "broken", str(result.findings[0]), "`aiops audit verify` says all of it")
+        return Check(name, "broken", result.findings[0].what, "`aiops audit verify` says all of it")
     head = make_audit(store).head()
     if not head.seq:
         return Check(name, "ok", "empty")
