@@ -507,7 +507,8 @@ class KeptPart(_Part):
 class IncidentDocument(_Part):
     """What `triage`, `replay` and `history show` give as JSON.
 
-    `record` is what people keep by hand; `kept` is set by `history show` alone.
+    `record` is what people keep by hand; `kept` is set by `history show` alone. `audit_head` is the newest row of the
+    audit log at the end of a run, as `aiops audit verify --anchor` takes it; null where nothing was asked or done.
     """
 
     schema_version: Literal[1] = 1
@@ -528,6 +529,7 @@ class IncidentDocument(_Part):
     record: Record | None = None
     kept: KeptPart | None = None
     recorded: bool = True
+    audit_head: str | None = None
     others: list["IncidentDocument"] = []
     not_looked_at: list[str] = []
 
