@@ -347,7 +347,7 @@ def _exact(plan: Plan, incident: Incident, kit: Kit) -> Plan:
         step = plan.steps[0]
         try:
             call = _prepare(step, incident, kit.keeper, raised_by_review=plan.raised)
-            verdict = kit.keeper.verdict(call)
+            verdict = kit.keeper.verdict(call, incident)
             if verdict.allowed:
                 incident.planned_call, incident.verdict = call, verdict
                 break
