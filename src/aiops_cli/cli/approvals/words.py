@@ -47,7 +47,7 @@ def call_of(request: "Request") -> str:
 
 def data_of(kept: "Kept", desk: "Desk") -> dict[str, Any]:
     """A request as a program gets it."""
-    request, counted, verdict = kept.request, desk.count(kept.filed), desk.verdict(kept.request)
+    request, counted, verdict = kept.request, desk.count(kept), desk.verdict(kept)
     return {
         "id": request.id,
         "state": kept.state.value,
@@ -158,7 +158,7 @@ def _why_rows(kept: "Kept") -> "Sequence[tuple[str, str]]":
 
 
 def _terms_rows(kept: "Kept", desk: "Desk") -> "Sequence[tuple[str, str]]":
-    request, counted, verdict = kept.request, desk.count(kept.filed), desk.verdict(kept.request)
+    request, counted, verdict = kept.request, desk.count(kept), desk.verdict(kept)
     changed = "; THE POLICY CHANGED since this was asked for" if request.policy_digest != desk.policies.digest else ""
     said = f"; {counted.missing}" if counted.missing else ""
     return (
