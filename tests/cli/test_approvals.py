@@ -76,7 +76,7 @@ def test_show_has_the_whole_call_its_state_its_clocks_and_its_digest(aiops: Run,
     request = two.file()
     out = aiops("approvals", "show", request.id).out
     for said in (
-        "scale_service payments-api replicas=6", "simulated world world, environment production",
+        "scale_service payments-api replicas=6", "world, environment production",
         "simulator scale payments-api --replicas=6", "replicas 3 -> 6", "generation is 3 · replicas is 3",
         "scale back, about 20s — scale_service payments-api replicas=3", "medium", "latency is high", "ines",
         "two-people", "0 of 3; 3 people other than who asks have to sign", request.digest,
@@ -374,6 +374,21 @@ def test_an_answer_that_was_typed_too_late_is_none(shelf: Shelf) -> None:
     code, screen = at_terminal(["approvals", "approve", request.id], (steps[0][0], Slow()))
     assert code == 2 and "had to be answered by" in screen
     assert shelf.kept(request).filed.decisions == ()
+
+
+def test_a_passphrase_is_asked_for_by_ssh_keygen_at_the_terminal(
+    shelf: Shelf, signers: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    words = "three little words"
+    key = signers.key("dan", passphrase=words)
+    signers.allow("dan")
+    request = shelf.file()
+    command = ["approvals", "approve", request.id, "--key", str(key)]
+    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", "wrong\r"))
+    assert code == 1 and "none or a wrong one was given" in screen
+    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", f"{words}\r"))
+    assert code == 0 and "approved by dan" in screen and words not in screen
 
 
 # --- grants -----------------------------------------------------------------------------------------------------------
