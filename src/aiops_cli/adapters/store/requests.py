@@ -270,6 +270,15 @@ class RequestBook:
             ).all()
             return [kept for row in rows if (kept := self._kept(connection, row, now)) is not None]
 
+    def unsettled(self, now: datetime) -> list[Kept]:
+        """Requests of which nobody knows whether they took effect: unknown, or begun by a process that is gone."""
+        at = tables.request.c
+        states = (RequestState.EXECUTING.value, RequestState.UNKNOWN.value)
+        query = select(tables.request).where(at.state.in_(states), at.foreign.is_(False)).order_by(at.number)
+        with self.database.read() as connection:
+            found = [kept for row in connection.execute(query).all() if (kept := self._kept(connection, row, now))]
+        return [kept for kept in found if kept.state is RequestState.UNKNOWN or not self.is_running(kept.request)]
+
     def of_incident(self, incident_id: str, now: datetime) -> list[Kept]:
         """All requests of an incident, in their order; what came from another store is not among them."""
         at = tables.request.c
