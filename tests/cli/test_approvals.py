@@ -11,6 +11,8 @@ from sqlalchemy import update
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.engine import iso
+from aiops_cli.bootstrap import find_principal, sign_answer
+from aiops_cli.config import resolve
 from aiops_cli.domain.action import Risk, Undo
 from aiops_cli.domain.approval import Answer, Method, approval_bytes
 from aiops_cli.domain.request import Request, RequestState
@@ -167,9 +169,6 @@ def test_who_asks_is_not_one_of_the_two(aiops: Run, two: Shelf, signers: Signers
     assert own.code == 2 and "cem asks for" in own.err and "cannot be one of those who approve" in own.err
     assert approve(aiops, request, signers, "ana").code == 0
     with two.open() as (book, _):
-        from aiops_cli.bootstrap import sign_answer
-        from aiops_cli.config import resolve
-
         principal, signature = sign_answer(resolve(), signers.key("cem"), request.digest, Answer.APPROVE)
         book.decide(request, yes_to(request, principal=principal, signature=signature))
     assert not two.try_to_run(request).allowed
@@ -266,6 +265,20 @@ def test_a_no_can_be_signed(aiops: Run, shelf: Shelf, signers: Signers) -> None:
     assert "denied by ana" in result.out
     [decision] = shelf.kept(request).filed.decisions
     assert (decision.answer, decision.principal) == (Answer.DENY, "ana")
+
+
+def test_who_asks_is_known_where_their_key_proves_it_without_asking(
+    shelf: Shelf, signers: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert find_principal(resolve()) is None
+    monkeypatch.setenv("AIOPS_SIGNING_KEY", str(signers.key("ana")))
+    assert find_principal(resolve()) == "ana"
+    for name, passphrase in (("eve", ""), ("dan", "three little words")):
+        monkeypatch.setenv("AIOPS_SIGNING_KEY", str(signers.key(name, passphrase)))
+        assert find_principal(resolve()) is None
+    signers.allow("dan")
+    assert find_principal(resolve()) is None, "that would need a passphrase"
 
 
 # --- over -------------------------------------------------------------------------------------------------------------
