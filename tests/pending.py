@@ -1,5 +1,6 @@
 """A store on disk with requests that wait, for tests of the commands that answer them."""
 
+import fcntl
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,6 +125,11 @@ class Shelf:
             return [body for text in rows if (body := json.loads(text))["operation"] == operation]
 
 
+def _take_terminal() -> None:
+    """Make it the one that /dev/tty is."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 _SCREEN = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 _LIMIT_S = 30.0
 
@@ -133,7 +140,7 @@ def at_terminal(arguments: Sequence[str], *steps: tuple[str, str]) -> tuple[int,
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
     running = subprocess.Popen(
         [sys.executable, "-m", "aiops_cli", *arguments],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+        stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True, preexec_fn=_take_terminal,
     )  # fmt: skip
     os.close(theirs)
     screen = ""

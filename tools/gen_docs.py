@@ -622,6 +622,100 @@ class _WeighedRule(BaseModel):
     says: str
 
 
+class _Verdict(BaseModel):
+    """What the policy says now; `rule` is FILE/RULE."""
+
+    allowed: bool
+    reason: str
+    rule: str
+
+
+class _Answer(BaseModel):
+    """An answer to a request. `principal` is who signed, checked now; null with `signed` is a signature that fails."""
+
+    answer: Literal["approve", "deny"]
+    by: str
+    principal: str | None
+    signed: bool
+    method: Literal["prompt", "approval-file", "approvals-command", "grant", "trust", "approve-simulated", "none"]
+    reason: str
+    at: datetime
+    digest: str
+
+
+class _Request(BaseModel):
+    """A request: `body` is the call as it is in the digest, `people` those whose yes counts, of `needed`."""
+
+    id: str
+    state: Literal[
+        "proposed", "approved", "denied", "expired", "withdrawn", "executing", "done", "failed", "unknown",
+        "reconciled_done", "reconciled_not_done",
+    ]  # fmt: skip
+    incident: str
+    attempt: int
+    call: str
+    body: dict[str, Any]
+    changes: str
+    touches: list[str]
+    undo: str
+    undo_takes_s: float
+    because: str
+    environment: str
+    ticket: str | None
+    requester: str
+    principal: str | None
+    proposed_at: datetime
+    decide_by: datetime
+    run_by: datetime
+    policy_digest: str
+    policy_changed: bool
+    policy: _Verdict
+    digest: str
+    people: list[str]
+    needed: int
+    missing: str
+    decisions: list[_Answer]
+    detail: str
+    outcome: str | None
+
+
+class _Grant(BaseModel):
+    """A yes given beforehand for one exact call; `left` of `uses` until `expires_at`."""
+
+    id: str
+    call: str
+    environment: str
+    simulated: bool
+    uses: int
+    left: int
+    by: str
+    reason: str
+    at: datetime
+    expires_at: datetime
+
+
+class _TrustRow(BaseModel):
+    """An action on a target: `in_row` verified of `needed`; `why_not` says why it does not run unasked, or may not."""
+
+    action: str
+    target: str
+    environment: str
+    simulated: bool
+    runs: int
+    in_row: int
+    needed: int | None
+    per_day: int | None
+    rule: str | None
+    last_failure: datetime | None
+    promoted: bool
+    promoted_at: datetime | None
+    promoted_by: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+    ended_why: str | None
+    why_not: str | None
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
@@ -710,6 +804,9 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "rules": list[_WeighedRule],
         "policy_digest": str,
     },
+    "approvals-list": {"requests": list[_Request], "grants": list[_Grant]},
+    "approvals-show": {"request": _Request},
+    "trust-show": {"trust": list[_TrustRow]},
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},

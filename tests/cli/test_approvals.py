@@ -11,6 +11,8 @@ from sqlalchemy import update
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.engine import iso
+from aiops_cli.bootstrap import find_principal, sign_answer
+from aiops_cli.config import resolve
 from aiops_cli.domain.action import Risk, Undo
 from aiops_cli.domain.approval import Answer, Method, approval_bytes
 from aiops_cli.domain.request import Request, RequestState
@@ -76,7 +78,7 @@ def test_show_has_the_whole_call_its_state_its_clocks_and_its_digest(aiops: Run,
     request = two.file()
     out = aiops("approvals", "show", request.id).out
     for said in (
-        "scale_service payments-api replicas=6", "simulated world world, environment production",
+        "scale_service payments-api replicas=6", "world, environment production",
         "simulator scale payments-api --replicas=6", "replicas 3 -> 6", "generation is 3 · replicas is 3",
         "scale back, about 20s — scale_service payments-api replicas=3", "medium", "latency is high", "ines",
         "two-people", "0 of 3; 3 people other than who asks have to sign", request.digest,
@@ -167,9 +169,6 @@ def test_who_asks_is_not_one_of_the_two(aiops: Run, two: Shelf, signers: Signers
     assert own.code == 2 and "cem asks for" in own.err and "cannot be one of those who approve" in own.err
     assert approve(aiops, request, signers, "ana").code == 0
     with two.open() as (book, _):
-        from aiops_cli.bootstrap import sign_answer
-        from aiops_cli.config import resolve
-
         principal, signature = sign_answer(resolve(), signers.key("cem"), request.digest, Answer.APPROVE)
         book.decide(request, yes_to(request, principal=principal, signature=signature))
     assert not two.try_to_run(request).allowed
@@ -266,6 +265,20 @@ def test_a_no_can_be_signed(aiops: Run, shelf: Shelf, signers: Signers) -> None:
     assert "denied by ana" in result.out
     [decision] = shelf.kept(request).filed.decisions
     assert (decision.answer, decision.principal) == (Answer.DENY, "ana")
+
+
+def test_who_asks_is_known_where_their_key_proves_it_without_asking(
+    shelf: Shelf, signers: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert find_principal(resolve()) is None
+    monkeypatch.setenv("AIOPS_SIGNING_KEY", str(signers.key("ana")))
+    assert find_principal(resolve()) == "ana"
+    for name, passphrase in (("eve", ""), ("dan", "three little words")):
+        monkeypatch.setenv("AIOPS_SIGNING_KEY", str(signers.key(name, passphrase)))
+        assert find_principal(resolve()) is None
+    signers.allow("dan")
+    assert find_principal(resolve()) is None, "that would need a passphrase"
 
 
 # --- over -------------------------------------------------------------------------------------------------------------
@@ -374,6 +387,21 @@ def test_an_answer_that_was_typed_too_late_is_none(shelf: Shelf) -> None:
     code, screen = at_terminal(["approvals", "approve", request.id], (steps[0][0], Slow()))
     assert code == 2 and "had to be answered by" in screen
     assert shelf.kept(request).filed.decisions == ()
+
+
+def test_a_passphrase_is_asked_for_by_ssh_keygen_at_the_terminal(
+    shelf: Shelf, signers: Signers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    words = "three little words"
+    key = signers.key("dan", passphrase=words)
+    signers.allow("dan")
+    request = shelf.file()
+    command = ["approvals", "approve", request.id, "--key", str(key)]
+    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", "wrong\r"))
+    assert code == 1 and "none or a wrong one was given" in screen
+    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", f"{words}\r"))
+    assert code == 0 and "approved by dan" in screen and words not in screen
 
 
 # --- grants -----------------------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def _call_rows(request: "Request") -> "Sequence[tuple[str, str]]":
     call, undo = request.call, request.call.undo
     back = describe_call(undo.action, call.target, undo.arguments) if undo.action else ""
     way = f"{undo.text}, about {short(undo.takes_s)}" if undo.takes_s else undo.text
-    where = f"simulated world {call.context}" if call.simulated else f"{call.backend} {call.context}"
+    where = call.context if call.simulated else f"{call.backend} {call.context}"
     return (
         ("call", call_of(request)),
         ("where", f"{where}, environment {request.environment}"),
