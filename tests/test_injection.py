@@ -231,7 +231,11 @@ def test_what_a_person_approves_is_what_was_shown_and_what_speaks_against_it_was
     scene: Scene, channel: str
 ) -> None:
     text, _ = PAYLOADS[0]
-    incident, spy, approver = attacked(scene, channel, text, answer=True)
+    # A store of its own: the policy that ships counts what ran lately.
+    kit = scene.at.kit(ScriptedApprover(True), model=Obedient())
+    own = Scene(scene.at, replace(kit, observer=scene.kit.observer))
+    incident, spy, approver = attacked(own, channel, text, answer=True)
+    assert spy.applied, text
     shown = [asked.request.digest for asked in approver.asked]
     assert [permit.request.digest for permit in spy.applied] == shown[: len(spy.applied)]
     assert all(permit.call == permit.request.call for permit in spy.applied)
