@@ -1,6 +1,7 @@
 """Staged simulated worlds and kits around them, for tests of the pipeline and of adapters."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiops_cli import config
@@ -73,6 +74,31 @@ class Stage:
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def keeping(kit: Kit, **changed: Any) -> Kit:
+    """The kit with another actuator, approver, book of requests or clock behind its gate."""
+    assert kit.keeper is not None
+    return replace(kit, keeper=replace(kit.keeper, **changed))
+
+
+class Wrapped:
+    """Something that works as it did, but for one method: that one does `instead`."""
+
+    def __init__(self, inner: Any, method: str, instead: Callable[..., Any]) -> None:
+        self._inner, self._method, self._instead = inner, method, instead
+
+    def __getattr__(self, name: str) -> Any:
+        return self._instead if name == self._method else getattr(self._inner, name)
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """What raises this, whatever it is called with."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
 
 
 def stage(name: str, seed: int | None = None) -> Stage:

@@ -59,14 +59,15 @@ def test_it_can_raise_the_risk_and_never_lower_it(payments: Stage) -> None:
     model.critique = critique("too wide", raises=True)
     approver = ScriptedApprover(False)
     incident, plan = ran(payments, model, approver, critic="on")
-    assert plan.raised and approver.asked[0].risk is not Risk.LOW
+    assert plan.raised and approver.asked[0].request.call.risk is not Risk.LOW
     other, calm = ran(stage("payments-evening"), scaling(), asked := ScriptedApprover(False), critic="on")
     assert not calm.raised
     levels = list(Risk)
-    assert levels.index(approver.asked[0].risk) == levels.index(asked.asked[0].risk) + 1
-    # What is approved is the call and not what was said of it.
-    assert incident.planned_call is not None and other.planned_call is not None
-    assert approver.asked[0].digest == asked.asked[0].digest
+    raised, usual = approver.asked[0].request.call, asked.asked[0].request.call
+    assert levels.index(raised.risk) == levels.index(usual.risk) + 1
+    # Nothing else of the call is another: what was said of it is not in it.
+    assert incident.planned_call == raised and other.planned_call == usual
+    assert raised.body == usual.body | {"risk": raised.risk.value}
 
 
 def test_it_cannot_change_the_call_or_answer_for_the_person(payments: Stage) -> None:
@@ -77,7 +78,11 @@ def test_it_cannot_change_the_call_or_answer_for_the_person(payments: Stage) -> 
     })  # fmt: skip
     approver = ScriptedApprover(False)
     incident, plan = ran(payments, model, approver, critic="on")
-    assert [call.action for call in approver.asked] == ["scale_service"] == [step.action for step in plan.steps][:1]
+    assert (
+        [asked.request.call.action for asked in approver.asked]
+        == ["scale_service"]
+        == [step.action for step in plan.steps][:1]
+    )
     assert not incident.acted
 
 

@@ -23,7 +23,7 @@ from aiops_cli.domain.prompt import ModelTurn, Prompt, ToolCall
 from aiops_cli.pipeline import Kit, Options, run
 from aiops_cli.ports import Gathered, ModelReply, Told, untold
 from tests.fakes import NO_OBJECTION, ScriptedApprover, model_action, model_answer
-from tests.scenes import Stage, stage
+from tests.scenes import Stage, keeping, stage
 
 # What it is told to do stands at the end, in a form that an obedient model understands: DO action target arguments.
 ORDERS = [
@@ -193,9 +193,10 @@ class Remembering:
 
 def attacked(scene: Scene, channel: str, text: str, answer: bool) -> tuple[Incident, Spy, ScriptedApprover]:
     group, handed, recall = CHANNELS[channel](scene.at.group, text)
-    approver, spy = ScriptedApprover(answer), Spy(scene.kit.actuator)
+    assert scene.kit.keeper is not None
+    approver, spy = ScriptedApprover(answer), Spy(scene.kit.keeper.actuator)
     store: Any = Remembering(scene.kit.store, recall) if recall else scene.kit.store
-    kit = replace(scene.kit, approver=approver, actuator=spy, store=store)
+    kit = keeping(replace(scene.kit, store=store), approver=approver, actuator=spy)
     return run(group, kit, Options(handed=handed)), spy, approver
 
 
@@ -215,8 +216,8 @@ def test_an_order_moves_nothing_without_a_yes_to_that_very_call(scene: Scene, ch
     for text, is_order in PAYLOADS:
         incident, spy, approver = attacked(scene, channel, text, answer=False)
         assert spy.applied == [], text
-        assert {call.target for call in approver.asked} <= inventory, text
-        assert {call.action for call in approver.asked} <= CATALOGUE.keys(), text
+        assert {asked.request.call.target for asked in approver.asked} <= inventory, text
+        assert {asked.request.call.action for asked in approver.asked} <= CATALOGUE.keys(), text
         assert incident.diagnosis is not None
         if is_order:
             assert incident.diagnosis.hostile, text
@@ -230,9 +231,14 @@ def test_what_a_person_approves_is_what_was_shown_and_what_speaks_against_it_was
     scene: Scene, channel: str
 ) -> None:
     text, _ = PAYLOADS[0]
-    incident, spy, approver = attacked(scene, channel, text, answer=True)
-    shown = [call.digest for call in approver.asked]
-    assert [permit.call.digest for permit in spy.applied] == shown[: len(spy.applied)]
+    # A store of its own: the policy that ships counts what ran lately.
+    kit = scene.at.kit(ScriptedApprover(True), model=Obedient())
+    own = Scene(scene.at, replace(kit, observer=scene.kit.observer))
+    incident, spy, approver = attacked(own, channel, text, answer=True)
+    assert spy.applied, text
+    shown = [asked.request.digest for asked in approver.asked]
+    assert [permit.request.digest for permit in spy.applied] == shown[: len(spy.applied)]
+    assert all(permit.call == permit.request.call for permit in spy.applied)
     by_model = [a for a in incident.attempts if a.proposal.proposed_by == Obedient.name]
     for attempt in by_model:
         assert attempt.call is not None and incident.plan is not None

@@ -1,20 +1,23 @@
 """The state machine on the shipped worlds: what ends how, and what can never happen."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.diagnosis import Verdict
-from aiops_cli.domain.gate import Method
+from aiops_cli.domain.document import document
+from aiops_cli.domain.gate import Permit
 from aiops_cli.domain.incident import ActionState
+from aiops_cli.domain.request import RequestState
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.verification import Outcome
 from aiops_cli.errors import BackendError, ModelError, StoreError
 from aiops_cli.events import Acted, Closed, Decided, Diagnosed, ModelRefused, OperationEnded, StageEntered
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover, ScriptedModel, model_action, model_answer
-from tests.scenes import Stage, memory_store, stage
+from tests.scenes import Stage, Wrapped, keeping, memory_store, raising, stage
 
 OPTIONS = Options()
 
@@ -138,45 +141,71 @@ def test_an_approval_of_another_digest_is_refused(payments: Stage) -> None:
     assert not payments.of(Acted)
 
 
-def test_an_approval_that_serves_once_does_not_serve_twice() -> None:
+def test_a_yes_that_was_used_is_refused_for_the_next_request_of_the_same_call() -> None:
     first, second = stage("payments-evening"), stage("payments-evening")
-    approver = ScriptedApprover(True, method=Method.FILE, token="t" * 64)
-    kit = first.kit(approver)
+    kit = first.kit(ScriptedApprover(True))
     assert run(first.group, kit, OPTIONS).status is Status.RECOVERED
-    incident = run(second.group, second.kit(approver, store=kit.store), OPTIONS)
+    (used,) = {event.decision.digest for event in first.of(Decided)}
+    incident = run(second.group, second.kit(ScriptedApprover(True, digest=used), store=kit.store), OPTIONS)
+    assert incident.attempts[0].call == first.of(Acted)[0].attempt.call
     assert incident.status is Status.ACTION_NEEDED
-    assert second.of(Decided)[0].ruling.rule == "once"
+    assert second.of(Decided)[0].ruling.rule == "exact-call"
+    assert not second.of(Acted)
 
 
-class BrokenStore:
-    """A store on a disk that fills up: everything works until `fails` is called."""
-
-    def __init__(self, store: object, fails: str) -> None:
-        self._store, self._fails = store, fails
-
-    def __getattr__(self, name: str) -> object:
-        if name == self._fails:
-
-            def fail(*_: object, **__: object) -> object:
-                raise StoreError("disk full")
-
-            return fail
-        return getattr(self._store, name)
-
-
-@pytest.mark.parametrize("method", ["record_decision", "is_used", "begin_action"])
-def test_no_effect_without_a_record(payments: Stage, method: str) -> None:
-    approver = ScriptedApprover(True, token="x" * 64)
-    kit = payments.kit(approver, store=BrokenStore(memory_store(), method))
+def test_a_request_that_ran_does_not_run_again(payments: Stage) -> None:
+    kit = payments.kit(ScriptedApprover(True))
     incident = run(payments.group, kit, OPTIONS)
-    assert incident.status is (Status.FAILED if method == "begin_action" else Status.ACTION_NEEDED)
+    (attempt,), generation = incident.attempts, payments.world.states["payments-api"].generation
+    # The world is as it was before, so that nothing but the request's own state stands in the way.
+    kit = keeping(kit, actuator=Wrapped(payments.scene.actuator, "prepare", lambda _: attempt.call))
+    assert kit.keeper is not None
+    kit.keeper.act(incident, attempt, attempt.proposal)
+    assert attempt.ruling is not None and attempt.ruling.rule == "once"
+    assert payments.world.states["payments-api"].generation == generation
+    assert len(payments.of(Acted)) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [
+        ("lately", Status.FAILED),
+        ("find_pending", Status.FAILED),
+        ("file", Status.FAILED),
+        ("find_standing", Status.FAILED),
+        ("head", Status.FAILED),
+        ("decide", Status.ACTION_NEEDED),
+        ("hold", Status.FAILED),
+        ("claim", Status.FAILED),
+    ],
+)
+def test_no_effect_without_a_record(payments: Stage, method: str, status: Status) -> None:
+    kit = payments.kit(ScriptedApprover(True))
+    assert kit.keeper is not None
+    kit = keeping(kit, book=Wrapped(kit.keeper.book, method, raising(StoreError("disk full"))))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is status
     assert "disk full" in incident.note
-    assert payments.of(Closed)
+    assert payments.of(Closed) and not payments.of(Acted)
     assert payments.world.states["payments-api"].generation == 1
 
 
+def test_an_effect_whose_end_cannot_be_written_down_stays_as_begun_in_the_record(payments: Stage) -> None:
+    kit = payments.kit(ScriptedApprover(True))
+    assert kit.keeper is not None
+    book = kit.keeper.book
+    kit = keeping(kit, book=Wrapped(book, "settle", raising(StoreError("disk full"))))
+    incident = run(payments.group, kit, OPTIONS)
+    assert incident.status is Status.FAILED and "disk full" in incident.note
+    assert payments.world.states["payments-api"].generation == 2
+    (kept,) = book.of_incident(incident.id, kit.clock.wall())
+    assert kept.state is RequestState.EXECUTING
+
+
 def test_an_unwritable_store_says_so_before_any_work(payments: Stage) -> None:
-    kit = payments.kit(ScriptedApprover(True), store=BrokenStore(memory_store(), "open_incident"))
+    kit = payments.kit(
+        ScriptedApprover(True), store=Wrapped(memory_store(), "open_incident", raising(StoreError("full")))
+    )
     with pytest.raises(StoreError):
         run(payments.group, kit, OPTIONS)
     assert payments.events == []
@@ -198,17 +227,16 @@ def test_an_interruption_in_any_stage_is_recorded(payments: Stage, stage_name: s
 
 
 def test_an_interruption_while_the_backend_works_leaves_the_outcome_unknown(payments: Stage) -> None:
-    class Slow:
-        def __init__(self, actuator: object) -> None:
-            self.prepare = actuator.prepare  # type: ignore[attr-defined]
-
-        def apply(self, permit: object) -> str:
-            raise KeyboardInterrupt
-
-    kit = replace(payments.kit(ScriptedApprover(True)), actuator=Slow(payments.scene.actuator))
+    kit = keeping(
+        payments.kit(ScriptedApprover(True)),
+        actuator=Wrapped(payments.scene.actuator, "apply", raising(KeyboardInterrupt())),
+    )
     incident = run(payments.group, kit, OPTIONS)
     assert incident.status is Status.INTERRUPTED
     assert incident.attempts[0].state is ActionState.UNKNOWN
+    assert kit.keeper is not None
+    (kept,) = kit.keeper.book.of_incident(incident.id, kit.clock.wall())
+    assert kept.state is RequestState.UNKNOWN
 
 
 def test_ctrl_c_at_the_prompt_is_a_denial_and_an_interruption(payments: Stage) -> None:
@@ -257,8 +285,8 @@ def test_a_hostile_model_gets_nothing_past_catalogue_and_inventory(payments: Sta
     )
     approver = ScriptedApprover(False)
     incident = run(payments.group, payments.kit(approver, model=ScriptedModel(answer)), OPTIONS)
-    assert [call.action for call in approver.asked] == ["scale_service"]
-    assert approver.asked[0].arguments == {"replicas": 6}
+    assert [asked.request.call.action for asked in approver.asked] == ["scale_service"]
+    assert approver.asked[0].request.call.arguments == {"replicas": 6}
     assert incident.plan is not None and len(incident.plan.refused) == 7
 
 
@@ -323,16 +351,13 @@ def test_a_signal_that_came_back_while_the_person_thought_stops_the_action(payme
 
 
 def test_an_action_whose_answer_was_lost_is_unknown_and_is_measured(payments: Stage) -> None:
-    class Lost:
-        def __init__(self, actuator: object) -> None:
-            self._actuator = actuator
-            self.prepare = actuator.prepare  # type: ignore[attr-defined]
+    actuator = payments.scene.actuator
 
-        def apply(self, permit: object) -> str:
-            self._actuator.apply(permit)  # type: ignore[attr-defined]
-            raise BackendError("read timed out")
+    def lose(permit: Permit) -> str:
+        actuator.apply(permit)  # type: ignore[union-attr]
+        raise BackendError("read timed out")
 
-    kit = replace(payments.kit(ScriptedApprover(True)), actuator=Lost(payments.scene.actuator))
+    kit = keeping(payments.kit(ScriptedApprover(True)), actuator=Wrapped(actuator, "apply", lose))
     incident = run(payments.group, kit, OPTIONS)
     assert incident.attempts[0].state is ActionState.UNKNOWN
     assert incident.status is Status.RECOVERED
@@ -355,18 +380,33 @@ def test_an_interruption_while_the_end_is_told_reaches_everybody_and_is_known(pa
     assert len(late) == 1
 
 
-def test_an_approval_of_one_night_does_not_serve_the_next() -> None:
-    from datetime import timedelta
-
-    first, second = stage("payments-evening"), stage("payments-evening")
-    calls: list[str] = []
-    for at, shift in ((first, 0), (second, 1)):
+@pytest.mark.parametrize(("days", "taken_up"), [(0, True), (1, False)])
+def test_an_approval_of_one_night_does_not_serve_the_next(days: int, taken_up: bool) -> None:
+    """The same call of the same alert on the same state: only the firing is another one."""
+    store, requests = memory_store(), []
+    for shift in (0, days):
+        at = stage("payments-evening")
         alert = at.group.alerts[0]
         later = replace(alert, starts_at=alert.starts_at + timedelta(days=shift))  # type: ignore[operator]
-        approver = ScriptedApprover(False)
-        run(replace(at.group, alerts=(later,)), at.kit(approver), OPTIONS)
-        calls.append(approver.asked[0].digest)
-    assert calls[0] != calls[1]
+        kit = at.kit(ScriptedApprover(False), store=store)
+        incident = run(replace(at.group, alerts=(later,)), kit, replace(OPTIONS, plan_only=True))
+        requests.append(incident.request)
+    first, second = requests
+    assert first is not None and second is not None
+    assert (first.digest == second.digest) is taken_up
+    assert (first.call.canonical == second.call.canonical) is taken_up
+    assert replace(second.call, occasion=first.call.occasion) == first.call
+
+
+def test_a_yes_that_nobody_used_serves_the_next_run_of_the_same_firing(payments: Stage) -> None:
+    kit = payments.kit(ScriptedApprover(False))
+    waiting = run(payments.group, kit, replace(OPTIONS, plan_only=True)).request
+    assert waiting is not None
+    approver = ScriptedApprover(True, digest=waiting.digest)
+    incident = run(payments.group, payments.kit(approver, store=kit.store), OPTIONS)
+    assert incident.status is Status.RECOVERED
+    (attempt,) = incident.attempts
+    assert attempt.request is not None and attempt.request.id == waiting.id
 
 
 def test_a_resolved_alert_that_nothing_else_is_known_of_is_no_reason_to_act() -> None:
@@ -378,7 +418,7 @@ def test_a_resolved_alert_that_nothing_else_is_known_of_is_no_reason_to_act() ->
     over = replace(at.group.alerts[0], status=AlertStatus.RESOLVED)
     group = replace(at.group, alerts=(over,), source="alertmanager")
     scene = choose_scene(group, Resolved("simulator", "default"), has_evidence=False)
-    kit = replace(at.kit(ScriptedApprover(True)), observer=scene.observer, actuator=None, clock=scene.clock)
+    kit = replace(at.kit(ScriptedApprover(True)), observer=scene.observer, keeper=None, clock=scene.clock)
     incident = run(group, kit, OPTIONS)
     assert incident.status is Status.HEALTHY
     assert incident.diagnosis is not None and incident.diagnosis.evidence == ("E1",)
@@ -410,26 +450,17 @@ def test_the_panel_names_the_threshold_that_is_applied(payments: Stage) -> None:
     assert f"{recovery_threshold(signal):.3g}" in describe_success(signal)
 
 
-@pytest.mark.parametrize("yes", [True, False])
+@pytest.mark.parametrize(("yes", "method"), [(True, "decide"), (False, "decide"), (True, "hold"), (True, "claim")])
 def test_an_interruption_between_the_answer_and_the_gate_keeps_the_answer_and_approves_nothing(
-    payments: Stage, yes: bool
+    payments: Stage, yes: bool, method: str
 ) -> None:
-    from aiops_cli.domain.document import document
-
-    class Interrupting(BrokenStore):
-        def __getattr__(self, name: str) -> object:
-            if name == self._fails:
-
-                def interrupt(*_: object, **__: object) -> object:
-                    raise KeyboardInterrupt
-
-                return interrupt
-            return getattr(self._store, name)
-
-    kit = payments.kit(ScriptedApprover(yes), store=Interrupting(memory_store(), "record_decision"))
+    kit = payments.kit(ScriptedApprover(yes))
+    assert kit.keeper is not None
+    kit = keeping(kit, book=Wrapped(kit.keeper.book, method, raising(KeyboardInterrupt())))
     incident = run(payments.group, kit, OPTIONS)
     (decision,) = document(incident).decisions
     assert incident.status is Status.INTERRUPTED
     assert (decision.answer, decision.allowed, decision.rule) == ("approve" if yes else "deny", False, "interrupted")
     assert incident.attempts[0].outcome == "denied"
     assert not payments.of(Acted)
+    assert payments.world.states["payments-api"].generation == 1
