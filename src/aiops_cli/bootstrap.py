@@ -638,8 +638,8 @@ def world_path(home: Path, incident_id: str) -> Path:
     return home / "worlds" / f"{incident_id}.jsonl"
 
 
-def journalist(scene: Scene, home: Path) -> "Subscriber":
-    """Keeps the journal of a simulated world with its incident; what cannot be written is told, and work goes on."""
+def journalist(scene: Scene, home: Path, say: Callable[[str], None]) -> "Subscriber":
+    """Keeps the journal of a simulated world with its incident; `say` gets what cannot be written, and work goes on."""
     from aiops_cli.errors import BackendError
     from aiops_cli.events import AlertReceived, Closed, Verified
 
@@ -656,7 +656,7 @@ def journalist(scene: Scene, home: Path) -> "Subscriber":
                     scene.journal.mark()
         except BackendError as error:
             lost.append(error.message)
-            print(f"note: {error.message}: this world cannot be taken up again", file=sys.stderr)
+            say(f"note: {error.message}: this world cannot be taken up again")
 
     return listen
 

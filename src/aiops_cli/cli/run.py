@@ -157,7 +157,7 @@ def run_one(
     # Telemetry first, so that its times hold nobody else's; then the record, which must not wait for a screen.
     bus = EventBus([watchers.telemetry, watchers.recorder, watchers.console])
     if not request.no_record:
-        bus.subscribe(journalist(scene, find_home()))
+        bus.subscribe(journalist(scene, find_home(), talk))
     chain = make_chain(models, bus, request.settings, watchers.store, who(), egress.redactor.redact)
     keeper = make_keeper(
         scene,

@@ -82,6 +82,7 @@ def _take_back(store: "SqlStore", ended: "Ended", step: str | None, request: "Re
     from aiops_cli.adapters.ui.console import Console, make_console
     from aiops_cli.bootstrap import journalist, make_keeper
     from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import talk
     from aiops_cli.cli.run import asking_of, obey_no_color
     from aiops_cli.config import find_home
     from aiops_cli.domain.incident import ActionState
@@ -93,7 +94,7 @@ def _take_back(store: "SqlStore", ended: "Ended", step: str | None, request: "Re
     obey_no_color(request)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
     console = Console(out, err, report=False, quiet=request.quiet)
-    keep = journalist(ended.scene, find_home())
+    keep = journalist(ended.scene, find_home(), talk)
     bus = EventBus([console])
     keeper = make_keeper(ended.scene, store, bus, asking_of(request, console, undoes=True), request.settings,
                          person=who(), ticket=request.ticket, home=find_home())  # fmt: skip
