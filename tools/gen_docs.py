@@ -683,6 +683,13 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "rules": list[_WeighedRule],
         "policy_digest": str,
     },
+    "approvals-settle": {
+        "request": str,
+        "incident": str,
+        "state": Literal["reconciled_done", "reconciled_not_done"],
+        "by": str,
+        "reason": str,
+    },
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
