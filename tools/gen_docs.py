@@ -38,6 +38,8 @@ from aiops_cli.cli.run import _WORST_FIRST
 from aiops_cli.config import FILE, SETTINGS
 from aiops_cli.domain import truth
 from aiops_cli.domain.action import CATALOGUE, ActionSpec, Risk, usage
+from aiops_cli.domain.audit import Head
+from aiops_cli.domain.chain import Finding
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.handoff import HandoffDocument
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
@@ -528,6 +530,14 @@ class _SameId(BaseModel):
     paths: list[str]
 
 
+class _UsedAnchor(BaseModel):
+    """An anchor that the audit log agrees with, and where it was found."""
+
+    seq: int
+    hash: str
+    source: str
+
+
 class _Budget(BaseModel):
     """A limit in US dollars with what counts towards it; see `aiops cost budget`.
 
@@ -653,6 +663,23 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "calls": int,
         "answers": int,
     },
+    "audit-show": {"rows": list[dict[str, Any]]},
+    "audit-verify": {
+        "holds": bool,
+        "rows": int,
+        "first": int | None,
+        "head": Head,
+        "since": str | None,
+        "until": str | None,
+        "compared": int,
+        "anchors": list[_UsedAnchor],
+        "problems": int,
+        "findings": list[Finding],
+        "notes": list[str],
+    },
+    "audit-anchor": {"seq": int, "hash": str, "at": str, "signature": str | None, "file": str | None},
+    "audit-forward": {"sent": int, "left": int, "problem": str | None},
+    "audit-prune": {"rows": int, "through": int | None, "hash": str | None, "until": str | None, "signed": bool},
     "cost": {
         "by": Grouping,
         "since": datetime | None,

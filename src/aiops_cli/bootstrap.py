@@ -1226,18 +1226,18 @@ def audit_sign(key: Path) -> "Callable[[bytes], str]":
     """Signs for the audit log with an SSH key."""
     from functools import partial
 
-    return partial(_signatures().sign, key=key, namespace=_SIGNED_FOR)
+    from aiops_cli.adapters.signatures import sign
+
+    return partial(sign, key=key, namespace=_SIGNED_FOR)
 
 
 def audit_signer(allowed: Path) -> "Callable[[bytes, str], str]":
     """Says who of a file of allowed signers signed something of the audit log, or raises."""
     from functools import partial
 
-    return partial(_signatures().verify, allowed_signers=allowed, namespace=_SIGNED_FOR)
+    from aiops_cli.adapters.signatures import verify
 
-
-def _signatures() -> Any:
-    return import_module("aiops_cli.adapters.signatures")
+    return partial(verify, allowed_signers=allowed, namespace=_SIGNED_FOR)
 
 
 def forward_audit(store: "Opened", settings: Settings, deadline_s: float = FORWARD_S) -> "Forwarded | None":

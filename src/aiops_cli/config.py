@@ -167,10 +167,18 @@ def _collector(value: Any) -> str:
         raise ValueError("has a port that is none")
     if "@" in parts.netloc:
         raise ValueError("must have no user and no password: AIOPS_AUDIT_TOKEN is for the collector's token")
-    is_here = parts.hostname in ("localhost", "::1") or parts.hostname.startswith("127.")
-    if parts.scheme == "http" and not is_here:
+    if parts.scheme == "http" and not _is_here(parts.hostname):
         raise ValueError("must be https:// for another machine")
     return _text(value)
+
+
+def _is_here(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _file(value: Any) -> str:

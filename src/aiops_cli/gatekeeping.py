@@ -53,10 +53,10 @@ class Gatekeeper:
     new_key: Callable[[], str]
     terms: Terms
 
-    def verdict(self, call: EffectiveCall) -> PolicyVerdict:
+    def verdict(self, call: EffectiveCall, incident: Incident) -> PolicyVerdict:
         """What the policy says of a call at this moment. Raises StoreError."""
         now = self.clock.wall()
-        return self._evaluate(self.policies(), call, now, self.book.lately(now))
+        return self._evaluate(self.policies(), call, now, self.book.lately(incident.id, now))
 
     def _evaluate(self, policies: PolicySet, call: EffectiveCall, now: datetime, done: Sequence[Done]) -> PolicyVerdict:
         return evaluate(policies, subject_of(call, self.terms.environment, self.terms.ticket), now, tuple(done))
@@ -72,7 +72,7 @@ class Gatekeeper:
         if waiting is not None and waiting.undoes == undoes and waiting.ticket == self.terms.ticket:
             self.book.adopt(waiting, incident.id, number)
             return waiting
-        verdict = self._evaluate(policies, call, now, self.book.lately(now))
+        verdict = self._evaluate(policies, call, now, self.book.lately(incident.id, now))
         decide_by = now + timedelta(seconds=self.terms.decide_s)
         request = Request(
             call=call,
@@ -96,7 +96,7 @@ class Gatekeeper:
         """Get an answer to the attempt's request and record it; whether it is a yes. Raises StoreError."""
         assert attempt.request is not None
         request = attempt.request
-        verdict = self.verdict(request.call)
+        verdict = self.verdict(request.call, incident)
         decision = self._standing(request, verdict)
         if decision is None:
             asked = Asked(

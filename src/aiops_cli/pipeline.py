@@ -21,6 +21,7 @@ from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Atte
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.plan import Plan, draft, remember
+from aiops_cli.domain.policy_words import policy_lines
 from aiops_cli.domain.request import Request
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
@@ -346,7 +347,7 @@ def _exact(plan: Plan, incident: Incident, kit: Kit) -> Plan:
         step = plan.steps[0]
         try:
             call = _prepare(step, incident, kit.keeper, raised_by_review=plan.raised)
-            verdict = kit.keeper.verdict(call)
+            verdict = kit.keeper.verdict(call, incident)
             if verdict.allowed:
                 incident.planned_call, incident.verdict = call, verdict
                 break
@@ -379,7 +380,8 @@ def _criticise(
     assert incident.planned_call is not None
     if diagnosis.degraded and not diagnosis.unusable:
         return replace(plan, objections=(*plan.objections, "not reviewed: no model answered"))
-    prompt = ask_critic(case, diagnosis, plan, incident.planned_call)
+    rules = policy_lines(kit.keeper.policies()) if kit.keeper is not None else ()
+    prompt = ask_critic(case, diagnosis, plan, incident.planned_call, rules)
     prompt = replace(prompt, incident=incident.id, service=incident.group.service or "", hard=options.escalates)
     try:
         reply = model.ask(prompt, min(options.deadline_s * _CRITIC_SHARE, incident.model_left_s))

@@ -131,8 +131,8 @@ class Requests(Protocol):
     def adopt(self, request: Request, incident_id: str, attempt: int) -> None:
         """Take a pending request over into another run of the same incident."""
 
-    def lately(self, now: datetime) -> Sequence[Done]:
-        """What ran in the last day, or may have."""
+    def lately(self, incident_id: str, now: datetime) -> Sequence[Done]:
+        """What ran in the last day, or may have; of simulated worlds this incident's own alone."""
 
     def decide(self, request: Request, decision: Decision) -> None:
         """Write an answer down; a No ends the request."""

@@ -42,7 +42,7 @@ def take_back(
         call = _prepare(proposal, request, keeper)
     except BackendError as error:
         return TakenBack(None, None, f"cannot be taken back: {error.message}")
-    verdict = keeper.verdict(call)
+    verdict = keeper.verdict(call, incident)
     if not verdict.allowed:
         return TakenBack(None, None, f"not taken back: {verdict.reason} (policy {verdict.rule})")
     attempt = Attempt(number, proposal, keeper.clock.now(), call)

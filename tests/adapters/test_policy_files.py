@@ -126,6 +126,11 @@ def test_a_working_folder_that_is_gone_denies(work: Path, home: Path) -> None:
     assert policies.problems[0].startswith("cannot tell which policy files apply") and denied_by(policies)
 
 
+def test_a_place_that_cannot_be_looked_at_denies(work: Path, home: Path) -> None:
+    (work / ".aiops").symlink_to(work / ".aiops")
+    assert "cannot tell which policy files apply" in load(home, "").problems[0]
+
+
 def test_a_team_file_that_is_set_and_absent_denies(work: Path, home: Path, tmp_path: Path) -> None:
     policies = load(home, str(tmp_path / "absent.yaml"))
     assert "No such file" in policies.problems[0] and denied_by(policies) == "policy-broken"
@@ -195,6 +200,13 @@ def test_any_edit_of_any_file_changes_the_digest(work: Path, home: Path, tmp_pat
     assert len(set(seen)) == len(seen) == 8
     assert all(digest.startswith("sha256:") for digest in seen)
     assert load(home, str(team)).digest == seen[-1]
+
+
+def test_an_edit_that_keeps_the_length_changes_the_digest(work: Path, home: Path) -> None:
+    write(home / "policy.yaml", text(rule("two", "require: {approvals: 2}")))
+    before = load(home, "").digest
+    write(home / "policy.yaml", text(rule("two", "require: {approvals: 1}")))
+    assert load(home, "").digest != before
 
 
 def test_the_same_bytes_in_another_place_are_another_policy(work: Path, home: Path, tmp_path: Path) -> None:

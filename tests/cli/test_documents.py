@@ -22,6 +22,11 @@ COMMANDS = {
     "history-add": ["history", "add", "--title", "the lift is stuck"],
     "history-import": ["history", "import", str(ROOT / "CHANGELOG.md"), "--dry-run"],
     "history-prune": ["history", "prune", "--dry-run"],
+    "audit-show": ["audit", "show"],
+    "audit-verify": ["audit", "verify"],
+    "audit-anchor": ["audit", "anchor"],
+    "audit-prune": ["audit", "prune", "--before", "400d", "--yes"],
+    "audit-forward": ["audit", "forward", "--deadline", "1"],
     "cost": ["cost"],
     "cost-budget": ["cost", "budget"],
     "policy-show": ["policy", "show"],
@@ -48,8 +53,11 @@ def test_every_command_with_json_output_has_a_schema() -> None:
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_a_document_is_what_its_schema_says(aiops: Callable[..., Result], name: str) -> None:
+def test_a_document_is_what_its_schema_says(
+    aiops: Callable[..., Result], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     aiops("replay", "payments-evening", "--approve-simulated")
+    monkeypatch.setenv("AIOPS_AUDIT_FORWARD", "syslog+tcp://127.0.0.1:9")
     schema = json.loads((REFERENCE / f"{name}.schema.json").read_text())
     data = json.loads(aiops(*COMMANDS[name], "--output", "json").out)
     jsonschema.Draft202012Validator(schema).validate(data)

@@ -75,6 +75,7 @@ def test_an_unknown_incident_is_an_unknown_name(aiops: Aiops, home_of_one: Path)
         (None, "A", "ana", None, "needs the id"),
         ("1", "A", " ", None, "the owner is empty"),
         ("1", "", "ana", None, "the decision is empty"),
+        ("1", "A", "ana", "", "the note is empty"),
         ("1", "z", "ana", None, "unknown option 'z'"),
         ("1", "pending", "ana", None, "pending already"),
         ("99", "A", "ana", None, "unknown incident"),

@@ -198,7 +198,7 @@ def bundle_line(bundle: Mapping[str, Any]) -> str:
 def bundle_markdown(bundle: Mapping[str, Any]) -> str:
     """A bundle as a page for people, with the whole of it in a block at the end."""
     incident = bundle["incident"]
-    page = record_markdown(_record_of(bundle), more={"id": bundle["id"], "status": incident["status"]})
+    page = safe(record_markdown(_record_of(bundle), more={"id": bundle["id"], "status": incident["status"]}))
     return f"{page}\n{_FENCE}\n{bundle_line(bundle)}\n```\n"
 
 

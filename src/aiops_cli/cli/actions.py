@@ -21,10 +21,14 @@ def list_actions(output: OutputOption = Output.TEXT) -> None:
     if output is Output.JSON:
         print_json({"schema_version": 1, "actions": [_data(spec) for spec in CATALOGUE.values()]})
         return
-    rows = [
-        (spec.name, spec.risk.value, "yes" if spec.reversible else "no", spec.summary) for spec in CATALOGUE.values()
-    ]
+    rows = [(spec.name, spec.risk.value, _way_back(spec), spec.summary) for spec in CATALOGUE.values()]
     print_rows(("action", "risk", "undo", "what it does"), rows, empty="no actions")
+
+
+def _way_back(spec: "ActionSpec") -> str:
+    if spec.reversible:
+        return "yes"
+    return "none" if spec.undo_needed else "not needed"
 
 
 @app.command("show")

@@ -95,6 +95,51 @@ def _breakers(name: str) -> Check:
     return Check(name, "ok", "no circuit breaker of a model is open")
 
 
+def _policy(name: str) -> Check:
+    from aiops_cli.bootstrap import load_policies
+    from aiops_cli.config import find_home, resolve
+
+    policies = load_policies(find_home(), resolve())
+    if policies.problems:
+        hint = "every action is denied until it holds: `aiops policy test`"
+        return Check(name, "broken", "; ".join(policies.problems), hint)
+    rules = sum(len(policy.file.rules) + len(policy.file.freezes) for policy in policies.policies)
+    return Check(name, "ok", f"{', '.join(policy.label for policy in policies.policies)}: {rules} rules and freezes")
+
+
+def _audit(name: str) -> Check:
+    from aiops_cli.bootstrap import anchor_path, make_audit, open_history, read_audit_anchors, verify_audit
+    from aiops_cli.config import find_home, resolve
+
+    settings, home = resolve(), find_home()
+    store = open_history(home)
+    result = verify_audit(store, home, read_audit_anchors(settings))
+    if not result.holds:
+        return Check(name, "broken", result.findings[0].what, "`aiops audit verify` says all of it")
+    head = make_audit(store).head()
+    if not head.seq:
+        return Check(name, "ok", "empty")
+    detail = f"{head.seq} rows, head {head.short}"
+    if anchor_path(settings) is None:
+        return Check(name, "ok", f"{detail}, no anchor", "set audit_anchor to a file elsewhere: a cut end shows then")
+    return Check(name, "ok", f"{detail}, anchored")
+
+
+def _requests(name: str) -> Check:
+    from datetime import UTC, datetime
+
+    from aiops_cli.bootstrap import open_history, open_requests
+    from aiops_cli.config import find_home, resolve
+
+    book = open_requests(open_history(find_home()), find_home(), resolve())
+    unsettled = [kept.request.id for kept in book.unsettled(datetime.now(UTC))]
+    if unsettled:
+        hint = f"`aiops triage --resume INCIDENT` looks, or `aiops approvals settle {unsettled[0]}`"
+        return Check(name, "warning", f"nobody knows whether they took effect: {', '.join(unsettled[:5])}", hint)
+    waiting = [kept.request.id for kept in book.pending(datetime.now(UTC))]
+    return Check(name, "ok", f"waiting for an answer: {', '.join(waiting[:5])}" if waiting else "none waits")
+
+
 def _library(name: str) -> Check:
     from aiops_cli.adapters.library import read_runbooks, scenario_names
     from aiops_cli.bootstrap import read_scenario
@@ -174,6 +219,9 @@ _CHECKS: dict[str, Callable[[str], Check]] = {
     "program": _program,
     "settings": _settings,
     "store": _store,
+    "audit": _audit,
+    "requests": _requests,
+    "policy": _policy,
     "library": _library,
     "backend": _backend,
     "key": _key,

@@ -143,12 +143,10 @@ def _decide(incident: str | None, said: str, owner: str | None, note: str | None
         raise UsageError("a decision needs the id of its incident", hint="aiops handoff shows the newest open one")
     if owner is None:
         raise UsageError("a decision needs somebody who takes over", hint="give --owner NAME, which may be yourself")
-    taken = one_line(owner, "owner")
+    taken, told = one_line(owner, "owner"), one_line(note, "note") if note is not None else ""
     store = open_writing()
     name = store.find(incident).id
-    decided = make_handoffs(store).decide(
-        name, lambda data: choose(data, said), owner=taken, note=safe(note or "", one_line=True), by=who()
-    )
+    decided = make_handoffs(store).decide(name, lambda data: choose(data, said), owner=taken, note=told, by=who())
     store.close()
     print(f"note: {name}: recorded {safe(decided.decision)!r}, {taken} takes over", file=sys.stderr)
     return name

@@ -15,6 +15,7 @@ from aiops_cli.bootstrap import (
     known_runbooks,
     load_past,
     make_approver,
+    make_audit,
     make_budget,
     make_chain,
     make_egress,
@@ -24,6 +25,7 @@ from aiops_cli.bootstrap import (
     open_store,
     read_cut_off,
     refresh_runbooks,
+    settle_audit,
 )
 from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.egress import print_leaving
@@ -259,8 +261,11 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
         # An earlier failure does not matter any more when the whole record could be written now.
         problem = error.message
     said = use_sentences(watchers.store, request.settings) if summary.model_calls else []
+    head = _audit_head(incident, watchers.store)
+    if incident.attempts:
+        said += settle_audit(watchers.store, find_home() if watchers.store.keeps else None, request.settings)
     watchers.store.close()
-    data = document(incident, summary).model_copy(update={"recorded": problem is None})
+    data = document(incident, summary).model_copy(update={"recorded": problem is None, "audit_head": head})
     if request.review is not None:
         # After the record: the truth must not get into the memory that the next run is given.
         data.review = request.review(incident, summary.cost_usd)
@@ -269,6 +274,17 @@ def _finish(incident: Incident, scene: Scene, watchers: _Watchers, request: Requ
     for sentence in () if request.quiet else said:
         talk(f"note: {sentence}")
     return data
+
+
+def _audit_head(incident: Incident, store: "SqlStore") -> str | None:
+    """The newest row of the audit log, where this run was about an action at all."""
+    if not (incident.attempts or incident.request):
+        return None
+    try:
+        return make_audit(store).head().anchor
+    except StoreError:
+        # What could not be recorded is told already.
+        return None
 
 
 def _say_left(names: Sequence[str]) -> None:

@@ -58,8 +58,9 @@ def undo(
 
 
 def _undo(name: str, step: str | None, request: "Request") -> int:
-    from aiops_cli.bootstrap import open_store, read_ended
+    from aiops_cli.bootstrap import open_store, read_ended, settle_audit
     from aiops_cli.cli.history.opening import tell
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
 
     store = open_store(find_home())
@@ -68,6 +69,8 @@ def _undo(name: str, step: str | None, request: "Request") -> int:
     try:
         chosen, result = _take_back(store, ended, step, request)
         store.note_undone(ended.incident.id, chosen.attempt, result.said)
+        for problem in settle_audit(store, find_home(), request.settings):
+            talk(f"note: {problem}")
     finally:
         store.close()
     _tell(ended.incident.id, chosen, result, request)

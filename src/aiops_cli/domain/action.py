@@ -403,7 +403,7 @@ class EffectiveCall:
 
     `service`, `team` and `tags` are the backend's facts on the target: of all services that the call is about, the only
     one, the one team that has them all, and every tag of any. `touched` is how many replicas it restarts, adds or
-    removes; None where it does not come down to replicas.
+    removes; None where it does not come down to replicas. `managers` are what else changes the same thing by itself.
     """
 
     action: str
@@ -423,6 +423,7 @@ class EffectiveCall:
     team: str | None = None
     tags: tuple[str, ...] = ()
     touched: int | None = None
+    managers: tuple[str, ...] = ()
 
     @property
     def body(self) -> dict[str, Any]:

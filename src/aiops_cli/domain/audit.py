@@ -91,6 +91,11 @@ class Head:
     hash: str
 
     @property
+    def anchor(self) -> str:
+        """All of it, as `aiops audit verify --anchor` takes it."""
+        return f"{self.seq}:{self.hash}"
+
+    @property
     def short(self) -> str:
         """For a panel: the number, and enough of the hash to compare by eye."""
         digits = self.hash.removeprefix("sha256:")

@@ -200,12 +200,13 @@ class DiagnosisPart(_Part):
 
 
 class UndoPart(_Part):
-    """The inverse, computed before the action."""
+    """The inverse, computed before the action; with `needed` and no `action` there is no way back."""
 
     action: str | None
     arguments: dict[str, Any]
     text: str
     takes_s: float
+    needed: bool
 
 
 class CallPart(_Part):
@@ -506,7 +507,8 @@ class KeptPart(_Part):
 class IncidentDocument(_Part):
     """What `triage`, `replay` and `history show` give as JSON.
 
-    `record` is what people keep by hand; `kept` is set by `history show` alone.
+    `record` is what people keep by hand; `kept` is set by `history show` alone. `audit_head` is the newest row of the
+    audit log at the end of a run, as `aiops audit verify --anchor` takes it; null where nothing was asked or done.
     """
 
     schema_version: Literal[1] = 1
@@ -527,6 +529,7 @@ class IncidentDocument(_Part):
     record: Record | None = None
     kept: KeptPart | None = None
     recorded: bool = True
+    audit_head: str | None = None
     others: list["IncidentDocument"] = []
     not_looked_at: list[str] = []
 
@@ -699,7 +702,7 @@ def call_part(call: EffectiveCall, digest: str | None = None) -> CallPart:
 
 
 def _undo(call: EffectiveCall) -> UndoPart:
-    return UndoPart(**_fields(call.undo, "action", "text", "takes_s"), arguments=dict(call.undo.arguments))
+    return UndoPart(**_fields(call.undo, "action", "text", "takes_s", "needed"), arguments=dict(call.undo.arguments))
 
 
 def _plan(plan: Plan, incident: Incident) -> PlanPart:

@@ -1,8 +1,12 @@
 """A policy's rules in words, for whoever reads them at 3 a.m."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aiops_cli.domain.policy_file import ANY, Freeze, Limits, Match, PolicyFile, Rule, When
+
+if TYPE_CHECKING:
+    from aiops_cli.domain.policy import PolicySet
 
 _LIMITS: Mapping[str, Callable[[int], str]] = {
     "min_replicas": lambda least: f"at least {replicas_of(least)}",
@@ -55,6 +59,12 @@ def file_words(file: PolicyFile) -> Iterator[tuple[str, str, str]]:
     """Id, sentence and reason of everything in a file."""
     yield from ((rule.id, rule_words(rule), rule.why) for rule in file.rules)
     yield from ((freeze.id, freeze_words(freeze), freeze.why) for freeze in file.freezes)
+
+
+def policy_lines(policies: "PolicySet") -> tuple[str, ...]:
+    """Every rule in words with its reason, for whoever reviews a plan."""
+    told = ((policy.label, *row) for policy in policies.policies for row in file_words(policy.file))
+    return tuple(f"{label}/{name}: {sentence}" + (f" ({why})" if why else "") for label, name, sentence, why in told)
 
 
 def _about(match: Match | None) -> str:

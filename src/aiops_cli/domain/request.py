@@ -121,6 +121,7 @@ class Request:
         return {
             "changes": call.changes,
             "touches": list(call.touches),
+            "managers": list(call.managers),
             "undo": {"text": call.undo.text, "takes_s": call.undo.takes_s},
             "needs": self.needs,
             "proposed_at": self.proposed_at.isoformat(),
@@ -241,6 +242,7 @@ def _call(body: Mapping[str, Any], prose: Mapping[str, Any]) -> EffectiveCall:
         touched=body["touched"],
         changes=prose.get("changes", ""),
         touches=tuple(prose.get("touches", ())),
+        managers=tuple(prose.get("managers", ())),
         undo=Undo(
             body["undo"]["action"],
             body["undo"]["arguments"],

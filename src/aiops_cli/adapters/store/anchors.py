@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aiops_cli.adapters.store.appending import last_line, opened, write_all
+from aiops_cli.adapters.store.appending import add, last_line, opened
 from aiops_cli.adapters.store.audit import Sign
 from aiops_cli.domain.audit import Head
 from aiops_cli.domain.chain import Anchor, anchor_line, read_anchor
@@ -30,9 +30,13 @@ def add_anchor(path: Path, anchor: Anchor) -> bool:
     """
     with opened(path, _WHAT) as descriptor:
         line, torn = last_line(descriptor)
-        if not torn and not anchor.signature and line.split()[:2] == [b"%d" % anchor.seq, anchor.hash.encode()]:
+        if (
+            not torn
+            and not anchor.signature
+            and (line or b"").split()[:2] == [b"%d" % anchor.seq, anchor.hash.encode()]
+        ):
             return False
-        write_all(descriptor, (f"{_CUT_OFF}\n".encode() if torn else b"") + anchor_line(anchor).encode() + b"\n")
+        add(descriptor, (f"{_CUT_OFF}\n".encode() if torn else b"") + anchor_line(anchor).encode() + b"\n")
         os.fsync(descriptor)
     return True
 

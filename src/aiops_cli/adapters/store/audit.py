@@ -1,9 +1,11 @@
 """The audit log in the store: rows are appended in the transaction of what they tell of, read, and taken out late."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -55,11 +57,12 @@ def head(connection: Connection) -> Head:
     return Head(found.seq, found.hash)
 
 
-def read_rows(connection: Connection, after: int = 0) -> Iterator[Row]:
+def read_rows(connection: Connection, after: int = 0) -> Generator[Row, None, None]:
     """All rows with a higher number in their order, a few at a time; nothing of them is believed."""
     query = _all().where(_row.seq > after).order_by(_row.seq)
-    for found in connection.execute(query.execution_options(yield_per=_FETCHED)):
-        yield Row(found.seq, found.at, found.body, found.previous, found.hash)
+    with connection.execute(query.execution_options(yield_per=_FETCHED)) as found:
+        for row in found:
+            yield Row(row.seq, row.at, row.body, row.previous, row.hash)
 
 
 def find_row(connection: Connection, seq: int) -> Row | None:
@@ -110,14 +113,20 @@ class AuditLog:
 
     def rows(self, wanted: WantedRows | None = None) -> Iterator[Row]:
         """The rows that are wanted, the oldest first, as the log was at one moment."""
-        with self.database.read() as connection:
-            yield from _matching(connection, wanted or WantedRows(), newest_first=False)
+        with (
+            self.database.read() as connection,
+            closing(_matching(connection, wanted or WantedRows(), newest_first=False)) as found,
+        ):
+            yield from found
 
     def newest(self, limit: int, wanted: WantedRows | None = None) -> list[Row]:
         """The newest rows that are wanted, the oldest of them first."""
-        with self.database.read() as connection:
-            found = _matching(connection, wanted or WantedRows(), newest_first=True)
-            rows = [row for row, _ in zip(found, range(limit), strict=False)]
+        with (
+            self.database.read() as connection,
+            # Whoever does not read to the end has to say so before the connection is given back.
+            closing(_matching(connection, wanted or WantedRows(), newest_first=True)) as found,
+        ):
+            rows = list(islice(found, limit))
         return rows[::-1]
 
     # -- retention ----------------------------------------------------------------------------------------------------
@@ -164,17 +173,16 @@ class AuditLog:
         return new
 
 
-def _matching(connection: Connection, wanted: WantedRows, *, newest_first: bool) -> Iterator[Row]:
+def _matching(connection: Connection, wanted: WantedRows, *, newest_first: bool) -> Generator[Row, None, None]:
     query = _all().order_by(_row.seq.desc() if newest_first else _row.seq)
     if wanted.since is not None:
         query = query.where(_row.at >= iso(wanted.since.astimezone(UTC)))
     for name, value in wanted.fields.items():
         # The text of the field as canonical JSON has it; whether it is the row's own is looked at afterwards.
         query = query.where(_row.body.contains(f"{json.dumps(name)}:{json.dumps(value)}", autoescape=True))
-    for found in connection.execute(query.execution_options(yield_per=_FETCHED)):
-        row = Row(found.seq, found.at, found.body, found.previous, found.hash)
-        if _has(row, wanted.fields):
-            yield row
+    with connection.execute(query.execution_options(yield_per=_FETCHED)) as found:
+        rows = (Row(each.seq, each.at, each.body, each.previous, each.hash) for each in found)
+        yield from (row for row in rows if _has(row, wanted.fields))
 
 
 def _has(row: Row, fields: dict[str, str]) -> bool:

@@ -17,6 +17,7 @@ from aiops_cli.adapters.store import tables
 from aiops_cli.domain.alert import Severity
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.request import WAYS, RequestState
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput
@@ -48,8 +49,8 @@ _ALLOWED: Mapping[str, frozenset[str]] = {
     "verdict": frozenset({"fault", "healthy", "inconclusive"}),
 }
 _TIMES = frozenset(
-    {"at", "alert_started_at", "started_at", "detected_at", "opened_at", "acknowledged_at", "mitigated_at", "closed_at",
-     "finished_at", "recorded_at", "expires_at"}
+    {"at", "proposed_at", "decide_by", "run_by", "alert_started_at", "started_at", "detected_at", "opened_at",
+     "acknowledged_at", "mitigated_at", "closed_at", "finished_at", "recorded_at", "expires_at"}
 )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def check_bundle(data: Any, place: str) -> Bundle:
     if not isinstance(data, dict) or data.get("aiops_export") != FORMAT:
         raise BadInput(f"{place}: is no line of an export of this version", hint="upgrade aiops, or export again")
     try:
-        bundle: Bundle = {name: [] for name in _LATER} | _cleaned(data)
+        bundle: Bundle = {name: [] for name in _LATER} | _carried(_cleaned(data))
     except (RecursionError, ValueError) as error:
         raise BadInput(f"{place}: it holds what no export does", hint="was the file changed?") from error
     wrong = _find_wrong(bundle)
@@ -72,6 +73,50 @@ def check_bundle(data: Any, place: str) -> Bundle:
     if wrong is not None:
         raise BadInput(f"{place}: {wrong}", hint="was the file cut or changed?")
     return bundle
+
+
+def _carried(data: Any) -> Any:
+    """A line as it is written now: before version 5 of the store a decision had a token, and actions no requests.
+
+    An action that was carried can be read, and counts for nothing here, like everything that another store did.
+    """
+    if "actions" not in data or not isinstance(data["actions"], list) or not isinstance(data.get("decisions"), list):
+        return data
+    incident = data.get("incident") if isinstance(data.get("incident"), dict) else {}
+    kept = {name: value for name, value in data.items() if name != "actions"}
+    kept["decisions"] = [_with(row, _DECISION_ADDED, ("token",)) for row in data["decisions"]]
+    kept["requests"] = [_request_of(row, incident) for row in data["actions"]]
+    return kept
+
+
+_DECISION_ADDED = {"principal": None, "signature": None}
+
+
+def _with(row: Any, added: Mapping[str, None], dropped: tuple[str, ...]) -> Any:
+    if not isinstance(row, dict) or not set(dropped) <= set(row):
+        return row
+    return {**{name: value for name, value in row.items() if name not in dropped}, **added}
+
+
+def _request_of(row: Any, incident: Mapping[str, Any]) -> Any:
+    """As the migration of a store makes one."""
+    if not isinstance(row, dict) or set(row) != _ACTION:
+        return row
+    at = row["started_at"]
+    ended = "unknown" if row["state"] == "executing" else row["state"]
+    same = {name: row[name] for name in ("attempt", "digest", "target", "arguments", "detail", "finished_at")}
+    empty = {"canonical": "", "details": "{}", "subject": "{}", "requester": "", "policy_digest": ""}
+    about = {"environment": incident.get("environment"), "simulated": incident.get("simulated")}
+    times = dict.fromkeys(("proposed_at", "decide_by", "run_by", "started_at"), at)
+    unset = {"ticket": None, "outcome": None, "undoes": None}
+    return {**same, **empty, **about, **times, **unset, "action": row["name"], "state": ended}
+
+
+# What can be waiting or running is this store's alone.
+_ENDED_STATES = frozenset(state.value for state in RequestState if not WAYS[state]) | {RequestState.UNKNOWN.value}
+_ACTION = frozenset(
+    {"attempt", "digest", "name", "target", "arguments", "state", "detail", "started_at", "finished_at", "token"}
+)
 
 
 def _cleaned(value: Any) -> Any:
@@ -111,6 +156,8 @@ def _find_wrong(bundle: Bundle) -> str | None:
             return f"{name}: a part is missing"
         if any(_unfit(table, row) for row in rows):
             return f"{name} does not hold"
+    if any(row["state"] not in _ENDED_STATES for row in bundle["requests"]):
+        return "requests does not hold: one of them did not end"
     if any(abs(row["vote"]) != 1 for row in bundle["feedback"]):
         return "feedback does not hold"
     return _wrong_names(bundle) or _wrong_document(bundle) or _claim(bundle)
@@ -186,6 +233,7 @@ _ADDED = frozenset(
         "skipped",
         "principal",
         "undone",
+        "needed",
     }
 )
 

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -96,11 +96,12 @@ def _next_batch(database: Database, receiver: str) -> list[Row]:
         if after > newest:
             said = f"{receiver} has rows up to {after}, and the audit log ends at row {newest}: it was cut off"
             raise BackendError(said, hint="`aiops audit verify`")
-        for row in read_rows(connection, after):
-            size += len(str(row.body))
-            if batch and (size > _BATCH_BYTES or len(batch) == BATCH_ROWS):
-                break
-            batch.append(row)
+        with closing(read_rows(connection, after)) as rows:
+            for row in rows:
+                size += len(str(row.body))
+                if batch and (size > _BATCH_BYTES or len(batch) == BATCH_ROWS):
+                    break
+                batch.append(row)
     return batch
 
 

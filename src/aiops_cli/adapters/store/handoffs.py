@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from aiops_cli.adapters.store import tables
-from aiops_cli.adapters.store.engine import Database, find_number, iso
+from aiops_cli.adapters.store import audit, tables
+from aiops_cli.adapters.store.engine import Database, find_number, iso, name_of
 from aiops_cli.adapters.store.history import document_text, find_row
+from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.handoff import Handover
 
 
@@ -54,3 +55,13 @@ def write_decision(connection: Connection, number: int, decided: Handover) -> No
     """All that the decision on an incident writes, in the transaction of whoever calls."""
     values = {"decision": decided.decision, "owner": decided.owner, "note": decided.note, "by": decided.by}
     connection.execute(insert(tables.handoff).values(incident=number, **values, at=iso(decided.at)))
+    event = AuditEvent(
+        stage=AuditStage.DECIDED,
+        at=decided.at,
+        user=decided.by,
+        operation="hand-off",
+        outcome="success",
+        incident=name_of(number),
+        reason=f"{decided.decision}; next owner {decided.owner}",
+    )
+    audit.append(connection, event)

@@ -3,18 +3,20 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from aiops_cli.adapters.store.appending import last_line, opened, write_all
+from aiops_cli.adapters.store.appending import add, last_line, opened
 from aiops_cli.adapters.store.audit import find_row, head, read_rows
 from aiops_cli.adapters.store.engine import Database, prepare_home
 from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.domain.audit import link
 from aiops_cli.domain.chain import Row, line_of, read_line
 from aiops_cli.errors import StoreError
+from aiops_cli.private_files import open_private
 
 # Of a team's log a machine that sees it first takes so many rows: it is to witness, and not to have all of it.
 FIRST_ROWS = 1000
@@ -62,24 +64,25 @@ class Mirror:
             after = last.seq if last is not None else 0
         count = 0
         waiting = bytearray()
-        for row in read_rows(connection, after):
-            last = self._follow(row, last)
-            waiting += self._rest(row, torn)
-            torn = b""
-            count += 1
-            if len(waiting) > _WRITTEN_BYTES:
-                write_all(descriptor, waiting)
-                waiting.clear()
+        with closing(read_rows(connection, after)) as rows:
+            for row in rows:
+                last = self._follow(row, last)
+                waiting += self._rest(row, torn)
+                torn = b""
+                count += 1
+                if len(waiting) > _WRITTEN_BYTES:
+                    add(descriptor, waiting)
+                    waiting.clear()
         if torn:
             raise self._contradiction("its last line is of a row that the log has not")
-        write_all(descriptor, waiting)
+        add(descriptor, waiting)
         if count:
             os.fsync(descriptor)
         return count
 
-    def _last(self, line: bytes, connection: Connection) -> Row | None:
+    def _last(self, line: bytes | None, connection: Connection) -> Row | None:
         """The last row that the file has, when the log has the same one or had it once."""
-        if not line:
+        if line is None:
             return None
         try:
             last = read_line(line.decode())
@@ -124,7 +127,7 @@ class Mirror:
         Raises StoreError where it cannot be read; a file that is not there has no rows.
         """
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_private(self.path, os.O_RDONLY), "rb") as file:
                 yield from _lines(file, os.fstat(file.fileno()).st_size)
         except FileNotFoundError:
             return

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from aiops_cli.adapters.store import audit, standing, tables
 from aiops_cli.adapters.store.engine import Database, iso, name_of, number_of, parse_time, this_host
@@ -87,10 +87,10 @@ class RequestBook:
             if connection.execute(update(tables.request).where(*same).values(**values)).rowcount != 1:
                 raise StoreError(f"{request.id} was settled meanwhile")
 
-    def lately(self, now: datetime) -> list[Done]:
-        """What ran in the last day, or may have."""
+    def lately(self, incident_id: str, now: datetime) -> list[Done]:
+        """What ran in the last day, or may have; of simulated worlds this incident's own alone."""
         with self.database.read() as connection:
-            return _done_lately(connection, now)
+            return _done_lately(connection, number_of(incident_id), now)
 
     def decide(self, request: Request, decision: Decision) -> None:
         """Write an answer down; a No ends the request. Raises StoreError, also where it cannot be answered any more."""
@@ -157,7 +157,7 @@ class RequestBook:
         with self.database.write() as connection:
             row = _row(connection, request.number)
             filed = self._filed(connection, row, now)
-            ruling = weigh(filed, _done_lately(connection, now))
+            ruling = weigh(filed, _done_lately(connection, row.incident, now))
             standing_now = _standing_of(filed) if ruling.allowed else None
             if standing_now is not None and standing_now.method is Method.GRANT:
                 spent = standing.use_grant(connection, standing_now.standing or 0, now)
@@ -269,6 +269,15 @@ class RequestBook:
                 select(tables.request).where(at.state.in_(sorted(PENDING)), at.foreign.is_(False)).order_by(at.number)
             ).all()
             return [kept for row in rows if (kept := self._kept(connection, row, now)) is not None]
+
+    def unsettled(self, now: datetime) -> list[Kept]:
+        """Requests of which nobody knows whether they took effect: unknown, or begun by a process that is gone."""
+        at = tables.request.c
+        states = (RequestState.EXECUTING.value, RequestState.UNKNOWN.value)
+        query = select(tables.request).where(at.state.in_(states), at.foreign.is_(False)).order_by(at.number)
+        with self.database.read() as connection:
+            found = [kept for row in connection.execute(query).all() if (kept := self._kept(connection, row, now))]
+        return [kept for kept in found if kept.state is RequestState.UNKNOWN or not self.is_running(kept.request)]
 
     def of_incident(self, incident_id: str, now: datetime) -> list[Kept]:
         """All requests of an incident, in their order; what came from another store is not among them."""
@@ -502,11 +511,12 @@ def _last_at(connection: Connection) -> datetime | None:
     return parse_time(connection.scalar(newest))
 
 
-def _done_lately(connection: Connection, now: datetime) -> list[Done]:
-    """What ran, or may have, in the last day: policies count it."""
+def _done_lately(connection: Connection, incident: int, now: datetime) -> list[Done]:
+    """What ran, or may have, in the last day: policies count it. Each simulated world is one of its own."""
     at = tables.request.c
+    here = or_(at.simulated.is_(False), at.incident == incident)
     query = select(tables.request).where(
-        at.state.in_(sorted(MAY_HAVE_RUN)), at.foreign.is_(False), at.started_at > iso(now - _COUNTED)
+        at.state.in_(sorted(MAY_HAVE_RUN)), at.foreign.is_(False), at.started_at > iso(now - _COUNTED), here
     )
     found = [(parse_time(row.started_at), _readable(row)) for row in connection.execute(query)]
     return [Done(when, request.subject) for when, request in found if when is not None and request is not None]

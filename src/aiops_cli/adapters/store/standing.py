@@ -128,7 +128,7 @@ def add_grant(
     if refused is not None:
         raise UsageError(refused, hint="answer at the prompt, or with `aiops approvals approve`")
     if not 1 <= uses <= MOST_USES or not timedelta() < lasts <= LONGEST_GRANT:
-        raise UsageError(f"a grant is for 1 to {MOST_USES} uses, and for 8h at most")
+        raise UsageError(f"a grant is for 1 to {MOST_USES} uses, and for 8h at most", hint="such as --uses 3 --for 30m")
     values = {
         "action": proposal.action,
         "target": proposal.target,

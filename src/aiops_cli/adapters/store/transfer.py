@@ -185,6 +185,9 @@ def _rows(connection: Connection, numbers: Sequence[int]) -> Sequence[Any]:
     return connection.execute(select(tables.incident).where(at.in_(numbers)).order_by(at)).mappings().all()
 
 
+_ABROAD = {"proposed": "withdrawn", "approved": "withdrawn", "executing": "unknown"}
+
+
 def _bundle(connection: Connection, row: Any) -> Bundle:
     document = connection.scalar(select(tables.document.c.text).where(tables.document.c.incident == row["number"]))
     parts = {
@@ -194,6 +197,9 @@ def _bundle(connection: Connection, row: Any) -> Bundle:
         ]
         for name, (table, own) in PARTS.items()
     }
+    for request in parts["requests"]:
+        # What waits or runs here does so in this store alone.
+        request["state"] = _ABROAD.get(request["state"], request["state"])
     incident = {key: value for key, value in row.items() if key not in OWN}
     data = json.loads(document or "{}")
     if incident["status"] == Status.RUNNING:

@@ -400,4 +400,6 @@ def saved_line(data: IncidentDocument, place: str) -> Text:
     if not data.recorded:
         kept = f"; {data.incident.id} holds what was written before" if "--no-record" not in place else ""
         return Text(f"NOT RECORDED  {place}{kept}", "bold yellow")
-    return Text(f"Saved as {data.incident.id} · aiops history show {data.incident.id}")
+    seq, _, digits = (data.audit_head or "").replace("sha256:", "").partition(":")
+    head = f" · audit head {seq}:{digits[:8]}…{digits[-4:]}" if digits else ""
+    return Text(f"Saved as {data.incident.id} · aiops history show {data.incident.id}{head}")

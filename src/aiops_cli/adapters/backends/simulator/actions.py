@@ -138,6 +138,14 @@ class Actions:
             raise ActionRefused(f"{name} is not a registered model")
         return self._world.pipelines.models[name]
 
+    def managers(self, proposal: Proposal) -> tuple[str, ...]:
+        """What else changes the same thing by itself, and will do so after the call."""
+        state = self._world.states.get(proposal.target)
+        scaler = state.spec.autoscaler if state is not None else None
+        if scaler is None or proposal.action != "scale_service":
+            return ()
+        return (f"an autoscaler sets {scaler.least} to {scaler.most} replicas too: it may change this again",)
+
     def callers(self, name: str) -> str:
         """Who calls a target, in words."""
         callers = [edge.caller for edge in self._world.scenario.calls if edge.to == name]
@@ -426,7 +434,9 @@ def _settings(state: ServiceState) -> dict[str, Any]:
 
 
 def _all_in_turn(state: ServiceState) -> str:
-    return f"{state.spec.name}: all {len(state.replicas)} replicas, one after another"
+    count = len(state.replicas)
+    share = f", {100 / count:.0f} % of its capacity at a time" if count else ""
+    return f"{state.spec.name}: all {count} replicas, one after another{share}"
 
 
 def _rollout_s(state: ServiceState) -> float:

@@ -41,6 +41,7 @@ class SimulatedActuator:
             team=teams.pop() if len(teams) == 1 else None,
             tags=tuple(sorted({tag for service in services for tag in service.tags})),
             touched=step.touched,
+            managers=self._actions.managers(proposal),
         )
 
     def apply(self, permit: Permit) -> str:
