@@ -30,8 +30,6 @@ _FRAME = 6
 _AROUND = 5
 MUST = 0
 OFFLINE = "offline"
-# Who manages a target besides us says so in its words: its state may be put back.
-_MANAGED = "managed by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +78,12 @@ def _where(asked: Asked) -> str:
 
 
 def _reach(call: EffectiveCall) -> list[Fact]:
-    """What it touches; who else manages it stands in a row of its own."""
-    managed = [text for text in call.touches if text.startswith(_MANAGED)]
-    rows = [Fact("managed", text.removeprefix("managed "), style="yellow") for text in managed]
-    rows.append(Fact("touches", " · ".join(text for text in call.touches if text not in managed), 3))
-    return [*rows, Fact("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items()), 5)]
+    """What it touches, who else changes the same thing by itself, and the state that it was computed on."""
+    return [
+        *(Fact("managed", f"also by {text}", style="yellow") for text in call.managers),
+        Fact("touches", " · ".join(call.touches), 3),
+        Fact("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items()), 5),
+    ]
 
 
 def _undo(call: EffectiveCall) -> Fact:

@@ -106,7 +106,7 @@ def _refuse_unsigned(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
     """Raise UsageError where this answer could not count: by the policy of now, or without a key."""
     from aiops_cli.errors import UsageError
 
-    request, verdict = kept.request, desk.verdict(kept.request)
+    request, verdict = kept.request, desk.verdict(kept)
     if request.policy_digest != desk.policies.digest:
         said = f"the policy changed since {request.id} was asked for, so it will not run"
         raise UsageError(said, hint="run the triage again")
@@ -161,7 +161,7 @@ def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
     principal = decision.principal
     if principal is None:
         return
-    if principal == kept.request.principal and desk.verdict(kept.request).approvals > 1:
+    if principal == kept.request.principal and desk.verdict(kept).approvals > 1:
         raise UsageError(f"{principal} asks for {kept.request.id}, and cannot be one of those who approve it")
     before = [each for each in kept.filed.decisions if each.answer is Answer.APPROVE]
     if any(each.principal == principal and each.digest == decision.digest for each in before):
@@ -170,7 +170,7 @@ def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
 
 def _say(desk: "Desk", kept: "Kept") -> None:
     after = desk.book.kept(kept.request.id, desk.now)
-    counted = desk.count(after.filed)
+    counted = desk.count(after)
     names = ", ".join(counted.people) or "nobody who counts"
     print(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
     print(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.permissions import Permissions
     from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.domain.approval import Counted
-    from aiops_cli.domain.gate import Filed
+    from aiops_cli.domain.gate import Kept
     from aiops_cli.domain.policy import PolicySet, PolicyVerdict
-    from aiops_cli.domain.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +35,20 @@ class Desk:
         """How long a question waits for an answer."""
         return float(self.settings["approval_timeout"].value)
 
-    def verdict(self, request: "Request") -> "PolicyVerdict":
+    def verdict(self, kept: "Kept") -> "PolicyVerdict":
         """What the policy says of a request now."""
         from aiops_cli.domain.policy import evaluate
 
-        return evaluate(self.policies, request.subject, self.now, tuple(self.book.lately(self.now)))
+        done = tuple(self.book.lately(kept.incident, self.now))
+        return evaluate(self.policies, kept.request.subject, self.now, done)
 
-    def count(self, filed: "Filed") -> "Counted":
+    def count(self, kept: "Kept") -> "Counted":
         """Who has said yes so that it counts, and how many have to."""
         from aiops_cli.domain.approval import STANDING, count_people
 
-        needed = self.verdict(filed.request).approvals
-        counting = [each for each in filed.decisions if needed <= 1 or each.method not in STANDING]
-        return count_people(filed.request, counting, needed)
+        needed = self.verdict(kept).approvals
+        counting = [each for each in kept.filed.decisions if needed <= 1 or each.method not in STANDING]
+        return count_people(kept.request, counting, needed)
 
 
 def open_desk(*, writing: bool = False) -> Desk:

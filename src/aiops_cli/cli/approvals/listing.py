@@ -38,7 +38,7 @@ def _row(kept: "Kept", desk: "Desk") -> tuple[str, ...]:
     from aiops_cli.cli.approvals.words import call_of, ends_at, short
     from aiops_cli.domain.redact import safe
 
-    request, counted = kept.request, desk.count(kept.filed)
+    request, counted = kept.request, desk.count(kept)
     where = "simulated" if request.call.simulated else request.environment
     return (
         request.id,

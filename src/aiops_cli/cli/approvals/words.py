@@ -42,7 +42,7 @@ def call_of(request: "Request") -> str:
 
 def data_of(kept: "Kept", desk: "Desk") -> dict[str, Any]:
     """A request as a program gets it."""
-    request, counted, verdict = kept.request, desk.count(kept.filed), desk.verdict(kept.request)
+    request, counted, verdict = kept.request, desk.count(kept), desk.verdict(kept)
     return {
         "id": request.id,
         "state": kept.state.value,
@@ -125,7 +125,7 @@ def asked_of(kept: "Kept", desk: "Desk") -> "Asked":
     plan = Plan((proposal,), (), str(details.get("success", "")), objections=objections)
     return Asked(
         request=request,
-        verdict=desk.verdict(request),
+        verdict=desk.verdict(kept),
         attempt=Attempt(kept.attempt, proposal, request.proposed_at, request.call),
         head=desk.book.head(),
         watch=lambda: kept.filed.decisions,
@@ -167,7 +167,7 @@ def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
 def _state_rows(kept: "Kept", desk: "Desk") -> "Sequence[tuple[str, str]]":
     from aiops_cli.domain.request import PENDING
 
-    counted, request = desk.count(kept.filed), kept.request
+    counted, request = desk.count(kept), kept.request
     waits = kept.state in PENDING
     said = f"; {counted.missing}" if counted.missing else ""
     return (
