@@ -26,8 +26,12 @@ from rich.table import Table
 
 from aiops_cli.adapters.ui import blocks, drill
 from aiops_cli.adapters.ui.console import Console, make_console
+from aiops_cli.adapters.ui.panel import approval_panel, explanation
 from aiops_cli.adapters.ui.text import Text
 from aiops_cli.cli import app, egress, render
+from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.audit import GENESIS, Head
+from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.errors import AiopsError
 from tests.conftest import Result
@@ -374,14 +378,19 @@ def drawn(incident: Any, colour: bool, at: Any) -> str:
         parts.append(drill.evidence_block(incident.evidence.items))
     if incident.plan is not None:
         parts.append(blocks.plan_block(incident.plan, incident.planned_call))
-        for attempt in incident.attempts:
-            if attempt.call is not None:
-                parts.append(
-                    blocks.approval_panel(attempt.call, attempt, incident.plan, incident.diagnosis, console.width)
-                )
+        parts += [panel for attempt in incident.attempts for panel in panels_of(incident, attempt, console, now)]
     for part in parts:
         console.print(part)
     return target.getvalue()
+
+
+def panels_of(incident: Any, attempt: Any, console: RichConsole, now: datetime) -> list[Any]:
+    if attempt.request is None:
+        return []
+    verdict = PolicyVerdict(allowed=True, reason="yes", rule="a/rule", skipped=incident.verdict.skipped)
+    asked = Asked(request=attempt.request, verdict=verdict, attempt=attempt, head=Head(0, GENESIS), watch=lambda: (),
+                  plan=incident.plan, diagnosis=incident.diagnosis)  # fmt: skip
+    return [approval_panel(asked, console, now), explanation(asked, incident, console, now)]
 
 
 @pytest.mark.parametrize("colour", [False, True])

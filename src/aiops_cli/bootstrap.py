@@ -16,6 +16,8 @@ from aiops_cli.errors import AiopsError, BadConfig, BadInput, UnknownName, Usage
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.journal import Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
+    from aiops_cli.adapters.ui.ask import Screen
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.approval import Answer, Decision
-    from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.chain import Anchor, Verification
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.handoff import SetModel
@@ -1072,8 +1074,8 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
 class Asking:
     """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `undoes` is set where taking something back is what the person came for. `shown` gives the digest of the request
-    that the terminal shows, and `explain` shows more about it.
+    `undoes` is set where taking something back is what the person came for. `screen` is where the panel is drawn:
+    without one nobody is asked at a terminal.
     """
 
     person: str
@@ -1083,8 +1085,7 @@ class Asking:
     alert_on_stdin: bool = False
     timeout_s: float = 600.0
     undoes: bool = False
-    shown: Callable[[], str | None] = lambda: None
-    explain: "Callable[[Asked], None]" = lambda asked: None
+    screen: "Screen | None" = None
 
 
 def make_approver(asking: Asking) -> "Approver":
@@ -1097,11 +1098,14 @@ def make_approver(asking: Asking) -> "Approver":
         return FileApprover(asking.approval_file, asking.person)
     if asking.approve_simulated:
         return SimulatedApprover(undoes=asking.undoes)
-    if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
-        return TerminalApprover(
-            asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
-        )
+    if asking.screen is not None and _is_terminal(sys.stderr) and (_is_terminal(sys.stdin) or asking.alert_on_stdin):
+        return TerminalApprover(asking.timeout_s, asking.person, asking.screen, from_tty=asking.alert_on_stdin)
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+def _is_terminal(stream: "TextIO | None") -> bool:
+    """Whether somebody sits there. A stream that was closed before we began is None, and nobody does."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def make_keeper(

@@ -88,8 +88,7 @@ class Gatekeeper:
             needs=verdict.approvals,
             undoes=undoes,
         )
-        why = Proposed(proposal.proposed_by, proposal.because, _model_of(incident, proposal))
-        return self.book.file(incident.id, number, request, why)
+        return self.book.file(incident.id, number, request, _proposed(incident, proposal, undoes))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -221,6 +220,20 @@ class Gatekeeper:
             now = self.clock.wall()
             state = RequestState(attempt.state.value)
             self.book.settle(permit.request, state, attempt.detail, (now - began).total_seconds(), now)
+
+
+def _proposed(incident: Incident, proposal: Proposal, undoes: int | None) -> Proposed:
+    """What is kept of the proposal; the plan is not about what takes an action back."""
+    plan = incident.plan if undoes is None else None
+    return Proposed(
+        by=proposal.proposed_by,
+        because=proposal.because,
+        model=_model_of(incident, proposal),
+        evidence=proposal.evidence,
+        stop_gap=proposal.stop_gap,
+        success=plan.success if plan is not None else "",
+        objections=plan.objections if plan is not None else (),
+    )
 
 
 def _model_of(incident: Incident, proposal: Proposal) -> dict[str, str]:

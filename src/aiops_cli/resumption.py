@@ -58,7 +58,8 @@ def settle(kept: Kept, keeper: Gatekeeper) -> tuple[ActionState, str]:
             keeper.book.settle(request, RequestState.UNKNOWN, said, 0.0, keeper.clock.wall())
         looked = keeper.actuator.look_back(request.call, request.key)
         if looked.done is None:
-            return ActionState.UNKNOWN, f"nobody knows whether it took effect: {looked.reason}"
+            how = f"look, then say so: aiops approvals settle {request.id} done|not-done"
+            return ActionState.UNKNOWN, f"nobody knows whether it took effect: {looked.reason}; {how}"
         keeper.book.reconcile(request, looked.done, looked.reason, "aiops, by reading the backend", keeper.clock.wall())
     if looked.done:
         return ActionState.DONE, f"took effect before the run was cut off: {looked.reason}"

@@ -243,8 +243,7 @@ def asking_of(request: Request, console: "Console", *, undoes: bool = False) -> 
             plan_only=request.only_plans,
             alert_on_stdin=request.alert_on_stdin,
             timeout_s=request.settings["approval_timeout"].value,
-            shown=lambda: console.shown,
-            explain=console.explain,
+            screen=console,
             undoes=undoes,
         )
     )

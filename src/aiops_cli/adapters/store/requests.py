@@ -302,13 +302,16 @@ class RequestBook:
         self.copy()
         return found
 
+    def is_elsewhere(self, request: Request) -> bool:
+        """Whether it was begun on another machine, where nobody here can tell a live process from a dead one."""
+        with self.database.read() as connection:
+            return _row(connection, request.number).host not in (None, this_host())
+
     def is_running(self, request: Request) -> bool:
         """Whether a live process is executing it; on another machine nobody can tell, and it counts as alive."""
         if self._folder is None:
             return False
-        with self.database.read() as connection:
-            row = _row(connection, request.number)
-        if row.host not in (None, this_host()):
+        if self.is_elsewhere(request):
             return True
         try:
             descriptor = self._take(request.number)
@@ -416,7 +419,7 @@ def _columns(request: Request, proposed: Proposed) -> dict[str, Any]:
         "state": RequestState.PROPOSED.value,
         "digest": request.digest,
         "canonical": request.canonical.decode("ascii"),
-        "details": json.dumps(request.prose | {"because": proposed.because, "by": proposed.by}),
+        "details": json.dumps(request.prose | proposed.prose),
         "action": call.action,
         "target": call.target,
         "arguments": json.dumps(dict(call.arguments), sort_keys=True),
