@@ -224,6 +224,10 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("critic", "auto", _choice("auto", "on", "off"),
                 "A model reviews the plan before you are asked; `auto` where it could do harm that is not taken back.",
                 "auto, on, off"),
+        Setting("story", "auto", _choice("auto", "on", "off"),
+                "A model tells the incident at its end, for whoever reads the record; `auto` where it had answered and"
+                " something was done or is handed over.",
+                "auto, on, off"),
         Setting("model_url", "", _url,
                 "Another address of the model's API: a proxy, a gateway, or a server such as http://127.0.0.1:11434/v1.",
                 "URL"),

@@ -22,6 +22,7 @@ from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.request import Request, request_id
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 
@@ -300,7 +301,20 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
         rows: list[tuple[str, str | Text]] = [("cause", incident.escalation.root_cause)]
         rows += [("", option) for option in incident.escalation.options]
         parts.append(indented(labelled([*rows, ("decision", "open: yours")], 9)))
+    if incident.story is not None:
+        parts += [Text(), *story_block(incident.story)]
     return Group(*parts)
+
+
+def story_block(story: Story) -> list[RenderableType]:
+    """A model's words, dim and named as such: nothing of it was measured, and nothing is decided by it."""
+    if story.failed is not None:
+        return [line(("STORY  ", "bold"), (f"none: {story.failed}", "dim"))]
+    rows: list[tuple[str, str | Text]] = [
+        ("claim", Text(f"{sentence.text} [{' '.join(sentence.cites)}]", "dim")) for sentence in story.sentences
+    ]
+    rows += [("struck", Text(text, "dim")) for text in story.struck]
+    return [line(("STORY  ", "bold"), (f"the words of {story.by}", "dim")), indented(labelled(rows, 9))]
 
 
 def _ways_to_approve(incident: Incident, request: Request) -> list[tuple[str, str | Text]]:
