@@ -193,7 +193,7 @@ _CLAIMS = re.compile(rf"\b{_CLAIM}\b", re.IGNORECASE)
 # A negation right before the claim.
 _DENIAL = re.compile(
     rf"(?:\b|(?<=\w)(?=n['’]t)){_NOT}[\s_-]*"
-    rf"(?:(?:yet|been|be|fully|measured?|have|has|was|were|that|the|signal|it|else)\s+){{0,5}}{_CLAIM}\b",
+    rf"(?:(?:yet|to|been|be|fully|measured|have|has|was|were|that|the|signal|it|else)\s+){{0,5}}{_CLAIM}\b",
     re.IGNORECASE,
 )
 # What looks like a denial and is none.
