@@ -252,6 +252,8 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
         budget=make_budget(settings),
         escalates=chain is not None and chain.has_next,
         critic=settings["critic"].value,
+        # Nobody reads it, and it has no part in what is measured.
+        story="off",
         environment="evaluation",
         handed=handed,
     )

@@ -188,6 +188,7 @@ def run_one(
         routed=request.settings["reasoner"].value == "auto",
         escalates=chain is not None and chain.has_next,
         critic=request.settings["critic"].value,
+        story=request.settings["story"].value,
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,

@@ -20,6 +20,7 @@ from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 
@@ -207,6 +208,8 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
         rows: list[tuple[str, str | Text]] = [("cause", incident.escalation.root_cause)]
         rows += [("", option) for option in incident.escalation.options]
         parts.append(indented(labelled([*rows, ("decision", "open: yours")], 9)))
+    if incident.story is not None:
+        parts += [Text(), *story_block(incident.story)]
     return Group(*parts)
 
 
@@ -217,6 +220,17 @@ def _safeguards(incident: Incident) -> list[str]:
     skipped = incident.verdict.skipped
     said = [f"environment {incident.environment}"] if skipped or not incident.simulated else []
     return ["; ".join([*said, *(f"skipped: {text}" for text in skipped)])] if said else []
+
+
+def story_block(story: Story) -> list[RenderableType]:
+    """A model's words, dim and named as such: nothing of it was measured, and nothing is decided by it."""
+    if story.failed is not None:
+        return [line(("STORY  ", "bold"), (f"none: {story.failed}", "dim"))]
+    rows: list[tuple[str, str | Text]] = [
+        ("claim", Text(f"{sentence.text} [{' '.join(sentence.cites)}]", "dim")) for sentence in story.sentences
+    ]
+    rows += [("struck", Text(text, "dim")) for text in story.struck]
+    return [line(("STORY  ", "bold"), (f"the words of {story.by}", "dim")), indented(labelled(rows, 9))]
 
 
 def _ways_to_approve(incident: Incident, request: Request) -> list[tuple[str, str | Text]]:

@@ -50,6 +50,7 @@ _DOING = {
     "diagnose": "diagnosing",
     "remediate": "planning",
     "verify": "measuring the signal",
+    "report": "reporting",
 }
 PLAIN_WIDTH = 100
 
