@@ -27,6 +27,7 @@ from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.ports import Requests, Weigh
 from tests.contract.test_migrations import restore
 from tests.gates import CALL, NOW, POLICY, fresh, request_for, yes_to
+from tests.scenes import SETTINGS
 
 S = timedelta(seconds=1)
 WHY = Proposed("offline", "it is out of capacity", {})
@@ -50,7 +51,7 @@ def filed_book(home: Path) -> Iterator[RequestBook]:
 def opened(home: Path | None) -> Iterator[RequestBook]:
     store = open_store(home)
     store.open_incident(Incident(AlertGroup("text", "k", (Alert(name="A"),)), True, "production", NOW))
-    yield open_requests(store, home)
+    yield open_requests(store, home, SETTINGS)
     store.close()
 
 
@@ -434,9 +435,10 @@ from pathlib import Path
 from aiops_cli.bootstrap import open_requests, open_store
 from tests.contract.test_requests import claim
 from tests.gates import NOW
+from tests.scenes import SETTINGS
 home = Path(sys.argv[1])
 store = open_store(home)
-book = open_requests(store, home)
+book = open_requests(store, home, SETTINGS)
 request = book.find(1, NOW).request
 print("ready", flush=True)
 sys.stdin.readline()
@@ -477,9 +479,10 @@ import sys, time
 from pathlib import Path
 from aiops_cli.bootstrap import open_requests, open_store
 from tests.gates import NOW
+from tests.scenes import SETTINGS
 home = Path(sys.argv[1])
 store = open_store(home)
-book = open_requests(store, home)
+book = open_requests(store, home, SETTINGS)
 with book.hold(book.find(1, NOW).request):
     print("ready", flush=True)
     sys.stdin.readline()
@@ -583,7 +586,7 @@ def test_what_was_read_before_the_call_is_kept_with_the_request(book: RequestBoo
 def test_actions_and_decisions_of_version_4_are_carried_and_cannot_run(home: Path) -> None:
     restore(home, "store-v4.sql")
     store = open_store(home)
-    book = open_requests(store, home)
+    book = open_requests(store, home, SETTINGS)
     requests, decisions, log = rows_of(book)
     assert [(row.number, row.incident, row.action, row.target, row.state) for row in requests] == [
         (1, 1, "scale_service", "payments-api", "done"),
