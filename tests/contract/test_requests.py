@@ -362,6 +362,12 @@ def test_a_request_of_another_store_never_runs_and_counts_for_nothing(book: Requ
     assert book.find_pending(CALL, POLICY, NOW) is None
     put(book, request, state="executing", started_at=NOW.isoformat())
     assert book.lately(NOW) == []
+    with pytest.raises(StoreError):
+        book.settle(request, RequestState.DONE, "", 0.0, NOW)
+    put(book, request, state="unknown")
+    with pytest.raises(StoreError):
+        book.reconcile(request, True, "", "ines", NOW)
+    assert rows_of(book)[0][0].state == "unknown"
 
 
 # --- one transaction -------------------------------------------------------------------------------------------------
