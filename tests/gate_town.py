@@ -128,7 +128,7 @@ POLICIES = {
 }
 
 
-def load_policies(folder: Path) -> dict[str, PolicySet]:
+def read_policies(folder: Path) -> dict[str, PolicySet]:
     """The policies, each read from its file by the real reader."""
     found = {}
     for name, rules in POLICIES.items():
@@ -192,26 +192,31 @@ def prove(decision: Decision) -> str | None:
 # --- a process that can be killed ------------------------------------------------------------------------------------
 
 
-class Life:
-    """How long a process lives: `left` points more, or for ever. `points` counts where processes died."""
+# Where a process can be killed, beside in between two system calls: that is for strace.
+POINTS = (
+    "before prepare", "before lately", "before find_pending", "before file", "after file", "before head",
+    "before find_standing", "after find_standing", "before decide", "after decide", "before hold", "before claim",
+    "in the transaction of the claim", "after claim", "before the effect", "after the effect", "before settle",
+    "after settle", *(f"after the commit, before the copy of {what}" for what in ("file", "decide", "claim", "settle")),
+)  # fmt: skip
 
-    def __init__(self, points: Counter[str]) -> None:
-        self.left: int | None = None
+
+class Life:
+    """How long a process lives: up to a point of this name, or for ever. `points` counts where processes died."""
+
+    def __init__(self, points: Counter[str], until: str | None = None) -> None:
+        self.until = until
         self.dead = False
-        self.passed: list[str] = []
+        self.doing = ""
         self._points = points
 
     def point(self, name: str) -> None:
-        """Die here if it is time; who is dead does nothing any more."""
+        """Die here if it is the place; who is dead does nothing any more."""
+        if not self.dead and name == self.until:
+            self.dead = True
+            self._points[name] += 1
         if self.dead:
             raise Killed(name)
-        self.passed.append(name)
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.dead = True
-                self._points[name] += 1
-                raise Killed(name)
 
 
 class MortalBook:
@@ -225,6 +230,7 @@ class MortalBook:
 
         def call(*arguments: Any, **named: Any) -> Any:
             self.life.point(f"before {name}")
+            self.life.doing = name
             result = method(*arguments, **named)
             self.life.point(f"after {name}")
             return result
@@ -233,6 +239,7 @@ class MortalBook:
 
     def claim(self, request: Request, weigh: Any, *rest: Any) -> Any:
         self.life.point("before claim")
+        self.life.doing = "claim"
         self.before_claim()
 
         def weighed(*arguments: Any) -> Any:
@@ -259,7 +266,7 @@ class MortalMirror(Mirror):
         self.life = life
 
     def catch_up(self, database: Database) -> int:
-        self.life.point("after the commit, before the copy")
+        self.life.point(f"after the commit, before the copy of {self.life.doing}")
         return super().catch_up(database)
 
 
@@ -356,7 +363,7 @@ class Template:
                 " INSERT INTO seen_move VALUES (new.number, old.state, new.state); END"
             )
         raw.close()
-        self.policies = load_policies(self.folder)
+        self.policies = read_policies(self.folder)
 
     def close(self) -> None:
         shutil.rmtree(self.folder)
@@ -390,6 +397,7 @@ class Town:
         self.calls: Counter[int] = Counter()
         self.effects: Counter[int] = Counter()
         self.rewritten: set[int] = set()
+        self.unasked: Counter[str] = Counter()
         self._seen_audit = (0, "")
         self._keys = 0
 
@@ -400,9 +408,9 @@ class Town:
 
     # -- its processes ------------------------------------------------------------------------------------------------
 
-    def begin(self, *, principal: str | None = ASKING, left: int | None = None) -> Process:
-        """Start the program."""
-        life, answerer = Life(self.points), Answerer()
+    def begin(self, *, principal: str | None = ASKING, until: str | None = None) -> Process:
+        """Start the program; it is killed at the point `until`."""
+        life, answerer = Life(self.points, until), Answerer()
         book = RequestBook(self.database, MortalMirror(mirror_path(self.home, self.database), life), self.home, prove)
         keeper = Gatekeeper(
             actuator=Watcher(self, life),
@@ -414,7 +422,6 @@ class Town:
             new_key=self._new_key,
             terms=Terms(person=ASKING, principal=principal, environment="production"),
         )
-        life.left = left
         return Process(keeper, life, answerer)
 
     def _before_claim(self) -> None:
@@ -519,6 +526,7 @@ class Town:
                 holds = holds and allowed.until is not None and self.at < allowed.until
             if holds:
                 allowed.used.append(self.at)
+                self.unasked[f"unasked, by {method}"] += 1
                 return True
         return False
 

@@ -32,14 +32,14 @@ from aiops_cli.domain.trust import Ground
 from aiops_cli.errors import AiopsError, BackendError, ModelError
 from aiops_cli.undoing import take_back
 from tests.fakes import model_action, model_answer
-from tests.gate_town import ASKING, BEGIN, POLICIES, SIGNERS, Allowed, Killed, Process, Template, Town, words
+from tests.gate_town import ASKING, BEGIN, POINTS, POLICIES, SIGNERS, Allowed, Killed, Process, Template, Town, words
 
 STEPS, ACCEPTED = 10_000, 1_000
-EXAMPLES, LENGTH = 10, 80
+EXAMPLES, LENGTH = 140, 80
 
 STAGED: list[Template] = []
 TALLY: Counter[str] = Counter()
-POINTS: Counter[str] = Counter()
+DIED: Counter[str] = Counter()
 
 SERVICES = ("checkout-web", "payments-api", "fraud-check")
 REASONABLE = st.one_of(
@@ -87,7 +87,7 @@ class Gate(RuleBasedStateMachine):
 
     @initialize()
     def found(self) -> None:
-        self.town = Town(STAGED[0], POINTS)
+        self.town = Town(STAGED[0], DIED)
         self.attempts: list[Attempt] = []
 
     # -- pieces -------------------------------------------------------------------------------------------------------
@@ -242,11 +242,11 @@ class Gate(RuleBasedStateMachine):
                 raise
 
     @precondition(lambda self: self.attempts)
-    @rule(data=st.data(), left=st.one_of(st.none(), st.none(), st.integers(0, 20)))
-    def acts(self, data: st.DataObject, left: int | None) -> None:
+    @rule(data=st.data(), until=st.sampled_from([None, *POINTS]))
+    def acts(self, data: st.DataObject, until: str | None) -> None:
         attempt = self.pick(data)
         with self.step("act"):
-            self.run(self.town.begin(left=left), attempt)
+            self.run(self.town.begin(until=until), attempt)
 
     # -- whole errands ------------------------------------------------------------------------------------------------
 
@@ -273,10 +273,10 @@ class Gate(RuleBasedStateMachine):
                 process.keeper.book.decide(attempt.request, decision)
             self.run(process, attempt)
 
-    @rule(proposal=REASONABLE, left=st.integers(0, 40), again=st.booleans())
-    def is_killed_somewhere(self, proposal: Proposal, left: int, again: bool) -> None:
+    @rule(proposal=REASONABLE, until=st.sampled_from(POINTS), again=st.booleans())
+    def is_killed_somewhere(self, proposal: Proposal, until: str, again: bool) -> None:
         """A whole errand in a process that dies at one of its points, and what the next one finds."""
-        process = self.town.begin(left=left)
+        process = self.town.begin(until=until)
         process.answerer.says = self.says("yes")
         with self.step("errand with a crash"):
             attempt = self.file(process, proposal)
@@ -391,10 +391,11 @@ class Gate(RuleBasedStateMachine):
 
     # -- beforehand ---------------------------------------------------------------------------------------------------
 
-    @rule(proposal=REASONABLE, uses=st.integers(0, 3), minutes=st.sampled_from([1, 30, 480, 500]))
+    @rule(proposal=REASONABLE, uses=st.sampled_from([1, 1, 2, 3, 0]), minutes=st.sampled_from([1, 30, 30, 480, 500]))
     def grants(self, proposal: Proposal, uses: int, minutes: int) -> None:
         town, lasts = self.town, timedelta(minutes=minutes)
         with self.step("grant"):
+            proposal = replace(proposal, target="fraud-check") if minutes == 30 else proposal
             grant = town.permissions().grant(
                 proposal, environment="production", simulated=True, uses=uses, lasts=lasts, by="otto", reason="",
                 now=town.at,
@@ -410,12 +411,13 @@ class Gate(RuleBasedStateMachine):
             self.town.grants[number].over_since = self.town.at
 
     @precondition(lambda self: self.town.grants)
-    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 59, 1801]))
+    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 61, 1801]))
     def uses_a_grant(self, data: st.DataObject, pause: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.town.grants)))
         action, target, arguments = self.town.grants[number].call
         self.runs_unasked(Proposal(action, target, json.loads(arguments), ""), "grant used", pause)
 
+    @precondition(lambda self: len(self.town.promotions) < 2)
     @rule(service=st.sampled_from(SERVICES[:1] + SERVICES[2:]), rate=st.integers(100, 120))
     def earns_trust(self, service: str, rate: int) -> None:
         """Three runs that help, and somebody who lets the next ones run unasked."""
@@ -572,6 +574,7 @@ class Gate(RuleBasedStateMachine):
     def count(self) -> None:
         for (state,) in self.town.raw.execute("SELECT state FROM request"):
             TALLY[f"ended {state}"] += 1
+        TALLY.update(self.town.unasked)
 
 
 CASES: list[Any] = []
@@ -599,7 +602,7 @@ def staged() -> Iterator[Template]:
 def test_no_effect_without_a_yes_to_exactly_that(staged: Template) -> None:
     """Every call that reached the world was checked by the watcher; these counts say that there were many."""
     TALLY.clear()
-    POINTS.clear()
+    DIED.clear()
     run_machine(
         Gate,
         settings=settings(
@@ -613,5 +616,7 @@ def test_no_effect_without_a_yes_to_exactly_that(staged: Template) -> None:
             print_blob=False,
         ),
     )
-    print(dict(TALLY), dict(POINTS))
+    print(dict(TALLY), dict(DIED))
     assert TALLY["steps"] >= STEPS and TALLY["accepted"] >= ACCEPTED, TALLY
+    assert not set(POINTS) - set(DIED), "a process died at every point"
+    assert TALLY["unasked, by grant"] and TALLY["unasked, by trust"], TALLY

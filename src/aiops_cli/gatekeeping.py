@@ -159,7 +159,7 @@ class Gatekeeper:
         with self.book.hold(request):
             call, changed = self._look_again(request, proposal)
             seen = self._see(request, attempt)
-            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), seen)
+            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall, seen)
             attempt.ruling = ruling
             assert attempt.decision is not None
             self.bus.publish(Decided(incident, attempt, attempt.decision, ruling))
