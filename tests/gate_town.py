@@ -398,6 +398,7 @@ class Town:
         self.effects: Counter[int] = Counter()
         self.rewritten: set[int] = set()
         self.unasked: Counter[str] = Counter()
+        self.left: Attempt | None = None
         self._seen_audit = (0, "")
         self._keys = 0
 
@@ -439,10 +440,10 @@ class Town:
         return Incident(group, True, "simulator", opened_at=self.at, id=self.template.incident)
 
     def resume(self) -> list[Attempt]:
-        """Take the incident up in a new process; nothing is left under way then."""
+        """Take the incident up in a new process; nothing is left under way then. `left` is what is to be measured."""
         keeper, incident = self.begin().keeper, self.incident()
         kept = keeper.book.of_incident(incident.id, self.at)
-        take_up(CutOff(incident.id, self.at, kept), incident, keeper)
+        self.left = take_up(CutOff(incident.id, self.at, kept), incident, keeper)
         left = self.raw.execute("SELECT number FROM request WHERE state = 'executing'").fetchall()
         assert all(number in self.rewritten for (number,) in left), left
         return incident.attempts

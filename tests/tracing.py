@@ -22,7 +22,7 @@ from tests.crash_child import CALLS, WHEN
 ROOM = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 IN_CI = os.environ.get("CI") == "true"
 # Every point, and not some of them.
-ALL_POINTS = IN_CI or bool(os.environ.get("EVERY_POINT"))
+EVERY_POINT = bool(os.environ.get("EVERY_POINT"))
 
 
 def find_strace() -> str:
@@ -94,7 +94,7 @@ class Tracer:
                 yield rest.lstrip().split("(")[0]
 
     def points(self, calls: Sequence[str], *names: str) -> list[tuple[str, int]]:
-        """Every call of a clean run, by its name and the how manyeth of that name it is; and one more of each name."""
+        """Every call of a clean run, by its name and the how manyeth of that name it is."""
         counts: Counter[str] = Counter()
         found = []
         for name in calls:
@@ -127,7 +127,7 @@ def traced(fault: str, *, program: bool = False) -> Iterator[Tracer]:
 
 
 def some(points: Sequence[tuple[str, int]], most: int) -> list[tuple[str, int]]:
-    """All of them where every point is wanted, else `most`, spread evenly, the first and the last among them."""
-    if ALL_POINTS or len(points) <= most:
+    """At most so many of them, spread evenly, the first and the last among them."""
+    if len(points) <= most:
         return list(points)
     return [points[round(at * (len(points) - 1) / (most - 1))] for at in range(most)]
