@@ -45,7 +45,7 @@ from tests.scenes import Stage, stage
 
 BEGIN = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 FREEZE = (BEGIN + timedelta(hours=20), BEGIN + timedelta(hours=21))
-TRUST_HOURS = (2, 12)
+TRUST_HOURS = (2, 6)
 ASKING = "ines"
 SIGNERS = ("ines", "boris", "clara", "dora")
 # In memory where the system has such a place: thousands of syncs would only wear a disk out.
@@ -74,7 +74,7 @@ rules:
   - id: limits-earn-trust
     why: a limit is lifted in a second
     match: {{action: limit_requests, environment: production, service: "*", team: "*"}}
-    when: {{hours: "02:00-12:00"}}
+    when: {{hours: "02:00-06:00"}}
     trust: {{after: 3, per_day: 3}}
   - id: others
     why: as this policy has it
@@ -409,7 +409,9 @@ class Town:
 
     # -- its processes ------------------------------------------------------------------------------------------------
 
-    def begin(self, *, principal: str | None = ASKING, until: str | None = None) -> Process:
+    def begin(
+        self, *, principal: str | None = ASKING, until: str | None = None, environment: str = "production"
+    ) -> Process:
         """Start the program; it is killed at the point `until`."""
         life, answerer = Life(self.points, until), Answerer()
         book = RequestBook(self.database, MortalMirror(mirror_path(self.home, self.database), life), self.home, prove)
@@ -421,7 +423,7 @@ class Town:
             bus=EventBus([]),
             policies=lambda: self.template.policies[self.policy],
             new_key=self._new_key,
-            terms=Terms(person=ASKING, principal=principal, environment="production"),
+            terms=Terms(person=ASKING, principal=principal, environment=environment),
         )
         return Process(keeper, life, answerer)
 
@@ -492,9 +494,7 @@ class Town:
         assert self.calls[number] == 1 or number in self.rewritten, "it runs once"
         assert call.target in self.template.stage.scene.scenario.targets  # type: ignore[union-attr]
 
-    def _inspect_people(
-        self, number: int, digest: str, data: dict[str, Any], call: EffectiveCall, needed: int
-    ) -> None:
+    def _inspect_people(self, number: int, digest: str, data: dict[str, Any], call: EffectiveCall, needed: int) -> None:
         decide_by = datetime.fromisoformat(data["decide_by"])
         about = [said for said in self.said if said.digest == digest]
         assert all(said.yes for said in about), "nobody said no"
@@ -583,4 +583,3 @@ class Town:
         found = chain.verify(AuditLog(self.database).rows(), mirror=mirror.rows())
         assert found.holds, found.findings
         assert self.raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-

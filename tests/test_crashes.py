@@ -158,7 +158,11 @@ def test_the_whole_program_is_killed_and_resumed() -> None:
             ended = tracer.run(home, program=resume)
             verify(home)
             # Recovered, now or before: then there is nothing to take up.
-            assert ended.code == 0 or (ended.code == 2 and "is recovered: there is" in ended.said), (name, number, ended)
+            assert ended.code == 0 or (ended.code == 2 and "is recovered: there is" in ended.said), (
+                name,
+                number,
+                ended,
+            )
             assert "Traceback" not in ended.said
             found[f"code {ended.code}", effects_of(home, incident)] += 1
         print(len(points), found)

@@ -181,9 +181,7 @@ def test_a_store_that_is_full_at_any_of_its_writes_loses_nothing(
     }  # fmt: skip
 
 
-def test_a_locked_store_is_refused_with_a_hint(
-    begun: Path, group: AlertGroup, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_store_is_refused_with_a_hint(begun: Path, group: AlertGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program has the file, and does not queue with us."""
     script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN EXCLUSIVE'); print('mine', flush=True); sys.stdin.read()"
     holder = subprocess.Popen(
