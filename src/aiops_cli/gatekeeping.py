@@ -69,7 +69,9 @@ class Gatekeeper:
         """The request for a call: one that waits already, or a new one in the store. Raises StoreError."""
         now, policies = self.clock.wall(), self.policies()
         waiting = self.book.find_pending(call, policies.digest, now)
-        if waiting is not None and waiting.undoes == undoes and waiting.ticket == self.terms.ticket:
+        asked = (undoes, self.terms.ticket, self.terms.environment)
+        # What was asked for elsewhere is judged by the rules of elsewhere, and is another request.
+        if waiting is not None and (waiting.undoes, waiting.ticket, waiting.environment) == asked:
             self.book.adopt(waiting, incident.id, number)
             return waiting
         verdict = self._evaluate(policies, call, now, self.book.lately(incident.id, now))
@@ -158,7 +160,7 @@ class Gatekeeper:
         with self.book.hold(request):
             call, changed = self._look_again(request, proposal)
             seen = self._see(request, attempt)
-            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), seen)
+            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall, seen)
             attempt.ruling = ruling
             assert attempt.decision is not None
             self.bus.publish(Decided(incident, attempt, attempt.decision, ruling))
