@@ -47,9 +47,22 @@ def put(make: Make, stream: TextIO, timeout_s: float, look: Look = nothing_new) 
     handlers = {each: signal.getsignal(each) for each in _SIGNALS}
     try:
         return asyncio.run(_within(question, timeout_s, look))
+    except EOFError:
+        # A window that was closed ends the input too; whether that or the signal comes first is a matter of luck.
+        if _is_gone(stream.fileno()):
+            raise Signalled("SIGHUP") from None
+        raise
     finally:
         for each, handler in handlers.items():
             signal.signal(each, handler)
+
+
+def _is_gone(descriptor: int) -> bool:
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error:
+        return True
+    return False
 
 
 @contextlib.contextmanager

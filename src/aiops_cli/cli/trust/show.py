@@ -26,7 +26,7 @@ def show(output: OutputOption = Output.TEXT) -> None:
 
 def terms_of(desk: "Desk", request: "Request") -> "TrustTerms | None":
     """When the policy lets something like this request run unasked; None where it does not."""
-    return desk.verdict(request).trust
+    return desk.verdict(desk.book.kept(request.id, desk.now)).trust
 
 
 def row_of(trusted: "Trusted", desk: "Desk") -> dict[str, Any]:
