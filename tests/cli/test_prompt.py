@@ -1,5 +1,6 @@
 """A person at a terminal, and all that is none: nobody is taken to have said yes who did not type it."""
 
+import contextlib
 import os
 import re
 import signal
@@ -71,6 +72,16 @@ def signals(number: signal.Signals) -> Step:
     return at
 
 
+def signals_twice(window: Window) -> None:
+    """As a closed window does: once for the session, and once from the shell."""
+    signals(signal.SIGHUP)(window)
+    with contextlib.suppress(ProcessLookupError):
+        for _ in range(20):
+            window.send_signal(signal.SIGHUP)
+            window.send_signal(signal.SIGTERM)
+            window.read()
+
+
 def hangs_up(window: Window) -> None:
     window.wait_for(QUESTION)
     window.settle(0.15)
@@ -105,6 +116,7 @@ MATRIX: dict[str, tuple[Step, tuple[int, RequestState], str, dict[str, str]]] = 
     "ctrl-c": (types(CTRL_C), CUT, "Ctrl-C at the prompt", {}),
     "sigterm": (signals(signal.SIGTERM), CUT, "SIGTERM at the prompt", {}),
     "sighup": (signals(signal.SIGHUP), CUT, "SIGHUP at the prompt", {}),
+    "signals in a row": (signals_twice, CUT, "SIGHUP at the prompt", {}),
     "hang-up": (hangs_up, CUT, "", {}),
     "timeout": (waits, NO, "no answer within 5 s", {"AIOPS_APPROVAL_TIMEOUT": "5"}),
     "early y": (early(b"y\r"), NO, "denied at the prompt", {}),
