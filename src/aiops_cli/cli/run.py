@@ -203,7 +203,7 @@ def run_one(
             talk(f"note: {notice}")
     with signals_held():
         data = _finish(incident, scene, watchers, request)
-    if watchers.console.report_error:
+    if watchers.console.report_error and not incident.interrupted:
         raise AiopsError(f"the report could not be written: {watchers.console.report_error}", hint=f"see {incident.id}")
     return incident, data
 

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 ARMING_S = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S = 1.0
+# How soon a signal is seen while the question stands.
+_SIGNAL_S = 0.05
 _LOCAL_FLAGS = 3
 
 # Makes a question of a keyboard and a screen; looks whether there is something that ends it, which is the answer then.
@@ -44,12 +46,46 @@ def put(make: Make, stream: TextIO, timeout_s: float, look: Look = nothing_new) 
         time.sleep(ARMING_S)
         termios.tcflush(stream.fileno(), termios.TCIFLUSH)
     clear_typeahead(keyboard)
-    handlers = {each: signal.getsignal(each) for each in _SIGNALS}
+    with _signals_caught() as caught:
+        try:
+            return asyncio.run(_within(question, timeout_s, look, caught))
+        except EOFError:
+            # A window that was closed ends the input too; which of the two comes first is a matter of luck.
+            if _is_gone(stream.fileno()):
+                caught.append(signal.SIGHUP)
+            raise
+
+
+@contextlib.contextmanager
+def _signals_caught() -> Iterator[list[signal.Signals]]:
+    """The signals that arrived inside the block, which ends as Signalled when there was one, whatever was answered.
+
+    From the first on the others are ignored, as `cli/start.py` has it: a closed window sends two, and the second must
+    not end the program before the first is written down.
+    """
+    caught: list[signal.Signals] = []
+    # What the caller has ignored, as `nohup` does with the hang-up, stays so.
+    before = {each: handler for each in _SIGNALS if (handler := signal.getsignal(each)) is not signal.SIG_IGN}
+    for each in before:
+        signal.signal(each, lambda number, frame: caught.append(signal.Signals(number)))
     try:
-        return asyncio.run(_within(question, timeout_s, look))
+        yield caught
+    except (EOFError, OSError):
+        if not caught:
+            raise
     finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_IGN if caught else handler)
+    if caught:
+        raise Signalled(caught[0].name)
+
+
+def _is_gone(descriptor: int) -> bool:
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error:
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -65,34 +101,26 @@ def _without_echo(descriptor: int) -> Iterator[None]:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
-async def _within(question: Any, timeout_s: float, look: Look) -> Any:
-    """Wait for the answer, or for news. A signal cancels the question; raised into a running loop it could leave it
-    waiting.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    got: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        got.append(number)
-        if task is not None:
-            task.cancel()
-
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, stop, each)
+async def _within(question: Any, timeout_s: float, look: Look, caught: list[signal.Signals]) -> Any:
+    """Wait for the answer, for news, or for a signal; raised into a running loop a signal could leave it waiting."""
     asking = asyncio.ensure_future(question.unsafe_ask_async())
     looking = asyncio.ensure_future(_keep_looking(look))
+    stopping = asyncio.ensure_future(_caught_one(caught))
     try:
         async with asyncio.timeout(timeout_s):
-            await asyncio.wait({asking, looking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asking, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                return None
             return asking.result() if asking.done() else looking.result()
-    except asyncio.CancelledError:
-        if got:
-            raise Signalled(got[0].name) from None
-        raise
     finally:
-        asking.cancel()
-        looking.cancel()
-        await asyncio.gather(asking, looking, return_exceptions=True)
+        for each in (asking, looking, stopping):
+            each.cancel()
+        await asyncio.gather(asking, looking, stopping, return_exceptions=True)
+
+
+async def _caught_one(caught: list[signal.Signals]) -> None:
+    while not caught:
+        await asyncio.sleep(_SIGNAL_S)
 
 
 async def _keep_looking(look: Look) -> Any:

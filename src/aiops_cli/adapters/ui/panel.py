@@ -4,7 +4,7 @@ What has to be decided on stands first and always stays. Where the window is too
 the explanation, and the panel says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ _LABEL = 9
 _FRAME = 6
 # Borders, the question, an error before it, and the line that the cursor is left on.
 _AROUND = 5
+_BEGUN_CHARS = 50
 MUST = 0
 OFFLINE = "offline"
 
@@ -80,7 +81,7 @@ def _where(asked: Asked) -> str:
 def _reach(call: EffectiveCall) -> list[Fact]:
     """What it touches, who else changes the same thing by itself, and the state that it was computed on."""
     return [
-        *(Fact("managed", f"also by {text}", style="yellow") for text in call.managers),
+        *(Fact("managed", text, style="yellow", brief=_begun(text)) for text in call.managers),
         Fact("touches", " · ".join(call.touches), 3),
         Fact("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items()), 5),
     ]
@@ -101,10 +102,15 @@ def _doubts(asked: Asked) -> list[Fact]:
     objections = asked.plan.objections if asked.plan is not None else ()
     stop_gap = "a stop-gap: it hides the symptom and leaves the cause" if asked.attempt.proposal.stop_gap else ""
     return [
-        Fact("beware", stop_gap, style="yellow"),
-        *(Fact("objection", text, style="yellow") for text in objections),
+        Fact("beware", stop_gap, style="yellow", brief="a stop-gap"),
+        *(Fact("objection", text, style="yellow", brief=_begun(text)) for text in objections),
         *(Fact("skipped", text, style="yellow") for text in asked.verdict.skipped),
     ]
+
+
+def _begun(text: str) -> str:
+    """The beginning of a longer text, marked as such."""
+    return text if len(text) <= _BEGUN_CHARS else f"{text[: _BEGUN_CHARS - 1]}…"
 
 
 def _claims(asked: Asked) -> list[Fact]:
@@ -192,12 +198,14 @@ def fit(asked: Asked, console: Console, now: datetime) -> tuple[list[Fact], list
     width, room = min(console.width, MAX_WIDTH), room_for(asked, console)
     if not _is_high(everything, width, room):
         return everything, []
-    shown = [replace(fact, text=fact.brief or fact.text) for fact in everything]
-    while _is_high(shown, width, room - 1) and (least := max(shown, key=_rank)).rank > MUST:
-        shown.remove(least)
-    labels = [fact.label for fact in shown]
-    left = [fact for fact in everything if fact.label not in labels or (fact.brief and fact.brief != fact.text)]
-    return shown, left
+    shown = {number: replace(fact, text=fact.brief or fact.text) for number, fact in enumerate(everything)}
+    while _is_high(shown.values(), width, room - 1):
+        least = max(shown, key=lambda number: (shown[number].rank, number))
+        if shown[least].rank == MUST:
+            break
+        del shown[least]
+    left = [fact for number, fact in enumerate(everything) if number not in shown or shown[number].text != fact.text]
+    return list(shown.values()), left
 
 
 def room_for(asked: Asked, console: Console) -> float:
@@ -207,11 +215,7 @@ def room_for(asked: Asked, console: Console) -> float:
     return console.height - _AROUND - len(menu_lines(asked, console.width))
 
 
-def _rank(fact: Fact) -> int:
-    return fact.rank
-
-
-def _is_high(facts: Sequence[Fact], width: int, room: float) -> bool:
+def _is_high(facts: Iterable[Fact], width: int, room: float) -> bool:
     return sum(_height(fact, width) for fact in facts) > room
 
 

@@ -25,8 +25,9 @@ def confirm(desk: "Desk", kept: "Kept", does: str, draw: "Callable[[Kept, Desk],
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("an answer is typed at a terminal, and this is none", hint=without)
     name = request.call.target if request.call.risk is Risk.HIGH else "y"
-    question = f"{does}? Type {safe_line(name)}, or x for more; Enter is No:"
+    question = f"{does}? Enter is No:"
     draw(kept, desk)
+    talk(f"{safe_line(name)}: yes · x: all that is kept of it · anything else: no")
     while (typed := ask_at_terminal(question, desk.patience_s)) == "x":
         for line in lines_of(kept, desk):
             talk(line)

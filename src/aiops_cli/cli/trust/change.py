@@ -41,7 +41,7 @@ def promote(
         " a day, until it fails once or the policy changes.",
         file=sys.stderr,
     )
-    if ask_at_terminal("Type yes to promote it; anything else is No:", desk.patience_s) != "yes":
+    if ask_at_terminal("Promote it? Type yes; Enter is No:", desk.patience_s) != "yes":
         raise UsageError("not promoted: yes was not typed")
     made = desk.permissions.promote(
         ground,
