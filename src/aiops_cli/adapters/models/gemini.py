@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import count_of, response_attributes, shown_name, start, usage_attributes
+from pydantic import BaseModel, ConfigDict
+
+from aiops_cli.adapters.models.call import (
+    count_of,
+    read_json,
+    response_attributes,
+    shown_name,
+    start,
+    usage_attributes,
+)
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
 from aiops_cli.adapters.models.gemini_wire import (
@@ -77,6 +86,21 @@ class Gemini:
         self._api.check(deadline_s)
         return self._api.run(end, deadline_s, lambda: self._count(prompt, end))
 
+    def probe(self, deadline_s: float) -> str:
+        """Ask the service about the model, which costs nothing and asks no model: its id as it is known there.
+
+        Over after `deadline_s` seconds whatever the network does. Raises ModelError only.
+        """
+        end = time.monotonic() + deadline_s
+        self._api.check(deadline_s)
+
+        def use(client: "genai.Client", http: "ModelHttp") -> str:
+            client.models.get(model=self._api.model)
+            return read_json(_About, http.held, "Gemini").name
+
+        name = self._api.run(end, deadline_s, lambda: self._api.call(end, use, hold=True))
+        return shown_name(name.rpartition("/")[2])
+
     def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "generate_content",
@@ -137,6 +161,13 @@ class Gemini:
         if problem:
             raise ModelError(problem[1], reason=problem[0], attributes=attributes)
         return ModelReply(answer.text, attributes, ModelTurn(self.name, answer.text, answer.calls, answer.raw))
+
+
+class _About(BaseModel):
+    """What the service says of a model."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
 
 
 class _Listener:
