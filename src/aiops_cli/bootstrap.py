@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.backends.simulator.world import World
-    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.adapters.models.chain import Books, Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.models.generativeai import GenerativeAi
@@ -270,7 +270,7 @@ def make_chain(
     models: "Sequence[Model]",
     bus: "EventBus",
     settings: Settings,
-    store: "SqlStore",
+    store: "Opened",
     person: str = "",
     redact: Callable[[str], str] = str,
 ) -> "Chain | None":
@@ -280,9 +280,41 @@ def make_chain(
     """
     if not models:
         return None
-    from aiops_cli.adapters.models.chain import Books, Chain
+    from aiops_cli.adapters.models.chain import Chain
 
-    books = Books(
+    return Chain(models, bus, _make_books(settings, store, person, redact))
+
+
+def make_evaluated_chain(
+    models: "Sequence[Model]",
+    bus: "EventBus",
+    settings: Settings,
+    store: "Opened",
+    run: str,
+    redact: Callable[[str], str] = str,
+) -> "Chain":
+    """The models of a run that is measured: its calls are in the accounts of `store` as those of an evaluation.
+
+    `run` is its name there. The budgets bound it, each run having that of an incident; the limits of calls a minute do
+    not, and no kept answer is taken or kept: what is measured is the model.
+    """
+    from dataclasses import replace
+
+    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.domain.usage import EVALUATION, PlannedCall
+
+    def named(call: PlannedCall) -> PlannedCall:
+        return replace(call, incident=run, stage=f"{EVALUATION} {call.stage}")
+
+    books = _make_books(settings, store, EVALUATION, redact)
+    limits = replace(books.limits, per_minute=None, per_person=None)
+    return Chain(models, bus, replace(books, limits=limits, fresh_s=0.0, named=named))
+
+
+def _make_books(settings: Settings, store: "Opened", person: str, redact: Callable[[str], str]) -> "Books":
+    from aiops_cli.adapters.models.chain import Books
+
+    return Books(
         ledger=make_ledger(store),
         limits=limits_of(settings),
         person=person,
@@ -292,7 +324,6 @@ def make_chain(
         redact=redact,
         warm=_load_prices,
     )
-    return Chain(models, bus, books)
 
 
 def _load_prices() -> None:
