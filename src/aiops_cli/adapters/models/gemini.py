@@ -65,20 +65,24 @@ class Gemini:
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         """One call, over after `deadline_s` seconds whatever the network does. Raises ModelError only.
 
-        An answer in words is streamed where somebody listens; one that is a call of a tool comes whole in any case.
+        An answer in words is streamed where somebody listens, who hears nothing after the end; one that is a call of a
+        tool comes whole in any case.
         """
         end = time.monotonic() + deadline_s
         self._api.egress.redacted = 0
         streamed = told is not untold and not prompt.tools
         attributes = self._request_attributes(prompt) | {"gen_ai.request.stream": streamed}
+        listener = _Listener(told)
         try:
             self._api.check(deadline_s)
             work = self._stream if streamed else self._post
-            answer = self._api.run(end, deadline_s, lambda: work(prompt, end, told))
+            answer = self._api.run(end, deadline_s, lambda: work(prompt, end, listener))
             return self._read(answer, attributes | {_REDACTED: self._api.egress.redacted}, prompt)
         except ModelError as error:
             error.attributes = attributes | {_REDACTED: self._api.egress.redacted} | error.attributes
             raise
+        finally:
+            listener.hang_up()
 
     def count(self, prompt: Prompt, deadline_s: float) -> int:
         """How many tokens a prompt is, by the service itself. Raises ModelError only."""
@@ -113,7 +117,7 @@ class Gemini:
 
     # In the thread of the call; `end` is on the monotonic clock.
 
-    def _post(self, prompt: Prompt, end: float, told: Told) -> Answer:
+    def _post(self, prompt: Prompt, end: float, listener: "_Listener") -> Answer:
         def use(client: "genai.Client", http: "ModelHttp") -> Answer:
             models = client.models
             models.generate_content(model=self._api.model, contents=prompt.user, config=self._config(prompt))
@@ -121,7 +125,7 @@ class Gemini:
 
         return self._api.call(end, use, hold=True)
 
-    def _stream(self, prompt: Prompt, end: float, told: Told) -> Answer:
+    def _stream(self, prompt: Prompt, end: float, listener: "_Listener") -> Answer:
         """The same, piece by piece; the SDK does not get to see them, as it drops what it cannot read."""
 
         def use(client: "genai.Client", http: "ModelHttp") -> Answer:
@@ -131,7 +135,7 @@ class Gemini:
                 pass
             return read_stream(http.held, streamed=http.streamed)
 
-        return self._api.call(end, use, hold=True, watch=_Listener(told))
+        return self._api.call(end, use, hold=True, watch=listener)
 
     def _count(self, prompt: Prompt, end: float) -> int:
         from google.genai import types
@@ -176,6 +180,10 @@ class _Listener:
     def __init__(self, told: Told) -> None:
         self._told = told
         self._rest = b""
+
+    def hang_up(self) -> None:
+        """Hand on nothing any more: a call that is left behind still reads."""
+        self._told = untold
 
     def __call__(self, piece: bytes) -> None:
         *whole, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")
