@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.backends.simulator.world import World
-    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.adapters.models.chain import Books, Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.models.generativeai import GenerativeAi
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
+    from aiops_cli.errors import ModelError
     from aiops_cli.events import EventBus, Subscriber
     from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
@@ -271,7 +272,7 @@ def make_chain(
     models: "Sequence[Model]",
     bus: "EventBus",
     settings: Settings,
-    store: "SqlStore",
+    store: "Opened",
     person: str = "",
     redact: Callable[[str], str] = str,
 ) -> "Chain | None":
@@ -281,9 +282,41 @@ def make_chain(
     """
     if not models:
         return None
-    from aiops_cli.adapters.models.chain import Books, Chain
+    from aiops_cli.adapters.models.chain import Chain
 
-    books = Books(
+    return Chain(models, bus, _make_books(settings, store, person, redact))
+
+
+def make_evaluated_chain(
+    models: "Sequence[Model]",
+    bus: "EventBus",
+    settings: Settings,
+    store: "Opened",
+    run: str,
+    redact: Callable[[str], str] = str,
+) -> "Chain":
+    """The models of a run that is measured: its calls are in the accounts of `store` as those of an evaluation.
+
+    `run` is its name there. The budgets bound it, each run having that of an incident; the limits of calls a minute do
+    not, and no kept answer is taken or kept: what is measured is the model.
+    """
+    from dataclasses import replace
+
+    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.domain.usage import EVALUATION, PlannedCall
+
+    def named(call: PlannedCall) -> PlannedCall:
+        return replace(call, incident=run, stage=f"{EVALUATION} {call.stage}")
+
+    books = _make_books(settings, store, EVALUATION, redact)
+    limits = replace(books.limits, per_minute=None, per_person=None)
+    return Chain(models, bus, replace(books, limits=limits, fresh_s=0.0, named=named))
+
+
+def _make_books(settings: Settings, store: "Opened", person: str, redact: Callable[[str], str]) -> "Books":
+    from aiops_cli.adapters.models.chain import Books
+
+    return Books(
         ledger=make_ledger(store),
         limits=limits_of(settings),
         person=person,
@@ -293,7 +326,6 @@ def make_chain(
         redact=redact,
         warm=_load_prices,
     )
-    return Chain(models, bus, books)
 
 
 def _load_prices() -> None:
@@ -509,6 +541,55 @@ def _has_key(name: str, settings: Settings, home: Path) -> bool:
     if (provider == PROVIDERS[0] and uses_vertex()) or (provider == "openai" and own and settings["model_url"].value):
         return True
     return find_key(provider, ask_keyring=(home / _KEY_MARK).exists()) is not None
+
+
+# How long the check of one model may take.
+PROBE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """A model that is set, and what its service says of it: `known_as` is its id there, empty where it does not say.
+
+    `error` is why it cannot be asked, None where it can.
+    """
+
+    model: str
+    role: str
+    seconds: float
+    known_as: str = ""
+    error: "ModelError | None" = None
+
+
+def probe_models(settings: Settings, home: Path) -> list[Probed]:
+    """Ask the services of the models that are set about them, one after the other, each within `PROBE_S` seconds.
+
+    Nothing of it is for the breaker, nor for the accounts: no model is asked, so an answer does not show that one would
+    give any, and the key or the network of whoever looks is no reason to leave a model alone for everybody. Raises
+    BadConfig as `models_set` does.
+    """
+    egress, ask_keyring = make_egress(settings), (home / _KEY_MARK).exists()
+    return [
+        _probe(each, _model_named(each.model, settings, egress, ask_keyring=ask_keyring))
+        for each in models_set(settings, home)
+    ]
+
+
+def _probe(named: "SetModel", model: "Gemini | GenerativeAi | OpenAI | None") -> Probed:
+    import time
+
+    from aiops_cli.errors import ModelError
+
+    began = time.monotonic()
+    known_as, failed = "", None
+    try:
+        if model is None:
+            raise ModelError(_no_key(parse_model(named.model)[0]), reason="no-key")
+        known_as = model.probe(PROBE_S)
+    except ModelError as error:
+        failed = error
+    seconds = time.monotonic() - began
+    return Probed(model=named.model, role=named.role, seconds=seconds, known_as=known_as, error=failed)
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------
