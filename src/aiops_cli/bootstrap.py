@@ -1255,6 +1255,30 @@ def make_audit(store: "Opened") -> "AuditLog":
     return AuditLog(store.database)
 
 
+def log_change(store: "Opened", home: Path, operation: str, user: str, what: str) -> str | None:
+    """Write into the audit log what a person changed here by hand; why that failed, where it did.
+
+    It is no reason to take the change back: nothing of a backend hangs on it.
+    """
+    from aiops_cli.domain.audit import AuditEvent, AuditStage
+
+    event = AuditEvent(
+        stage=AuditStage.COMPLETE,
+        at=datetime.now(UTC),
+        user=user,
+        operation=operation,
+        outcome="success",
+        reason=what,
+    )
+    try:
+        make_audit(store).append(event)
+        if (mirror := make_mirror(store, home)) is not None:
+            mirror.catch_up(store.database)
+    except AiopsError as error:
+        return f"not in the audit log: {error.message}"
+    return None
+
+
 def make_mirror(store: "Opened", home: Path | None) -> "Mirror | None":
     """The mirror of an open store's audit log; None for a store in memory, and for one that can only be read."""
     from aiops_cli.adapters.store.mirror import Mirror, mirror_path
