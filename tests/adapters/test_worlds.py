@@ -20,10 +20,11 @@ from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
+from aiops_cli.domain.policy import PolicySet
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from tests.fakes import ScriptedApprover
-from tests.scenes import Stage, stage
+from tests.scenes import Stage, keeping, stage
 
 NAMES = scenario_names()
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,6 +127,20 @@ def test_the_world_bears_out_what_the_truth_says(name: str) -> None:
     assert (world.t, world.actions) == (t, []), "a rehearsal plays in copies"
 
 
+# Where the policy that ships does not let the right action through: a team would write one of its own.
+HELD_BACK = {"visits-afternoon": "default/floor-two"}
+NO_POLICY = PolicySet((), (), "sha256:" + "0" * 64)
+
+
+def held_back_by(action: str, name: str) -> str | None:
+    """The rule of the policy that ships, if it denies the action."""
+    at = stage(name)
+    kit = at.kit(ScriptedApprover(True))
+    assert kit.keeper is not None
+    verdict = kit.keeper.verdict(kit.keeper.actuator.prepare(parse_call(action)))
+    return None if verdict.allowed else verdict.rule
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_right_action_ends_in_a_measured_recovery(name: str) -> None:
     """Through the whole loop: proposed by hand, approved, applied, and measured on the alert's own signal."""
@@ -134,7 +149,11 @@ def test_a_right_action_ends_in_a_measured_recovery(name: str) -> None:
             continue
         at = stage(name)
         options = pipeline.Options(by_hand=(parse_call(steps[0]),))
-        incident = pipeline.run(at.group, at.kit(ScriptedApprover(True)), options)
+        kit = at.kit(ScriptedApprover(True))
+        if name in HELD_BACK:
+            assert held_back_by(steps[0], name) == HELD_BACK[name]
+            kit = keeping(kit, policies=lambda: NO_POLICY)
+        incident = pipeline.run(at.group, kit, options)
         assert incident.status is Status.RECOVERED, incident.note
 
 
