@@ -1,7 +1,7 @@
 """A process that is traced: for each order it forks a child, which dies or sees an error at one exact system call.
 
-strace counts the calls of each process apart, and acts on call number `WHEN` of a name. A child that is to be hit at its
-n-th call first makes as many empty ones as are missing. So everything is loaded once, and a point costs a fork.
+strace counts the calls of each process apart, and acts on call number `WHEN` of a name. A child that is to be hit at
+its n-th call first makes as many empty ones as are missing. So everything is loaded once, and a point costs a fork.
 """
 
 import json
@@ -56,7 +56,7 @@ _WORLDS: dict[bytes, World] = {}
 
 
 def begin(home: Path) -> AlertGroup:
-    """A store with an incident that is being worked on, and its world, as far as the moment before anything is filed."""
+    """A store with an incident that is being worked on, and its world, before anything is filed."""
     scene, observer = stage_scenario(read_scenario(SCENARIO), None)
     group = observer.alert_group()
     store = open_store(home)

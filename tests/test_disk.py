@@ -183,7 +183,10 @@ def test_a_store_that_is_full_at_any_of_its_writes_loses_nothing(
 
 def test_a_locked_store_is_refused_with_a_hint(begun: Path, group: AlertGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program has the file, and does not queue with us."""
-    script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('BEGIN EXCLUSIVE'); print('mine', flush=True); sys.stdin.read()"
+    script = (
+        "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('BEGIN EXCLUSIVE')\n"
+        "print('mine', flush=True)\nsys.stdin.read()\n"
+    )
     holder = subprocess.Popen(
         [sys.executable, "-c", script, str(begun / "incidents.db")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -36,7 +36,7 @@ def take_up(cut_off: CutOff, incident: Incident, keeper: Gatekeeper) -> Attempt 
     """Give the incident its id and its attempts; the one that ran, or may have, and is to be measured.
 
     One that was found to have helped is measured once more: the run was cut off before it could be closed with that.
-    And of what nobody knows nothing was measured.
+    Of what nobody knows nothing was measured.
 
     Raises StoreError where another process is executing one of its requests at this moment.
     """
