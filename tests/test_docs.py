@@ -405,11 +405,3 @@ def is_named(span: dict[str, Any], names: set[tuple[str, str]]) -> bool:
         and (name == span["name"] or (name.partition(" ")[0] == first and name.split()[-1].isupper()))
         for kind, name in names
     )
-
-
-def test_the_digest_in_the_docs_is_the_one_that_a_replay_prints(aiops: Any) -> None:
-    result = aiops("replay", "payments-evening", "--plan-only", "--reasoner", "offline", "-o", "json", "-q")
-    digest = json.loads(result.out)["plan"]["steps"][0]["call"]["digest"]
-    for path in DOCS:
-        for named in re.findall(r"sha256:[0-9a-f]{64}", path.read_text(encoding="utf-8")):
-            assert named == digest, name_of(path)
