@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,12 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from sqlalchemy import select
 
 from aiops_cli.adapters.store import tables
+from aiops_cli.adapters.ui.blocks import result_block
+from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.approval import Answer
 from aiops_cli.domain.gate import Kept
+from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.request import RequestState
+from tests.gates import ALLOWED
 from tests.pending import Shelf
 from tests.window import Window
 
@@ -76,10 +82,9 @@ def signals_twice(window: Window) -> None:
     """As a closed window does: once for the session, and once from the shell."""
     signals(signal.SIGHUP)(window)
     with contextlib.suppress(ProcessLookupError):
-        for _ in range(20):
-            window.send_signal(signal.SIGHUP)
+        for _ in range(60):
             window.send_signal(signal.SIGTERM)
-            window.read()
+            time.sleep(0.005)
 
 
 def hangs_up(window: Window) -> None:
@@ -431,3 +436,20 @@ def test_nothing_on_the_panel_is_masked_or_cut_off(shelf: Shelf, name: str, colu
         window.send(ENTER)
         assert window.code() == 2
     assert_shows(shown, shelf.kept(request))
+
+
+def test_the_report_says_what_this_machine_looks_after_and_what_was_skipped() -> None:
+    group = AlertGroup("test", "test", (Alert(name="A"),))
+    incident = Incident(group, False, "homelab", datetime.now(UTC))
+    assert "environment" not in report(incident)
+    incident.verdict = replace(ALLOWED, skipped=("no change ticket, which homelab does without (team/tickets)",))
+    assert "environment homelab; skipped: no change ticket, which homelab does without" in report(incident)
+    incident.simulated, incident.verdict = True, ALLOWED
+    assert "environment" not in report(incident)
+
+
+def report(incident: Incident) -> str:
+    console = Console(width=100)
+    with console.capture() as taken:
+        console.print(result_block(incident, 100))
+    return taken.get()

@@ -321,7 +321,7 @@ def test_bytes_that_are_no_request_are_refused_in_words(book: RequestBook, canon
     with pytest.raises(StoreError, match="REQ-0001 cannot be read"):
         claim(book, request)
     assert rows_of(book)[0][0].state == "approved"
-    assert book.lately(NOW) == []
+    assert book.lately("INC-0001", NOW) == []
 
 
 def test_details_are_for_reading_and_decide_nothing(book: RequestBook) -> None:
@@ -361,7 +361,7 @@ def test_a_request_of_another_store_never_runs_and_counts_for_nothing(book: Requ
     assert book.pending(NOW) == book.of_incident(INCIDENT, NOW) == []
     assert book.find_pending(CALL, POLICY, NOW) is None
     put(book, request, state="executing", started_at=NOW.isoformat())
-    assert book.lately(NOW) == []
+    assert book.lately("INC-0001", NOW) == []
     with pytest.raises(StoreError):
         book.settle(request, RequestState.DONE, "", 0.0, NOW)
     put(book, request, state="unknown")
@@ -524,9 +524,9 @@ def test_what_ran_or_may_have_is_counted_for_a_day(book: RequestBook, state: Req
     request = file(book)
     put(book, request, state=state.value, started_at=NOW.isoformat())
     day = timedelta(days=1)
-    counted = [done.subject.target for done in book.lately(NOW + day - S)]
+    counted = [done.subject.target for done in book.lately("INC-0001", NOW + day - S)]
     assert counted == (["payments-api"] if state in MAY_HAVE_RUN else [])
-    assert book.lately(NOW + day) == []
+    assert book.lately("INC-0001", NOW + day) == []
 
 
 def test_the_gate_is_told_what_ran_at_the_moment_of_the_claim(book: RequestBook) -> None:
@@ -605,7 +605,7 @@ def test_actions_and_decisions_of_version_4_are_carried_and_cannot_run(home: Pat
     assert (decision.answer, decision.method, decision.digest) == ("approve", "prompt", requests[0].digest)
     assert (decision.request, decision.principal, decision.signature) == (None, None, None)
     assert log == []
-    assert book.pending(NOW) == book.lately(NOW) == []
+    assert book.pending(NOW) == book.lately("INC-0001", NOW) == []
     for number in (1, 2):
         with pytest.raises(StoreError, match="cannot be read"):
             book.find(number, NOW)

@@ -27,7 +27,7 @@ from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover
 from tests.gates import request_for
-from tests.scenes import stage
+from tests.scenes import SETTINGS, stage
 
 
 @pytest.fixture(params=["file", "memory", pytest.param("postgres", marks=pytest.mark.e2e)])
@@ -300,7 +300,7 @@ def test_an_action_that_is_running_elsewhere_is_not_called_unknown(home: Path) -
     store = open_store(home)
     incident = Incident(stage("payments-evening").group, True, "simulator", stage("payments-evening").scene.clock.now())
     store.open_incident(incident)
-    open_requests(store, home).file(incident.id, 1, request_for(number=0), Proposed("offline", "why", {}))
+    open_requests(store, home, SETTINGS).file(incident.id, 1, request_for(number=0), Proposed("offline", "why", {}))
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE request SET state = 'executing'")
     assert store.open_actions(incident.id) == []
