@@ -468,7 +468,7 @@ def test_nothing_is_told_after_the_end(wire: Wire) -> None:
     piece = events(wire.pieces(wire.body("x" * 100))[1], end=False)
     with FaultServer(drip(piece * 100, 0.001, wire.begun())) as server:
         with pytest.raises(ModelError):
-            wire.make(server.url, KEY).ask(PROMPT, 0.5, told.append)
+            wire.make(server.url, KEY).ask(PROMPT, 1.5, told.append)
         heard = len(told)
         time.sleep(0.3)
     assert 0 < heard == len(told)
