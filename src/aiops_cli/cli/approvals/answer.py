@@ -55,6 +55,7 @@ def deny(
     key: KeyOption = None,
 ) -> None:
     """Say no to a request: one No ends it, whoever else has said yes."""
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.approval import Answer
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import UsageError
@@ -66,7 +67,7 @@ def deny(
     _refuse_what_is_over(desk, kept)
     decision = _decide(desk, kept, Answer.DENY, said, key, signs=sign or key is not None)
     desk.book.decide(kept.request, decision)
-    print(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
+    say(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
 
 
 def _find(name: str) -> "tuple[Desk, Kept]":
@@ -122,13 +123,15 @@ def _ask(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
     """Show the request and have a person type that it may run. Raises UsageError where nobody did."""
     from aiops_cli.bootstrap import ask_at_terminal
     from aiops_cli.cli.approvals.words import lines_of
+    from aiops_cli.cli.render import talk
     from aiops_cli.domain.action import Risk
     from aiops_cli.errors import UsageError
 
     request = kept.request
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("an answer is typed at a terminal, and this is none", hint=_NO_TERMINAL.format(request.id))
-    print("\n".join(lines_of(kept, desk)), file=sys.stderr)
+    for line in lines_of(kept, desk):
+        talk(line)
     name = request.call.target if request.call.risk is Risk.HIGH else "y"
     does = "sign and approve" if signs else "approve"
     typed = ask_at_terminal(f"Type {name} to {does} exactly this; anything else is No:", desk.patience_s)
@@ -179,8 +182,10 @@ def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
 
 
 def _say(desk: "Desk", kept: "Kept") -> None:
+    from aiops_cli.cli.render import say
+
     after = desk.book.kept(kept.request.id, desk.now)
     counted = desk.count(after)
     names = ", ".join(counted.people) or "nobody who counts"
-    print(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
-    print(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
+    say(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
+    say(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
