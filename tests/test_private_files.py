@@ -18,9 +18,12 @@ from aiops_cli.private_files import (
     NotPrivate,
     append_private,
     check_absent_or_own,
+    create_private,
     make_private_folder,
     open_folder,
     open_private,
+    open_untouched,
+    read_own,
     read_private,
     read_trusted,
     replacing,
@@ -62,10 +65,11 @@ def test_what_is_made_is_for_its_owner_alone(home: Path, mask: int) -> None:
         make_store(home / "a" / "b")
         write_private(home / "a" / "whole", b"x")
         append_private(home / "a" / "lines", b"x")
+        create_private(home / "a" / "new", b"x")
         FolderOutputs(home / "incidents").keep("INC-0001", "q1", "text")
     made = list(home.rglob("*"))
     names = {path.name for path in made}
-    assert {"incidents.db", "incidents.lock", "whole", "lines", "q1.txt"} <= names
+    assert {"incidents.db", "incidents.lock", "whole", "lines", "new", "q1.txt"} <= names
     for path in [home, *made]:
         assert mode(path) == (0o700 if path.is_dir() else 0o600), path
 
@@ -93,7 +97,10 @@ def test_a_file_that_was_open_to_others_is_closed_when_it_is_next_used(tmp_path:
 
 LAST: dict[str, Callable[[Path], object]] = {
     "open": lambda path: os.close(open_private(path, os.O_RDWR | os.O_CREAT)),
+    "open untouched": lambda path: os.close(open_untouched(path, os.O_RDWR)),
     "read": lambda path: read_private(path, 100),
+    "read own": lambda path: read_own(path, 100),
+    "read of the system": lambda path: read_private(path, 100, of_system=True),
     "append": lambda path: append_private(path, b"x"),
     "journal": check_absent_or_own,
 }
@@ -180,8 +187,11 @@ def test_a_link_in_a_circle_is_an_error_and_no_hang(tmp_path: Path) -> None:
 def test_a_file_that_others_can_write_is_not_trusted(tmp_path: Path, bits: int) -> None:
     (tmp_path / "a").write_bytes(b"x")
     (tmp_path / "a").chmod(bits)
-    with pytest.raises(NotPrivate, match="can be written by others"):
-        read_private(tmp_path / "a", 10)
+    for read in (lambda: read_private(tmp_path / "a", 10), lambda: read_private(tmp_path / "a", 10, of_system=True),
+                 lambda: open_untouched(tmp_path / "a", os.O_RDWR)):  # fmt: skip
+        with pytest.raises(NotPrivate, match="can be written by others"):
+            read()
+        assert mode(tmp_path / "a") == bits
     tmp_path.chmod(0o755)
     with pytest.raises(NotPrivate, match="can be written by others"):
         read_trusted(tmp_path / "a", 10)
@@ -197,7 +207,9 @@ def test_a_folder_in_which_others_can_exchange_files_is_not_trusted(tmp_path: Pa
     write_private(folder / "a", b"x")
     folder.chmod(bits)
     for way in (lambda: read_private(folder / "a", 10), lambda: append_private(folder / "a", b""),
-                lambda: write_private(folder / "a", b"x"), lambda: read_trusted(folder / "a", 10)):  # fmt: skip
+                lambda: write_private(folder / "a", b"x"), lambda: read_trusted(folder / "a", 10),
+                lambda: os.close(open_untouched(folder / "a", os.O_RDONLY)),
+                lambda: create_private(folder / os.urandom(4).hex(), b"x")):  # fmt: skip
         if holds:
             way()
         else:
@@ -227,6 +239,17 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, way: str) -> None:
     with pytest.raises(NotPrivate, match="belongs to another user"):
         use(tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"x"
+
+
+@needs_root
+def test_what_the_system_made_is_taken_only_where_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "policy").write_bytes(b"x")
+    (tmp_path / "policy").chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: SOMEBODY)
+    assert read_private(tmp_path / "policy", 10, of_system=True) == b"x"
+    for read in (read_private, read_own):
+        with pytest.raises(NotPrivate, match="belongs to another user"):
+            read(tmp_path / "policy", 10)
 
 
 @needs_root
@@ -304,9 +327,39 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_a_new_file_takes_the_place_of_nothing_and_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_private(tmp_path / "a", b"first")
+    (tmp_path / "dangling").symlink_to(tmp_path / "elsewhere")
+    for name in ("a", "dangling"):
+        with pytest.raises(FileExistsError):
+            create_private(tmp_path / name, b"second")
+    assert (tmp_path / "a").read_bytes() == b"first" and not (tmp_path / "elsewhere").exists()
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        create_private(tmp_path / "b", b"half")
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "dangling"}
+
+
+def test_a_folder_that_is_a_link_is_refused_where_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    create_private(tmp_path / "link" / "a", b"x")
+    for use in (lambda: open_untouched(tmp_path / "link" / "a", os.O_RDONLY),
+                lambda: create_private(tmp_path / "link" / "b", b"x", links=False)):  # fmt: skip
+        with pytest.raises(NotADirectoryError):
+            use()
+    assert [path.name for path in (tmp_path / "real").iterdir()] == ["a"]
+
+
 def test_the_limit_of_reading_is_kept(tmp_path: Path) -> None:
     write_private(tmp_path / "a", b"x" * 11)
-    for read in (read_private, read_trusted):
+    for read in (read_private, read_own, read_trusted):
         assert read(tmp_path / "a", 11) == b"x" * 11
         with pytest.raises(OSError, match="larger than"):
             read(tmp_path / "a", 10)

@@ -204,19 +204,21 @@ def test_redact_gives_a_terminal_what_is_safe_and_a_program_the_same_bytes(
 
 
 WRITING = {
-    "cli/render.py": {"print", "sys.stdout.write"},
+    "cli/render.py": {"print", "sys.stdout.write", "typer.confirm"},
     "cli/app.py": {"print", "sys.stderr.write"},
     # The bytes of a text for a program.
     "cli/redact.py": {"sys.stdout.write", "sys.stdout.buffer.write"},
     # One constant word.
     "adapters/mcp_stdio.py": {"print"},
     "cli/replay.py": {"console.print"},
+    # What is wrong with a line that was typed, in words that were made safe where they were made.
+    "adapters/ui/ask.py": {"print"},
     "adapters/ui/console.py": {"console.print", "console.file.write", "self._err.print"},
 }
 
 
 _WRITES = re.compile(
-    r"print|typer\.echo|typer\.secho"
+    r"print|typer\.echo|typer\.secho|typer\.confirm|typer\.prompt"
     r"|(?:.*\.)?(?:stdout|stderr|file)(?:\.buffer)?\.write(?:lines)?"
     r"|(?:.*\.)?(?:console|_err|_out)\.(?:print|log|out|print_json|rule)"
 )

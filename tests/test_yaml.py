@@ -107,8 +107,8 @@ def test_every_module_that_reads_yaml_is_in_the_table() -> None:
              or "import YamlDocument, read_yaml" in path.read_text()}  # fmt: skip
     assert users == {
         "adapters/exporters.py", "adapters/importers/front_matter.py", "adapters/library.py",
-        "adapters/thesaurus_file.py", "domain/markdown.py", "domain/reading/kubectl_objects.py",
-        "domain/runbook_review.py",
+        "adapters/policy_files.py", "adapters/thesaurus_file.py", "domain/markdown.py",
+        "domain/reading/kubectl_objects.py", "domain/runbook_review.py",
     }  # fmt: skip
 
 

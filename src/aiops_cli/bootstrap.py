@@ -492,13 +492,19 @@ def parse_model(name: str) -> tuple[str, str]:
 def mark_keyring(home: Path, present: bool) -> None:
     """Remember that the keyring holds a key of ours, so that a run need not ask it for nothing. Raises StoreError."""
     from aiops_cli.adapters.store.engine import prepare_home
+    from aiops_cli.errors import StoreError
+    from aiops_cli.private_files import write_private
 
     prepare_home(home)
     mark = home / _KEY_MARK
-    if present:
-        mark.touch(mode=0o600)
-    else:
-        mark.unlink(missing_ok=True)
+    try:
+        if present:
+            write_private(mark, b"")
+        else:
+            mark.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "without it the keyring is asked for a key only where --model names who it is for"
+        raise StoreError(f"cannot remember the key in {mark}: {error.strerror}", hint=hint) from error
 
 
 # --- hand-off --------------------------------------------------------------------------------------------------------
@@ -1423,11 +1429,12 @@ def _claim_question(home: Path) -> bool:
     """Remember that the question was asked; False where it was before, or where that cannot be remembered."""
     from aiops_cli.adapters.store.engine import prepare_home
     from aiops_cli.errors import StoreError
+    from aiops_cli.private_files import create_private
 
     try:
         prepare_home(home)
         # Of two terminals one makes the file.
-        os.close(os.open(home / _ASKED_MARK, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        create_private(home / _ASKED_MARK, b"")
     except (StoreError, OSError):
         return False
     return True

@@ -7,7 +7,7 @@ A symbolic link is the person's own will in two places: on the way to a folder (
 anything above it), and in front of a file that people write and the program only reads (`read_trusted`: settings kept
 in a checkout of dotfiles, say). Both hold only for links of their own or of the system, and what they lead to is
 checked as if it stood there itself. Every other file is refused when it is a link: the store, locks, journals, kept
-answers and approvals.
+answers, approvals, policies and the file of allowed signers.
 
 Every refusal is an `OSError` whose `strerror` is the reason in plain words.
 """
@@ -16,7 +16,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,11 +62,38 @@ def open_private(path: Path, flags: int) -> int:
         return _open_below(folder, path, flags)
 
 
-def read_private(path: Path, limit: int) -> bytes:
-    """A file that this user alone can write, of at most `limit` bytes; no link. Raises OSError."""
+def open_untouched(path: Path, flags: int) -> int:
+    """A descriptor of a file of ours that is there and that nobody else could write. Raises OSError.
+
+    `open_private` takes what others could write to away from them; this one refuses it, and a folder that is a link.
+    """
+    with _inside(path, _check_folder, links=False) as folder:
+        return _checked(_open_at(folder, path, flags | os.O_NONBLOCK), path, _check_private)
+
+
+def create_private(path: Path, data: bytes, *, links: bool = True) -> None:
+    """A new file of ours, on the disk; after an error there is none. Its folder may be a link only with `links`.
+
+    Raises OSError, also where the name is taken: of two who make the same file one does.
+    """
+    with _inside(path, _check_folder, links=links) as folder, _new_file(folder, path.name) as file:
+        file.write(data)
+
+
+def read_private(path: Path, limit: int, *, of_system: bool = False) -> bytes:
+    """A file that this user alone can write, of at most `limit` bytes; no link. Raises OSError.
+
+    With `of_system` it may also be one that the system's owner alone can write, such as a policy for a whole machine.
+    """
     with _inside(path, _check_folder) as folder:
-        descriptor = _checked(_open_at(folder, path, _READ), path, _check_private)
+        check = _check_private_or_of_system if of_system else _check_private
+        descriptor = _checked(_open_at(folder, path, _READ), path, check)
     return _read(descriptor, path, limit)
+
+
+def read_own(path: Path, limit: int) -> bytes:
+    """A file of ours of at most `limit` bytes, closed to others now if it was not; no link. Raises OSError."""
+    return _read(open_private(path, os.O_RDONLY), path, limit)
 
 
 def read_trusted(path: Path, limit: int) -> bytes:
@@ -105,18 +132,8 @@ def replacing(path: Path, *, own_folder: bool = True) -> Iterator[BinaryIO]:
     with _inside(path, _check_folder if own_folder else _check_nothing) as folder:
         # A name that nobody can guess, made anew: in a shared folder somebody might have put a link there.
         part = f".{path.name[:100]}.{os.urandom(8).hex()}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(part, flags, _FILE_MODE, dir_fd=folder)
-        with ExitStack() as on_error:
-            on_error.callback(os.unlink, part, dir_fd=folder)
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, _FILE_MODE)
-                yield file
-                file.flush()
-                os.fsync(descriptor)
-            os.replace(part, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-            on_error.pop_all()
-        os.fsync(folder)
+        with _new_file(folder, part, path.name) as file:
+            yield file
 
 
 def check_absent_or_own(path: Path) -> None:
@@ -132,12 +149,36 @@ def check_absent_or_own(path: Path) -> None:
 
 
 @contextmanager
-def _inside(path: Path, check: Check) -> Iterator[int]:
-    """The folder of a file, open and looked at."""
+def _new_file(folder: int, name: str, last: str | None = None) -> Iterator[BinaryIO]:
+    """A file to write, made for us alone, that gets its `last` name once it is on the disk; gone after an error."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, flags, _FILE_MODE, dir_fd=folder)
+    with ExitStack() as on_error:
+        on_error.callback(_remove, folder, name)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _FILE_MODE)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        if last is not None:
+            os.replace(name, last, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+        on_error.pop_all()
+
+
+def _remove(folder: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+@contextmanager
+def _inside(path: Path, check: Check, *, links: bool = True) -> Iterator[int]:
+    """The folder of a file, open and looked at; itself it may be a link only with `links`."""
     parent = path.parent
     if check is not _check_nothing:
         _check_links(parent)
-    descriptor = _checked(os.open(parent, _READ | os.O_DIRECTORY), parent, check)
+    flags = _READ | os.O_DIRECTORY | (0 if links else os.O_NOFOLLOW)
+    descriptor = _checked(os.open(parent, flags), parent, check)
     try:
         yield descriptor
     finally:
@@ -218,7 +259,7 @@ def _check_own_folder(info: os.stat_result, path: Path) -> None:
     if info.st_uid != os.geteuid():
         raise NotPrivate(_FOREIGN, path)
     if info.st_mode & _BY_OTHERS:
-        raise NotPrivate(_open_to_others(info, 0o700), path)
+        raise NotPrivate(_open_to_others(info), path)
 
 
 def _check_folder(info: os.stat_result, path: Path) -> None:
@@ -226,7 +267,7 @@ def _check_folder(info: os.stat_result, path: Path) -> None:
     if info.st_uid not in _trusted_users():
         raise NotPrivate(f"is in the folder {path}, which {_FOREIGN}", path)
     if info.st_mode & _BY_OTHERS and not info.st_mode & stat.S_ISVTX:
-        raise NotPrivate(f"is in the folder {path}, which {_open_to_others(info, 0o700)}", path)
+        raise NotPrivate(f"is in the folder {path}, which {_open_to_others(info)}", path)
 
 
 def _check_owned_file(info: os.stat_result, path: Path) -> None:
@@ -240,21 +281,35 @@ def _check_owned_file(info: os.stat_result, path: Path) -> None:
 
 def _check_private(info: os.stat_result, path: Path) -> None:
     _check_owned_file(info, path)
+    _check_closed(info, path)
+
+
+def _check_private_or_of_system(info: os.stat_result, path: Path) -> None:
+    _check_trusted_owner(info, path)
+    _check_closed(info, path)
+
+
+def _check_closed(info: os.stat_result, path: Path) -> None:
     if info.st_mode & _BY_OTHERS:
-        raise NotPrivate(_open_to_others(info, _FILE_MODE), path)
+        raise NotPrivate(_open_to_others(info), path)
 
 
-def _check_trusted(info: os.stat_result, path: Path, folder_mode: int) -> None:
+def _check_trusted_owner(info: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(info.st_mode):
         raise NotPrivate("is no regular file", path)
     if info.st_uid not in _trusted_users():
         raise NotPrivate(_FOREIGN, path)
+
+
+def _check_trusted(info: os.stat_result, path: Path, folder_mode: int) -> None:
+    _check_trusted_owner(info, path)
     # Many systems make files that the group may write; in a folder that the group cannot enter that is no way in.
     by_group = info.st_mode & stat.S_IWGRP and folder_mode & stat.S_IXGRP
     by_all = info.st_mode & stat.S_IWOTH and folder_mode & stat.S_IXOTH
     if by_group or by_all:
-        raise NotPrivate(_open_to_others(info, _FILE_MODE), path)
+        raise NotPrivate(_open_to_others(info), path)
 
 
-def _open_to_others(info: os.stat_result, wanted: int) -> str:
-    return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}); chmod {wanted:o} it"
+def _open_to_others(info: os.stat_result) -> str:
+    # Others may well read what is meant for a whole machine.
+    return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}); chmod go-w it"

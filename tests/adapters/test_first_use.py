@@ -102,9 +102,9 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], list[flo
     return answer
 
 
-def settle(home: Path) -> tuple[str, str, list[str]]:
+def settle(home: Path, settings: bootstrap.Settings | None = None) -> tuple[str, str, list[str]]:
     said: list[str] = []
-    found = bootstrap.settle_environment(resolve(home=home), home, said.append)["environment"]
+    found = bootstrap.settle_environment(settings or resolve(home=home), home, said.append)["environment"]
     return found.value, found.source, said
 
 
@@ -185,11 +185,12 @@ def test_where_it_cannot_be_remembered_nobody_is_asked(
         home.write_text("")
     else:
         home.mkdir(mode=0o700)
+    settings = resolve(home=home)
     if what == "a folder of others":
         home.chmod(0o777)
     elif what == "a mark that is a link":
         (home / MARK).symlink_to(tmp_path / "elsewhere")
-    assert settle(home) == ("unknown", "default", []) and asked == []
+    assert settle(home, settings) == ("unknown", "default", []) and asked == []
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -242,8 +242,8 @@ def a_pipe(path: Path) -> None:
 UNREADABLE: list[tuple[Callable[[Path], object], str]] = [
     (a_link, "is a symbolic link"),
     (a_link_to_nowhere, "is a symbolic link"),
-    (a_folder, "is not a file"),
-    (a_pipe, "is not a file"),
+    (a_folder, "is no regular file"),
+    (a_pipe, "is no regular file"),
     (lambda path: path.chmod(0o620), "can be written by others (mode 620)"),
     (lambda path: path.chmod(0o602), "can be written by others (mode 602)"),
     (lambda path: path.write_bytes(path.read_bytes() + b"#" * MOST_BYTES), "larger than 256 kB"),

@@ -48,12 +48,12 @@ def test_a_setting_that_is_there_stays(tmp_path: Path, line: str) -> None:
     ("what", "words"),
     [
         ("link", "symbolic link"),
-        ("folder", "directory"),
-        ("fifo", "not a file"),
+        ("folder", "no regular file"),
+        ("fifo", "no regular file"),
         ("broken", "Invalid value"),
         ("table", "ends in a table"),
         ("bytes", "decode"),
-        ("large", "larger than 1 MB"),
+        ("large", "larger than 1000 kB"),
     ],
 )
 def test_a_file_that_is_not_to_be_written_stays_as_it_is(tmp_path: Path, what: str, words: str) -> None:

@@ -144,11 +144,11 @@ def test_the_file_of_allowed_signers_is_a_file_of_ours(signers: Signers, monkeyp
     allowed, signature = signers.allow("ana"), sign(DATA, signers.key("ana"), APPROVAL)
     link = signers.folder / "link"
     link.symlink_to(allowed)
-    assert "cannot be read" in refused(signature, link)
+    assert "is a symbolic link" in refused(signature, link)
     assert "cannot be read" in refused(signature, signers.folder / "none")
-    assert "cannot be read" in refused(signature, signers.folder)
+    assert "is no regular file" in refused(signature, signers.folder)
     os.mkfifo(signers.folder / "pipe")
-    assert "is not a file" in refused(signature, signers.folder / "pipe")
+    assert "is no regular file" in refused(signature, signers.folder / "pipe")
     owner = allowed.stat().st_uid
     if owner != 0:
         monkeypatch.setattr(os, "geteuid", lambda: owner + 1)

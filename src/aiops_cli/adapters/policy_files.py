@@ -1,7 +1,5 @@
 """Finds and reads policy files. Nothing here raises: a file that does not hold is a problem, and a problem denies."""
 
-import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -16,6 +14,7 @@ from aiops_cli.domain.policy_tests import run_tests
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadConfig
+from aiops_cli.private_files import NotPrivate, read_private
 from aiops_cli.strict_yaml import YamlDocument, read_yaml
 
 DEFAULT, USER, TEAM = "default", "user", "team"
@@ -24,7 +23,6 @@ ONE = "file"
 FILE = "policy.yaml"
 PROJECT_FILE = Path(".aiops") / FILE
 MOST_BYTES = 256_000
-_ROOT = 0
 _SHIPPED_PLACE = "ships with aiops"
 
 
@@ -137,39 +135,18 @@ def _shown(path: Path) -> str:
 def _read(place: _Place) -> bytes:
     """The bytes of a file that nobody but its owner, who is us or root, can write. Raises _Broken."""
     try:
-        descriptor = os.open(place.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            _check(os.fstat(descriptor), place)
-            with open(descriptor, "rb", closefd=False) as file:
-                raw = file.read(MOST_BYTES + 1)
-        finally:
-            os.close(descriptor)
+        # What ships belongs to whoever installed it, and is as safe as the program itself.
+        shipped = place.label == DEFAULT
+        return place.path.read_bytes() if shipped else read_private(place.path, MOST_BYTES, of_system=True)
+    except NotPrivate as error:
+        raise _Broken(f"{place.shown}: {_why(error)}") from error
     except (OSError, ValueError) as error:
         raise _Broken(f"cannot read {place.shown}: {_why(error)}") from error
-    if len(raw) > MOST_BYTES:
-        raise _Broken(f"{place.shown}: larger than {MOST_BYTES // 1000} kB")
-    return raw
-
-
-def _check(info: os.stat_result, place: _Place) -> None:
-    """Raises _Broken. What ships belongs to whoever installed it, and is as safe as the program itself."""
-    shown = place.shown
-    if not stat.S_ISREG(info.st_mode):
-        raise _Broken(f"{shown}: is not a file")
-    if place.label == DEFAULT:
-        return
-    if info.st_uid not in (_ROOT, os.geteuid()):
-        raise _Broken(f"{shown}: belongs to another user")
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        mode = f"{stat.S_IMODE(info.st_mode):o}"
-        raise _Broken(f"{shown}: can be written by others (mode {mode}); chmod go-w it")
 
 
 def _why(error: Exception) -> str:
-    import errno
-
     if isinstance(error, OSError):
-        return "is a symbolic link" if error.errno == errno.ELOOP else error.strerror or type(error).__name__
+        return safe(error.strerror or type(error).__name__, one_line=True, limit=200)
     return safe(str(error), one_line=True, limit=200)
 
 

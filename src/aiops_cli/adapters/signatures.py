@@ -9,7 +9,6 @@ import binascii
 import os
 import re
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BadSignature
+from aiops_cli.private_files import NotPrivate, create_private, read_private
 
 APPROVAL = "aiops-approval"
 REQUEST = "aiops-request"
@@ -29,7 +29,7 @@ TIMEOUT_S = 10.0
 # Somebody types a passphrase, or touches a key.
 _PERSON_TIMEOUT_S = 120.0
 _PROGRAM = "ssh-keygen"
-_MOST_BYTES = 1024 * 1024
+_MOST_BYTES = 1_000_000
 _MOST_SIGNATURE = 16 * 1024
 _ARMOUR = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END SSH SIGNATURE-----\s*")
 _MAGIC = b"SSHSIG"
@@ -148,40 +148,22 @@ def _folder() -> Iterator[Path]:
 
 
 def _write(path: Path, data: bytes) -> Path:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+    create_private(path, data)
     return path
 
 
 def _read_allowed(path: Path) -> bytes:
     """The file of allowed signers, which nobody but us and root may have written. Raises BadSignature."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            problem = _problem_of(os.fstat(descriptor))
-            raw = file.read(_MOST_BYTES + 1) if problem is None else b""
+        return read_private(path, _MOST_BYTES, of_system=True)
+    except NotPrivate as error:
+        raise BadSignature(f"the file of allowed signers {path} {error.strerror}", hint=_ALLOWED_HINT) from error
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "no path"
         raise BadSignature(f"the file of allowed signers {path} cannot be read: {said}", hint=_ALLOWED_HINT) from error
-    if problem is None and len(raw) > _MOST_BYTES:
-        problem = "is larger than 1 MB"
-    if problem is not None:
-        raise BadSignature(f"the file of allowed signers {path} {problem}", hint=f"chmod 644 {path}, and own it")
-    return raw
 
 
-def _problem_of(info: os.stat_result) -> str | None:
-    if not stat.S_ISREG(info.st_mode):
-        return "is not a file"
-    if info.st_uid not in (os.geteuid(), 0):
-        return "belongs to another user"
-    if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"can be written by others (mode {stat.S_IMODE(info.st_mode):o})"
-    return None
-
-
-_ALLOWED_HINT = "the setting allowed_signers names it; it may not be a symbolic link"
+_ALLOWED_HINT = "the setting allowed_signers names it; it may not be a symbolic link, and only you or root may write it"
 
 
 def _key_of(signature: str) -> str:

@@ -1,6 +1,5 @@
 """`aiops handoff`: an incident for the next person on call, and the decision that its checkpoint waits for."""
 
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -104,6 +103,7 @@ def _surroundings(store: "Reading", name: str) -> "Surroundings":
 
 def _newest_open(store: "Reading") -> str:
     """The newest incident that did not end well, a real one before a simulated one. Raises UsageError for none."""
+    from aiops_cli.cli.render import talk
     from aiops_cli.errors import UsageError
 
     rows = _open_rows(store)
@@ -112,7 +112,7 @@ def _newest_open(store: "Reading") -> str:
         raise UsageError("no incident is open", hint=f"name the one to hand over; the newest are: {known}")
     chosen, others = rows[0], rows[1:]
     also = f"; also open: {_listed(others)}" if others else ""
-    print(f"note: {chosen.id} is the newest that did not end well{also}", file=sys.stderr)
+    talk(f"note: {chosen.id} is the newest that did not end well{also}")
     return chosen.id
 
 
@@ -135,6 +135,7 @@ def _decide(incident: str | None, said: str, owner: str | None, note: str | None
     """Write a decision down; returns the incident's id. Raises UsageError, UnknownName or StoreError."""
     from aiops_cli.bootstrap import make_handoffs
     from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.cli.render import talk
     from aiops_cli.domain.handoff import choose, one_line
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import UsageError
@@ -148,5 +149,5 @@ def _decide(incident: str | None, said: str, owner: str | None, note: str | None
     name = store.find(incident).id
     decided = make_handoffs(store).decide(name, lambda data: choose(data, said), owner=taken, note=told, by=who())
     store.close()
-    print(f"note: {name}: recorded {safe(decided.decision)!r}, {taken} takes over", file=sys.stderr)
+    talk(f"note: {name}: recorded {safe(decided.decision)!r}, {taken} takes over")
     return name

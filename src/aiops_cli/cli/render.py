@@ -24,6 +24,13 @@ def talk(line: str) -> None:
         print(safe_line(line), file=sys.stderr, flush=True)
 
 
+def confirm(question: str) -> bool:
+    """A person's yes or no on stderr, with Enter for No. The caller has found out that there is a person."""
+    import typer
+
+    return typer.confirm(safe_line(question), default=False, err=True)
+
+
 def pour(text: str) -> bool:
     """A whole text on stdout: to a program as it is, on a terminal without what acts on it. True when there was any."""
     return bool(sys.stdout.write(safe(text) if sys.stdout.isatty() else text))

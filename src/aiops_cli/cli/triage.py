@@ -123,15 +123,15 @@ def triage(
 def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":
     """The settings, with what this machine looks after where a person at the terminal can still be asked that."""
     import os
-    import sys
 
     from aiops_cli.bootstrap import settle_environment
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
 
     if no_color:
         # The one way that a prompt knows.
         os.environ["NO_COLOR"] = "1"
-    return settle_environment(settings, find_home(), lambda line: print(f"note: {line}", file=sys.stderr))
+    return settle_environment(settings, find_home(), lambda line: talk(f"note: {line}"))
 
 
 def _find_case(argument: str) -> "OpenedCase | None":

@@ -54,6 +54,7 @@ def deny(
     key: KeyOption = None,
 ) -> None:
     """Say no to a request: one No ends it, whoever else has said yes."""
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.approval import Answer
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import UsageError
@@ -65,7 +66,7 @@ def deny(
     _refuse_what_is_over(desk, kept)
     decision = _decide(desk, kept, Answer.DENY, said, key, signs=sign or key is not None)
     desk.book.decide(kept.request, decision)
-    print(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
+    say(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
 
 
 def _find(name: str) -> "tuple[Desk, Kept]":
@@ -169,8 +170,10 @@ def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
 
 
 def _say(desk: "Desk", kept: "Kept") -> None:
+    from aiops_cli.cli.render import say
+
     after = desk.book.kept(kept.request.id, desk.now)
     counted = desk.count(after)
     names = ", ".join(counted.people) or "nobody who counts"
-    print(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
-    print(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
+    say(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
+    say(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")

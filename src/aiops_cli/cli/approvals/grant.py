@@ -20,6 +20,7 @@ def grant(
     from aiops_cli.cli.approvals.desk import named, open_desk
     from aiops_cli.cli.approvals.words import short
     from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import say
     from aiops_cli.config import read_seconds
     from aiops_cli.domain.action import parse_call
     from aiops_cli.domain.redact import safe
@@ -43,8 +44,8 @@ def grant(
         now=desk.now,
     )
     where = "in the simulator" if simulated else f"in the environment {made.environment}"
-    print(f"{made.id}: {made.call} may run unasked {where}, {_times(made.uses)}, for {short(time.total_seconds())}")
-    print(f"  aiops approvals revoke {made.id}")
+    say(f"{made.id}: {made.call} may run unasked {where}, {_times(made.uses)}, for {short(time.total_seconds())}")
+    say(f"  aiops approvals revoke {made.id}")
 
 
 def revoke(
@@ -54,12 +55,13 @@ def revoke(
     """Take a grant back. What already ran is not undone."""
     from aiops_cli.cli.approvals.desk import named, open_desk
     from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.redact import safe
 
     desk = open_desk(writing=True)
     said = safe(reason, one_line=True, limit=300)
     ended = desk.permissions.revoke(grant, named(who()), said, desk.now)
-    print(f"{ended.id}: revoked; it was used {_times(ended.used)}")
+    say(f"{ended.id}: revoked; it was used {_times(ended.used)}")
 
 
 def _times(count: int) -> str:

@@ -14,7 +14,7 @@ def list_requests(output: OutputOption = Output.TEXT) -> None:
     """List the requests that wait for an answer or for their execution, and the grants that can still be used."""
     from aiops_cli.cli.approvals.desk import open_desk
     from aiops_cli.cli.approvals.words import data_of, ends_at, grant_data
-    from aiops_cli.cli.render import print_json, print_rows
+    from aiops_cli.cli.render import print_json, print_rows, say
 
     desk = open_desk()
     waiting = [kept for kept in desk.book.pending(desk.now) if ends_at(kept.filed) > desk.now]
@@ -29,7 +29,7 @@ def list_requests(output: OutputOption = Output.TEXT) -> None:
         empty="nothing waits for an answer",
     )
     if grants:
-        print()
+        say()
         rows = [_grant_row(each, desk) for each in grants]
         print_rows(("grant", "left", "ends in", "given by", "call"), rows, empty="")
 

@@ -1,6 +1,5 @@
 """`aiops audit anchor`."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +22,7 @@ def anchor(sign: SignOption = None, anchor_file: AnchorFileOption = None, output
     """
     from aiops_cli.bootstrap import anchor_audit, anchor_path
     from aiops_cli.cli.history.opening import open_reading
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say, talk
     from aiops_cli.config import resolve
     from aiops_cli.domain.chain import anchor_line
     from aiops_cli.errors import StoreError
@@ -37,9 +36,9 @@ def anchor(sign: SignOption = None, anchor_file: AnchorFileOption = None, output
         data = {"seq": made.seq, "hash": made.hash, "at": made.at, "signature": made.signature or None}
         print_json({"schema_version": 1, **data, "file": str(file) if file else None})
         return
-    print(anchor_line(made))
+    say(anchor_line(made))
     if file is None:
-        print("note: no file of anchors is set (audit_anchor): keep this line somewhere else", file=sys.stderr)
+        talk("note: no file of anchors is set (audit_anchor): keep this line somewhere else")
 
 
 def require_holds(store: "Opened", file: Path | None) -> "Verification":

@@ -1,7 +1,6 @@
 """`aiops audit export`."""
 
 import json
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,12 +52,12 @@ def export(
 
 
 def _write(rows: "Iterable[Row]", *, ocsf: bool) -> None:
+    from aiops_cli.cli.render import pour
     from aiops_cli.domain.chain import told_line
 
     for row in rows:
         line = told_line(row)
-        sys.stdout.write((_event(json.loads(line)) if ocsf else line) + "\n")
-    sys.stdout.flush()
+        pour((_event(json.loads(line)) if ocsf else line) + "\n")
 
 
 def _event(row: dict[str, Any]) -> str:

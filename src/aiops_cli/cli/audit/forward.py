@@ -15,9 +15,8 @@ def forward(
     """Hand the rows that wait to the collector that is set; after a run two seconds are spent on it."""
     from aiops_cli.bootstrap import forward_audit
     from aiops_cli.cli.history.opening import open_writing
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say
     from aiops_cli.config import resolve
-    from aiops_cli.domain.redact import safe
     from aiops_cli.errors import BadConfig
 
     settings = resolve()
@@ -27,6 +26,6 @@ def forward(
     if output is Output.JSON:
         print_json({"schema_version": 1, "sent": done.sent, "left": done.left, "problem": done.problem})
     else:
-        why = f": {safe(done.problem, one_line=True)}" if done.problem else ""
-        print(f"{done.sent:,} rows were taken, {done.left:,} wait{why}")
+        why = f": {done.problem}" if done.problem else ""
+        say(f"{done.sent:,} rows were taken, {done.left:,} wait{why}")
     return ExitCode.FAILED if done.problem else ExitCode.DONE

@@ -29,6 +29,7 @@ def prune(
     from aiops_cli.bootstrap import anchor_path, audit_sign, make_audit, make_mirror, settle_audit
     from aiops_cli.cli.history.filters import read_when
     from aiops_cli.cli.history.opening import open_writing, who
+    from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home, resolve
 
     when, settings, home = read_when(before, "--before"), resolve(), find_home()
@@ -38,7 +39,7 @@ def prune(
     if removal is None:
         return _tell(output, None, "no row is that old")
     if not yes and not _is_wanted(removal):
-        print("nothing was taken out", file=sys.stderr)
+        talk("nothing was taken out")
         return ExitCode.ACTION_NEEDED
     require_holds(store, anchor_path(settings))
     if (mirror := make_mirror(store, home)) is not None:
@@ -47,26 +48,28 @@ def prune(
         removal = replace(removal, signature=audit_sign(sign)(removal.signed_bytes))
     log.prune(removal, who())
     for problem in settle_audit(store, home, settings):
-        print(f"note: {problem}", file=sys.stderr)
+        talk(f"note: {problem}")
     signed = "signed" if removal.signature else "not signed"
     return _tell(output, removal, f"{removal.rows:,} rows up to {removal.through} were taken out ({signed})")
 
 
 def _is_wanted(removal: "Removal") -> bool:
     """A person's yes at the terminal. Raises UsageError where there is none."""
+    from aiops_cli.cli.render import confirm
+
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("nobody to ask whether rows of the audit log are to go", hint="give --yes")
     question = f"Take {removal.rows:,} rows up to {removal.through}, until {removal.until[:10]}, out of the audit log?"
-    return typer.confirm(question, default=False, err=True)
+    return confirm(question)
 
 
 def _tell(output: Output, removal: "Removal | None", said: str) -> ExitCode:
-    from aiops_cli.cli.render import print_json
+    from aiops_cli.cli.render import print_json, say
 
     if output is Output.JSON:
         print_json({"schema_version": 1, **_data(removal)})
     else:
-        print(said)
+        say(said)
     return ExitCode.DONE
 
 

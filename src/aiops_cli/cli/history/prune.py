@@ -83,7 +83,7 @@ def _remove_outputs(store: "Records", before: "datetime") -> None:
 
 def _is_wanted(found: "Pruned", days: int) -> bool:
     """A person's yes at the terminal; without one it is No."""
-    from aiops_cli.cli.render import talk
+    from aiops_cli.cli.render import confirm, talk
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         talk("nobody to ask: give --yes, or --dry-run to see what would go")
@@ -91,7 +91,7 @@ def _is_wanted(found: "Pruned", days: int) -> bool:
     calls = f", and {found.calls} old calls of models," if found.calls else ""
     ended = f"{found.incidents} incidents that ended more than {days} days ago"
     question = f"Take the evidence texts of {ended}{calls} out?"
-    return typer.confirm(question, default=False, err=True)
+    return confirm(question)
 
 
 def _size(number: int) -> str:

@@ -24,6 +24,7 @@ def promote(
     from aiops_cli.bootstrap import ask_at_terminal
     from aiops_cli.cli.approvals.desk import named, open_desk
     from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import say, talk
     from aiops_cli.cli.trust.show import row_of, terms_of
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import UsageError
@@ -36,10 +37,9 @@ def promote(
         raise UsageError(f"{action} {target} cannot be promoted: {why}", hint="see `aiops trust show`")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("a promotion is confirmed at a terminal, and this is none")
-    print(
+    talk(
         f"{action} {target}: {row['in_row']} verified in a row. It would run unasked, at most {row['per_day']} times"
-        " a day, until it fails once or the policy changes.",
-        file=sys.stderr,
+        " a day, until it fails once or the policy changes."
     )
     if ask_at_terminal("Promote it? Type yes; Enter is No:", desk.patience_s) != "yes":
         raise UsageError("not promoted: yes was not typed")
@@ -51,7 +51,7 @@ def promote(
         reason=safe(reason, one_line=True, limit=300),
         now=desk.now,
     )
-    print(f"{action} {target}: promoted, at most {made.per_day} times a day; aiops trust demote {action} {target}")
+    say(f"{action} {target}: promoted, at most {made.per_day} times a day; aiops trust demote {action} {target}")
 
 
 def demote(
@@ -63,12 +63,13 @@ def demote(
     """Ask about an action on a target again, from now on."""
     from aiops_cli.cli.approvals.desk import named, open_desk
     from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import say
     from aiops_cli.domain.redact import safe
 
     desk = open_desk(writing=True)
     said = safe(reason, one_line=True, limit=300) or "demoted by hand"
     desk.permissions.demote(_ground(desk, action, target, simulated=simulated), named(who()), said, desk.now)
-    print(f"{action} {target}: demoted; it is asked about each time")
+    say(f"{action} {target}: demoted; it is asked about each time")
 
 
 def _ground(desk: "Desk", action: str, target: str, *, simulated: bool) -> "Ground":

@@ -4,10 +4,8 @@ A line, with its line break, is in the file or it did not happen: the append of 
 world in memory follows it, and never goes before it.
 """
 
-import errno
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,12 +22,12 @@ from aiops_cli.domain.redact import safe
 from aiops_cli.domain.strict_json import read_strict
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.private_files import create_private, make_private_folder, open_untouched
 
 _LOCK_TIMEOUT_S = 5.0
 _LOCK_POLL_S = 0.01
 # Effects are few: a person approved each of them.
 _MOST_BYTES = 5_000_000
-_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +124,8 @@ class Journal:
         first = [*self.lines, self._mark()]
         raw = b"".join(_encode(line) for line in (self.head, *first))
         try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            _create(path, raw)
+            make_private_folder(path.parent)
+            create_private(path, raw, links=False)
         except OSError as error:
             shown = safe(str(path), one_line=True)
             raise BackendError(f"cannot begin the world's journal {shown}: {error.strerror}", hint=_HINT) from error
@@ -287,7 +285,7 @@ def _opened(path: Path, flags: int, lock: int, *, certain: bool = False) -> Iter
     """
     kind, said = (ActionRefused, "nothing was done: ") if certain else (BackendError, "")
     try:
-        descriptor = _open_file(path, flags)
+        descriptor = open_untouched(path, flags)
     except FileNotFoundError as error:
         raise kind(f"{said}{_named(path)} is not there", hint=_DAMAGED_HINT) from error
     except OSError as error:
@@ -300,41 +298,6 @@ def _opened(path: Path, flags: int, lock: int, *, certain: bool = False) -> Iter
         # What was written was synced before: of that an error here says nothing.
         with suppress(OSError):
             os.close(descriptor)
-
-
-def _open_file(path: Path, flags: int) -> int:
-    folder = _open_folder(path)
-    try:
-        descriptor = os.open(path.name, flags | _FLAGS, 0o600, dir_fd=folder)
-    finally:
-        os.close(folder)
-    try:
-        _check_ours(descriptor, stat.S_ISREG)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _open_folder(path: Path) -> int:
-    """The folder itself: what is opened in it by name cannot be led elsewhere by a link in its place."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        _check_ours(folder, stat.S_ISDIR)
-    except OSError:
-        os.close(folder)
-        raise
-    return folder
-
-
-def _check_ours(descriptor: int, is_kind: Callable[[int], bool]) -> None:
-    found = os.fstat(descriptor)
-    if not is_kind(found.st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file or folder")
-    if found.st_uid != os.geteuid():
-        raise OSError(errno.EPERM, "it belongs to another user")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise OSError(errno.EPERM, "others can write to it")
 
 
 def _lock(descriptor: int, kind: int) -> bool:
@@ -352,28 +315,6 @@ def _lock(descriptor: int, kind: int) -> bool:
             return True
         else:
             return True
-
-
-def _create(path: Path, raw: bytes) -> None:
-    """A new file with these bytes, on the disk. Raises OSError, also where there is something of that name."""
-    folder = _open_folder(path)
-    try:
-        os.fchmod(folder, 0o700)
-        descriptor = os.open(path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600, dir_fd=folder)
-        try:
-            # The umask may have taken away what we need ourselves.
-            os.fchmod(descriptor, 0o600)
-            if os.write(descriptor, raw) < len(raw):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
-            os.fsync(folder)
-        except OSError:
-            os.unlink(path.name, dir_fd=folder)
-            raise
-        finally:
-            os.close(descriptor)
-    finally:
-        os.close(folder)
 
 
 def _read(descriptor: int, path: Path) -> bytes:
