@@ -113,7 +113,8 @@ class Gate(RuleBasedStateMachine):
         except KeyboardInterrupt:
             TALLY["interrupted"] += 1
         finally:
-            self.town.trouble, self.town.during, self.town.before_claim = "", None, None
+            self.town.trouble, self.town.during = "", None
+            self.town.before_claim = self.town.within_claim = None
         TALLY["accepted"] += sum(self.town.effects.values()) - before
 
     def file(self, process: Process, proposal: Proposal) -> Attempt:
@@ -296,6 +297,7 @@ class Gate(RuleBasedStateMachine):
 
     @rule(proposal=REASONABLE, trouble=st.sampled_from(["refused", "lost before", "lost after"]))
     def the_backend_fails(self, proposal: Proposal, trouble: str) -> None:
+        """And somebody tries it once more at once."""
         process = self.town.begin()
         process.answerer.says = self.says("yes")
         with self.step("trouble"):
@@ -303,13 +305,14 @@ class Gate(RuleBasedStateMachine):
             if process.keeper.ask(self.town.incident(), attempt, None, None):
                 self.town.trouble = trouble
                 self.run(process, attempt)
+                self.run(self.town.begin(), attempt)
 
     @rule(proposal=REASONABLE, data=st.data())
     def something_happens_meanwhile(self, proposal: Proposal, data: st.DataObject) -> None:
         """Between the last look at the world and the transaction of the claim, or while the effect is made."""
         process, town = self.town.begin(), self.town
         process.answerer.says = self.says("yes")
-        what = data.draw(st.sampled_from(["time", "policy", "world", "veto", "second", "during"]))
+        what = data.draw(st.sampled_from(["time", "policy", "world", "veto", "second", "during", "within"]))
         with self.step("meanwhile"):
             attempt = self.file(process, proposal)
             request = attempt.request
@@ -322,6 +325,8 @@ class Gate(RuleBasedStateMachine):
                     town.policy = data.draw(st.sampled_from(sorted(POLICIES)))
                 elif what == "world":
                     self.change_world(proposal.target, 3)
+                elif what == "within":
+                    TALLY["locked out of a claim"] += not town.veto_at_once(request)
                 elif what == "veto":
                     town.begin().keeper.book.decide(request, town.answer(request.digest, "vera", Answer.DENY))
                 else:
@@ -331,6 +336,8 @@ class Gate(RuleBasedStateMachine):
             if process.keeper.ask(town.incident(), attempt, None, None):
                 if what == "during":
                     town.during = happen
+                elif what == "within":
+                    town.within_claim = happen
                 else:
                     town.before_claim = happen
                 self.run(process, attempt)
