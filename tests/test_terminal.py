@@ -11,8 +11,9 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -28,7 +29,10 @@ from aiops_cli.adapters.ui import blocks, drill
 from aiops_cli.adapters.ui.console import Console, make_console
 from aiops_cli.adapters.ui.panel import approval_panel, explanation
 from aiops_cli.adapters.ui.text import Text
+from aiops_cli.bootstrap import open_permissions
 from aiops_cli.cli import app, egress, render
+from aiops_cli.domain.action import Undo, parse_call
+from aiops_cli.domain.approval import Answer
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.audit import GENESIS, Head
 from aiops_cli.domain.policy import PolicyVerdict
@@ -36,6 +40,8 @@ from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.errors import AiopsError
 from tests.conftest import Result
 from tests.garbage import COUNT, FORGED, INVISIBLE, Take, missing, on_one_line, on_screen, problems, strings
+from tests.gates import CALL, yes_to
+from tests.pending import TRUSTING, Shelf
 
 Aiops = Callable[..., Result]
 SRC = Path(app.__file__).resolve().parents[1]
@@ -427,11 +433,43 @@ class Hostile:
     files: Path
 
     @property
+    def begun(self) -> list[str]:
+        """The incidents of runs and of requests."""
+        wanted = "SELECT incident FROM intake UNION SELECT incident FROM request ORDER BY 1"
+        return [f"INC-{number:04d}" for (number,) in self._select(wanted)]
+
+    def with_policy(self, name: str, *arguments: str) -> list[str]:
+        """The arguments; a file of ours is the policy from now on."""
+        (self.home / "policy.yaml").write_bytes((self.files / f"{name}.yaml").read_bytes())
+        return list(arguments)
+
+    def with_new_log(self, *arguments: str) -> list[str]:
+        """The arguments; the audit log begins anew, and holds."""
+        with closing(sqlite3.connect(self.home / "incidents.db")) as store, store:
+            store.execute("DELETE FROM audit")
+        for copy in self.home.rglob("audit*.jsonl"):
+            copy.unlink()
+        return list(arguments)
+
+    def digest(self, number: int) -> str:
+        """The digest of a request, as its row has it."""
+        return str(self._select(f"SELECT digest FROM request WHERE number = {number}")[0][0])
+
+    def _select(self, query: str) -> list[Any]:
+        with closing(sqlite3.connect(self.home / "incidents.db")) as store:
+            return store.execute(query).fetchall()
+
+    @property
     def garbage(self) -> str:
         return strings()[11].replace("\x00", "")
 
 
 NAME = "\x1b]0;owned\x07[/]\u202egpj\nerror: FORGED\r"
+# Requests of `_ask`, and those of a run; incidents that runs or requests belong to.
+LAST_REQUEST, BEGUN = 10, 3
+# What may stand in a policy, since it is one harmless line.
+SLY = "[conceal]why[/] error FORGED :warning:"
+BROKEN_POLICIES = ("unknown", "no-yaml", "failing", "sly", "link", "bytes")
 COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
     "triage": [
         lambda it: ["triage", str(it.files / "alert.json"), "--sanitize", "--backend", "none", "-e", str(it.files),
@@ -442,6 +480,9 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["triage", str(it.files / "alert.json"), "-e", f"/no/{NAME}", "--sanitize", "--backend", "none"],
         lambda it: ["triage", "x is down", "--backend", NAME],
         lambda it: ["triage", "x is down", "--model", f"gemini:{NAME}", "--deadline", NAME],
+        lambda it: ["triage", "x is down", "--ticket", NAME, "--backend", "none", "--reasoner", "offline"],
+        lambda it: ["triage", "--resume", NAME],
+        *[lambda it, n=n: ["triage", "--resume", it.begun[n], "--reasoner", "offline"] for n in range(BEGUN)],
     ],
     "replay": [
         lambda it: ["replay", NAME],
@@ -536,6 +577,116 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
     "cost budget": [lambda it: ["cost", "budget"]],
     "mcp serve": [lambda it: ["mcp", "serve", NAME]],
     "mcp tools": [lambda it: ["mcp", "tools"]],
+    "policy show": [
+        lambda it: ["policy", "show"],
+        lambda it: ["policy", "show", "-o", "json"],
+        *[lambda it, name=name: it.with_policy(name, "policy", "show") for name in BROKEN_POLICIES[:4]],
+    ],
+    "policy test": [
+        lambda it: ["policy", "test"],
+        lambda it: ["policy", "test", f"/no/{NAME}.yaml"],
+        *[lambda it, name=name: ["policy", "test", str(it.files / f"{name}.yaml")] for name in BROKEN_POLICIES],
+    ],
+    "policy explain": [
+        lambda it: ["policy", "explain", "restart_service", "payments-api", "--team", NAME, "--tag", NAME,
+                    "--service", NAME, "--ticket", NAME],
+        lambda it: ["policy", "explain", NAME, "payments-api"],
+        lambda it: ["policy", "explain", "restart_service", NAME],
+        lambda it: ["policy", "explain", "scale_service", "payments-api", NAME],
+        lambda it: ["policy", "explain", "restart_service", "payments-api", "--at", NAME],
+        lambda it: ["policy", "explain", "restart_service", "payments-api", "--environment", NAME],
+    ],
+    "approvals list": [lambda it: ["approvals", "list"], lambda it: ["approvals", "list", "-o", "json"]],
+    "approvals show": [
+        *[lambda it, n=n: ["approvals", "show", f"REQ-{n:04d}"] for n in range(1, LAST_REQUEST + 1)],
+        lambda it: ["approvals", "show", NAME],
+        lambda it: ["approvals", "show", "REQ-0001", "-o", "json"],
+    ],
+    "approvals approve": [
+        lambda it: ["approvals", "approve", "REQ-0001"],
+        lambda it: ["approvals", "approve", "REQ-0001", "--sign", "--digest", NAME],
+        lambda it: ["approvals", "approve", "REQ-0001", "--key", f"/no/{NAME}", "--digest", it.digest(1)],
+        lambda it: ["approvals", "approve", NAME],
+        *[lambda it, n=n: ["approvals", "approve", f"REQ-{n:04d}"] for n in range(2, LAST_REQUEST + 1)],
+    ],
+    "approvals deny": [
+        lambda it: ["approvals", "deny", "REQ-0001", "--reason", NAME, "--key", f"/no/{NAME}"],
+        lambda it: ["approvals", "deny", "REQ-0001", "--reason", NAME],
+        lambda it: ["approvals", "show", "REQ-0001"],
+        lambda it: ["approvals", "deny", NAME, "--reason", NAME],
+    ],
+    "approvals grant": [
+        lambda it: ["approvals", "grant", NAME],
+        lambda it: ["approvals", "grant", f"restart_service {NAME}", "--reason", NAME],
+        lambda it: ["approvals", "grant", "restart_service payments-api", "--for", NAME],
+        lambda it: ["approvals", "grant", "restart_service payments-api", "--reason", NAME],
+        lambda it: ["approvals", "list"],
+    ],
+    "approvals revoke": [
+        lambda it: ["approvals", "revoke", "GRANT-0001", "--reason", NAME],
+        lambda it: ["approvals", "revoke", "GRANT-0001"],
+        lambda it: ["approvals", "revoke", NAME],
+    ],
+    "trust show": [lambda it: ["trust", "show"], lambda it: ["trust", "show", "-o", "json"]],
+    "trust promote": [
+        lambda it: ["trust", "promote", "scale_service", NAME],
+        lambda it: ["trust", "promote", NAME, NAME],
+        lambda it: ["trust", "promote", "scale_service", "payments-api", "--simulated", "--reason", NAME],
+    ],
+    "trust demote": [
+        lambda it: ["trust", "demote", "scale_service", NAME],
+        lambda it: ["trust", "demote", NAME, NAME],
+        lambda it: ["trust", "demote", "scale_service", "payments-api", "--simulated", "--reason", NAME],
+    ],
+    "audit show": [
+        lambda it: ["audit", "show", "--limit", "1000"],
+        lambda it: ["audit", "show", "-o", "json"],
+        lambda it: ["audit", "show", "--user", NAME, "--operation", NAME],
+        lambda it: ["audit", "show", "--incident", NAME],
+        lambda it: ["audit", "show", "--since", NAME],
+    ],
+    "audit verify": [
+        lambda it: ["audit", "verify"],
+        lambda it: ["audit", "verify", "--anchor", NAME],
+        lambda it: ["audit", "verify", "--anchor", f"1:{NAME}", "--anchor-file", f"/no/{NAME}"],
+        lambda it: ["audit", "verify", "--anchor-file", str(it.files / "anchors"), "--allowed-signers", f"/no/{NAME}"],
+        lambda it: ["audit", "verify", "-o", "json"],
+    ],
+    "audit export": [
+        lambda it: ["audit", "export"],
+        lambda it: ["audit", "export", "--format", "ocsf"],
+        lambda it: ["audit", "export", "--format", "csv"],
+        lambda it: ["audit", "export", "--since", NAME],
+        lambda it: ["audit", "export", "--format", NAME],
+    ],
+    "audit anchor": [
+        lambda it: ["audit", "anchor"],
+        lambda it: it.with_new_log("approvals", "grant", "restart_service payments-api", "--reason", NAME),
+        lambda it: ["audit", "anchor", "--anchor-file", f"/no/{NAME}"],
+        lambda it: ["audit", "anchor", "--sign", f"/no/{NAME}"],
+        lambda it: ["audit", "anchor"],
+    ],
+    "audit forward": [lambda it: ["audit", "forward"], lambda it: ["audit", "forward", "--deadline", NAME]],
+    "audit prune": [
+        lambda it: ["audit", "prune", "--before", NAME],
+        lambda it: ["audit", "prune", "--before", "400d", "--yes", "--sign", f"/no/{NAME}"],
+        lambda it: ["audit", "prune", "--before", "400d"],
+    ],
+    "undo": [
+        lambda it: ["undo", NAME],
+        *[lambda it, n=n: ["undo", it.begun[n], "--plan-only"] for n in range(BEGUN)],
+        *[lambda it, n=n: ["undo", it.begun[n], NAME, "--plan-only"] for n in range(BEGUN)],
+        lambda it: ["undo", "INC-0001", NAME],
+    ],
+    "handoff": [
+        *[lambda it, n=n: ["handoff", it.begun[n]] for n in range(BEGUN)],
+        lambda it: ["handoff", "INC-0001"],
+        lambda it: ["handoff"],
+        lambda it: ["handoff", NAME],
+        lambda it: ["handoff", "INC-0001", "--decide", NAME, "--owner", NAME, "--note", NAME],
+        lambda it: ["handoff", "INC-0001", "--decide", "wait", "--owner", "ana", "--note", "x\u202ey"],
+        lambda it: ["handoff", "INC-0001", "-o", "json"],
+    ],
     "config show": [lambda it: ["config", "show"]],
     "config set-key": [lambda it: ["config", "set-key", "--provider", NAME]],
     "config delete-key": [lambda it: ["config", "delete-key", "--provider", NAME]],
@@ -544,8 +695,8 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
 
 # What prints numbers, names of ours and nothing else, at least without a team's store or a provider.
 NOTHING_FOREIGN = {
-    "history resolve", "history sync", "history prune", "history reindex", "history embed", "runbooks path",
-    "scenarios list", "actions list", "mcp tools",
+    "audit forward", "audit verify", "history resolve", "history sync", "history prune", "history reindex",
+    "history embed", "runbooks path", "scenarios list", "actions list", "mcp tools",
 }  # fmt: skip
 
 
@@ -575,15 +726,15 @@ def hostile(
     files = tmp_path / "files"
     if "made" not in _TEMPLATE:
         _make_files(files)
-        _fill(aiops, files)
+        _fill(aiops, home, files)
         _poison(home / "incidents.db")
         kept = tmp_path_factory.mktemp("hostile")
         shutil.copytree(home, kept / "home")
-        shutil.copytree(files, kept / "files")
+        shutil.copytree(files, kept / "files", symlinks=True)
         _TEMPLATE["made"] = kept
     else:
         shutil.copytree(_TEMPLATE["made"] / "home", home)
-        shutil.copytree(_TEMPLATE["made"] / "files", files)
+        shutil.copytree(_TEMPLATE["made"] / "files", files, symlinks=True)
     monkeypatch.setenv("AIOPS_MODEL", f"gemini:{NAME}")
     return Hostile(home, files)
 
@@ -612,6 +763,25 @@ def _make_files(files: Path) -> None:
     scenario = (SRC / "adapters/backends/simulator/template.yaml").read_text().replace("NAME", "world")
     (files / "scenario.yaml").write_text(scenario.replace("title:", f"title: {json.dumps(NAME)} #", 1))
     _make_books(files / "books", made[200:])
+    _make_policies(files, made[300:])
+
+
+def _make_policies(files: Path, made: Sequence[str]) -> None:
+    """Files that do not hold, each in another way; what holds has lines that are harmless, or it would not."""
+    rule = f"  - id: a\n    why: {json.dumps(SLY)}\n    effect: deny\n    match: {{team: payments}}\n"
+    head = "version: 1\ntimezone: UTC\nrules:\n"
+    test = f"tests:\n  - {{given: {{action: set_flag}}, expect: deny, name: {json.dumps(SLY)}}}\n"
+    texts = {
+        "unknown": f"{head}{rule}    {json.dumps(NAME)}: {json.dumps(made[1])}\ntests: []\n",
+        "no-yaml": f"{head}{made[2]}: [\n",
+        "failing": f"{head}{rule}{test}",
+        "sly": head + rule.replace(json.dumps(SLY), json.dumps(made[3])) + "tests: []\n",
+        "bytes": f"{head}# \x9b\n",
+    }
+    for name, text in texts.items():
+        (files / f"{name}.yaml").write_bytes(text.encode("latin-1" if name == "bytes" else "utf-8"))
+    (files / "link.yaml").symlink_to(files / f"no{NAME.replace('/', '')}.yaml")
+    (files / "anchors").write_text("\n".join(made[:20]))
 
 
 def _make_books(books: Path, made: Sequence[str]) -> None:
@@ -627,7 +797,8 @@ def _make_books(books: Path, made: Sequence[str]) -> None:
     (books / "unreadable.md").write_bytes(b"\x00\x9b2J")
 
 
-def _fill(aiops: Aiops, files: Path) -> None:
+def _fill(aiops: Aiops, home: Path, files: Path) -> None:
+    _ask(home)
     aiops("history", "import", str(files / "past.jsonl"), str(files / "post.md"))
     aiops("runbooks", "add", str(files / "books"))
     aiops("triage", str(files / "alert.json"), "--sanitize", "--backend", "none", "-e", str(files), "--plan-only",
@@ -639,6 +810,36 @@ def _fill(aiops: Aiops, files: Path) -> None:
     aiops("history", "link", "INC-0001", "https://127.0.0.1/x")
     aiops("history", "feedback", "INC-0001", "up", "good")
     aiops("replay", "payments-evening", "--approve-simulated", "-q")
+
+
+def _ask(home: Path) -> None:
+    """Requests whose very bytes are garbage: what waits, what was answered, what ran, and some to be damaged."""
+    take = Take([text.replace("\x00", "").encode(errors="replace").decode() for text in strings()[1_000:1_400]])
+    shelf = Shelf(home)
+    said = json.dumps(SLY)
+    shelf.policy(TRUSTING.replace("it helped before", said).replace("two people for payments", said))
+    now = datetime.now(UTC)
+    for number in range(1, 9):
+        call = dataclasses.replace(
+            CALL, context=take(), target=take() if number > 3 else CALL.target, preconditions={take(): take()},
+            command=take(), changes=take(), touches=(take(), take()), service=take(), team=take(), tags=(take(),),
+            undo=Undo("scale_service", {"replicas": 3}, take(), 20),
+        )  # fmt: skip
+        given = {"requester": take(), "ticket": take(), "principal": take() if number % 2 else None}
+        if number in (2, 5):
+            shelf.run("not_recovered" if number == 2 else "recovered", call=call, **given)
+            continue
+        request = shelf.file(call, **given)
+        if number > 2:
+            answer = Answer.APPROVE if number == 3 else Answer.DENY
+            with shelf.open() as (book, _):
+                book.decide(request, yes_to(request, answer=answer, by=take(), reason=take(), at=now))
+    with shelf.open() as (book, _):
+        for _ in range(2):
+            open_permissions(book).grant(
+                parse_call("restart_service payments-api"), environment="unknown", simulated=True, uses=2,
+                lasts=timedelta(hours=8), by=take(), reason=take(), now=now,
+            )  # fmt: skip
 
 
 def _poison(path: Path) -> None:
@@ -657,8 +858,58 @@ def _poison(path: Path) -> None:
             store.execute(
                 "UPDATE document SET text = ? WHERE rowid = ?", (json.dumps(_in_document(json.loads(text), take)), row)
             )
+        _poison_the_gate(store, take)
     store.close()
     _spend(path.parent, take)
+
+
+# What a request may be damaged in, by its number; the text is garbage then.
+DAMAGED = {4: "state", 6: "canonical", 7: "details", 8: "digest"}
+
+
+def _poison_the_gate(store: sqlite3.Connection, take: Take) -> None:
+    for table, columns in (
+        ("request", "detail outcome"), ("decision", "by reason principal signature"), ("session_grant", "by reason"),
+    ):  # fmt: skip
+        for column in columns.split():
+            for (row,) in store.execute(f"SELECT rowid FROM {table}").fetchall():
+                store.execute(f'UPDATE {table} SET "{column}" = ? WHERE rowid = ?', (take(), row))
+    for row, text in store.execute("SELECT rowid, details FROM request").fetchall():
+        details = {"because": take(), **{name: each for name, each in json.loads(text).items() if name != "because"}}
+        store.execute("UPDATE request SET details = ? WHERE rowid = ?", (json.dumps(details), row))
+    for number, column in DAMAGED.items():
+        store.execute(f"UPDATE request SET {column} = ? WHERE number = ?", (take(), number))
+    store.execute(
+        "UPDATE session_grant SET target = ?, arguments = ? WHERE number = 2", (take(), json.dumps({"x": take()}))
+    )
+    for live in (True, False):
+        over = (None, None, None) if live else (datetime.now(UTC).isoformat(), take(), take())
+        values = (
+            "scale_service",
+            take(),
+            True,
+            take(),
+            take(),
+            take(),
+            datetime.now(UTC).isoformat(),
+            *over,
+            take(),
+            3,
+        )
+        store.execute(
+            'INSERT INTO promotion (action, target, simulated, policy_digest, "by", reason, at, ended_at, ended_by,'
+            f" ended_why, environment, per_day) VALUES ({', '.join('?' * len(values))})",
+            values,
+        )
+    for seq, body in store.execute("SELECT seq, body FROM audit ORDER BY seq DESC").fetchall():
+        told = {name: take() if isinstance(each, str) else each for name, each in json.loads(body).items()}
+        store.execute("UPDATE audit SET body = ? WHERE seq = ?", (json.dumps(told) if seq % 3 else take(), seq))
+    store.execute("UPDATE audit SET at = ?, hash = ? WHERE seq = 4", (take(), take()))
+    for (incident,) in store.execute("SELECT number FROM incident").fetchall():
+        store.execute(
+            'INSERT INTO handoff (incident, decision, owner, note, "by", at) VALUES (?, ?, ?, ?, ?, ?)',
+            (incident, take(), take(), take(), take(), datetime.now(UTC).isoformat()),
+        )
 
 
 _PROSE = frozenset(

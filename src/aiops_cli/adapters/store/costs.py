@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import ColumnElement, case, func, select
 
 from aiops_cli.adapters.store import tables
-from aiops_cli.adapters.store.engine import Database, iso
+from aiops_cli.adapters.store.engine import Database, iso, read_time
 from aiops_cli.adapters.store.ledger import Clock, last_minute, of_day, time_of, wait_of
 from aiops_cli.adapters.store.money import usd_of
 from aiops_cli.domain.usage import BreakerState, Budget, CostRow, MadeCall
@@ -71,7 +71,7 @@ class Costs:
         with self._database.read() as connection:
             return [
                 MadeCall(
-                    at=datetime.fromisoformat(row.at),
+                    at=read_time(row.at),
                     outcome=row.outcome,
                     seconds=row.seconds,
                     cost_usd=None if row.cost_nano is None else usd_of(row.cost_nano),

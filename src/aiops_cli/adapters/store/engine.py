@@ -422,8 +422,16 @@ def iso(at: datetime | None) -> str | None:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """A stored time."""
-    return datetime.fromisoformat(text) if text else None
+    """A stored time, or None where there is none. Raises StoreError for what is no time."""
+    return read_time(text) if text else None
+
+
+def read_time(text: str) -> datetime:
+    """A stored time. Raises StoreError for what is none: whoever can write the store can put anything there."""
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"a time in the store is none: {text!r:.60}", hint="what is stored was changed") from error
 
 
 def now() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from aiops_cli.adapters.store import audit, tables
-from aiops_cli.adapters.store.engine import Database, find_number, iso, name_of
+from aiops_cli.adapters.store.engine import Database, find_number, iso, name_of, read_time
 from aiops_cli.adapters.store.history import document_text, find_row
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.handoff import Handover
@@ -31,7 +31,7 @@ class Handoffs:
                     owner=row.owner,
                     note=row.note,
                     by=row.by,
-                    at=datetime.fromisoformat(row.at),
+                    at=read_time(row.at),
                 )
                 for row in connection.execute(query)
             ]

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from aiops_cli.adapters.store import tables
-from aiops_cli.adapters.store.engine import Database, iso
+from aiops_cli.adapters.store.engine import Database, iso, read_time
 from aiops_cli.adapters.store.money import limit_of, nano_of, usd_of
 from aiops_cli.domain.figures import dollars
 from aiops_cli.domain.usage import EVALUATION, EndedCall, KeptAnswer, Limits, PlannedCall
@@ -155,7 +155,7 @@ class Ledger:
             row = connection.execute(select(tables.answer).where(tables.answer.c.digest == digest)).first()
             if row is None:
                 return None
-            age_s = (time_of(connection, self._clock) - datetime.fromisoformat(row.at)).total_seconds()
+            age_s = (time_of(connection, self._clock) - read_time(row.at)).total_seconds()
         # One from the future was written before somebody set the clock right.
         if not 0 <= age_s <= max_age_s:
             return None
@@ -243,7 +243,7 @@ def last_minute(connection: Connection, at: datetime, limit: int, *own: ColumnEl
     counts = (~_call.cached, ~_call.stage.startswith(EVALUATION), *own)
     recent = select(_call.at).where(_call.at > iso(at - _MINUTE), _call.at <= iso(at), *counts)
     found = connection.scalars(recent.order_by(_call.at.desc()).limit(limit))
-    return [datetime.fromisoformat(each) for each in found]
+    return [read_time(each) for each in found]
 
 
 def _check_budgets(connection: Connection, incident: str, most: int | None, limits: Limits, at: datetime) -> None:
@@ -286,7 +286,7 @@ def _find_breaker(connection: Connection, name: str) -> Row[Any] | None:
 def wait_of(opened_at: str, probing_since: str | None, at: datetime) -> float:
     """For how many seconds more nobody is let through; 0 where somebody may try."""
     since, lasts = (probing_since, PROBE_S) if probing_since else (opened_at, OPEN_S)
-    left = lasts - (at - datetime.fromisoformat(since)).total_seconds()
+    left = lasts - (at - read_time(since)).total_seconds()
     # One from the future was written before somebody set the clock right.
     return left if 0 < left <= lasts else 0.0
 

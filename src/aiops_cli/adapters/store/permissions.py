@@ -1,6 +1,5 @@
 """Grants and promotions as the commands have them: each change a transaction with its row of the audit log."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,9 +8,10 @@ from sqlalchemy import Connection
 
 from aiops_cli.adapters.store import standing
 from aiops_cli.adapters.store.engine import Database
+from aiops_cli.adapters.store.requests import read_row
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.policy import TrustTerms
-from aiops_cli.domain.request import Request, read_request
+from aiops_cli.domain.request import Request
 from aiops_cli.domain.trust import Grant, Ground, Promotion, TrustRecord
 from aiops_cli.errors import UnknownName, UsageError
 
@@ -126,8 +126,4 @@ def _same_place(one: Ground, other: Ground) -> bool:
 def _trusted(connection: Connection, ground: Ground, now: datetime) -> Trusted:
     row = standing.newest_request(connection, ground)
     record, promotion = standing.read_trust(connection, ground, now), standing.last_promotion(connection, ground)
-    try:
-        newest = read_request(row.canonical.encode(), json.loads(row.details), row.number) if row is not None else None
-    except ValueError:
-        newest = None
-    return Trusted(ground, record, promotion, newest)
+    return Trusted(ground, record, promotion, read_row(row) if row is not None else None)

@@ -73,7 +73,7 @@ class RequestBook:
         query = query.where(at.policy_digest == policy_digest, at.target == call.target, at.decide_by > iso(now))
         with self.database.read() as connection:
             for row in connection.execute(query.order_by(at.number.desc())):
-                request = _readable(row)
+                request = read_row(row)
                 if request is not None and request.call.canonical == call.canonical and request.run_by > now:
                     return request
         return None
@@ -345,20 +345,24 @@ class RequestBook:
             raise StoreError(f"{request_id(number)} is {state}, and cannot become {to.value}")
 
     def _filed(self, connection: Connection, row: Row[Any], now: datetime) -> Filed:
-        request = _readable(row)
-        if request is None:
+        request = read_row(row)
+        try:
+            if request is None:
+                raise ValueError("its bytes are of no request")
+            filed = Filed(
+                request=request,
+                state=RequestState(row.state),
+                digest=row.digest,
+                canonical=row.canonical.encode(),
+                decisions=self._decisions(connection, row.number),
+                last_at=_last_at(connection),
+            )
+        except ValueError as error:
+            # Also a state or a way of answering that there is not.
             raise StoreError(
                 f"{request_id(row.number)} cannot be read: what is stored was changed, or is of another version",
                 hint="`aiops audit verify` says whether the record was touched",
-            )
-        filed = Filed(
-            request=request,
-            state=RequestState(row.state),
-            digest=row.digest,
-            canonical=row.canonical.encode(),
-            decisions=self._decisions(connection, row.number),
-            last_at=_last_at(connection),
-        )
+            ) from error
         stands = _standing_of(filed)
         lapsed = standing.why_lapsed(connection, stands, request, now) if stands is not None else None
         return replace(filed, lapsed=lapsed)
@@ -472,7 +476,8 @@ def _pending_numbers() -> Any:
     )
 
 
-def _readable(row: Row[Any]) -> Request | None:
+def read_row(row: Row[Any]) -> Request | None:
+    """The request that a row holds; None where its bytes are of none, or of another version."""
     try:
         return read_request(row.canonical.encode(), json.loads(row.details), row.number)
     except ValueError:
@@ -520,5 +525,5 @@ def _done_lately(connection: Connection, incident: int, now: datetime) -> list[D
     query = select(tables.request).where(
         at.state.in_(sorted(MAY_HAVE_RUN)), at.foreign.is_(False), at.started_at > iso(now - _COUNTED), here
     )
-    found = [(parse_time(row.started_at), _readable(row)) for row in connection.execute(query)]
+    found = [(parse_time(row.started_at), read_row(row)) for row in connection.execute(query)]
     return [Done(when, request.subject) for when, request in found if when is not None and request is not None]

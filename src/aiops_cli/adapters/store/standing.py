@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from aiops_cli.adapters.store import audit, tables
-from aiops_cli.adapters.store.engine import iso
+from aiops_cli.adapters.store.engine import iso, parse_time, read_time
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal
 from aiops_cli.domain.approval import Answer, Decision, Method
 from aiops_cli.domain.audit import AuditEvent, AuditStage
@@ -186,9 +186,12 @@ def _find_grant(connection: Connection, number: int) -> Grant | None:
 
 def _read_grant(row: Row[Any]) -> Grant:
     values = dict(row._mapping)
-    times = {name: _time(values[name]) for name in ("at", "expires_at")}
-    revoked = datetime.fromisoformat(row.revoked_at) if row.revoked_at else None
-    return Grant(**{**values, **times, "arguments": json.loads(row.arguments), "revoked_at": revoked})
+    times = {name: read_time(values[name]) for name in ("at", "expires_at")}
+    try:
+        arguments = json.loads(row.arguments)
+    except ValueError as error:
+        raise StoreError(f"the grant {row.number} cannot be read: what is stored was changed") from error
+    return Grant(**{**values, **times, "arguments": arguments, "revoked_at": parse_time(row.revoked_at)})
 
 
 def _grant_event(grant: Grant, operation: str, by: str, reason: str, now: datetime) -> AuditEvent:
@@ -347,7 +350,7 @@ def _runs(connection: Connection, ground: Ground) -> Iterator[Run]:
     for row in rows:
         said = methods.get(row.number, frozenset())
         yield Run(
-            at=_time(row.finished_at or row.started_at),
+            at=read_time(row.finished_at or row.started_at),
             state=RequestState(row.state),
             outcome=row.outcome,
             by_people=bool(said & BY_PEOPLE),
@@ -384,8 +387,8 @@ def _read_promotion(row: Row[Any]) -> Promotion:
         per_day=row.per_day,
         by=row.by,
         reason=row.reason,
-        at=_time(row.at),
-        ended_at=datetime.fromisoformat(row.ended_at) if row.ended_at else None,
+        at=read_time(row.at),
+        ended_at=parse_time(row.ended_at),
         ended_by=row.ended_by,
         ended_why=row.ended_why,
     )
@@ -406,7 +409,3 @@ def _trust_event(ground: Ground, operation: str, by: str, reason: str, policy_di
         reason=reason,
         simulated=ground.simulated,
     )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
