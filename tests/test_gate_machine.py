@@ -32,10 +32,23 @@ from aiops_cli.domain.trust import Ground
 from aiops_cli.errors import AiopsError, BackendError, ModelError
 from aiops_cli.undoing import take_back
 from tests.fakes import model_action, model_answer
-from tests.gate_town import ASKING, BEGIN, POINTS, POLICIES, SIGNERS, Allowed, Killed, Process, Template, Town, words
+from tests.gate_town import (
+    ASKING,
+    BEGIN,
+    FREEZE,
+    POINTS,
+    POLICIES,
+    SIGNERS,
+    Allowed,
+    Killed,
+    Process,
+    Template,
+    Town,
+    words,
+)
 
 STEPS, ACCEPTED = 10_000, 1_000
-EXAMPLES, LENGTH = 145, 80
+EXAMPLES, LENGTH = 160, 80
 
 STAGED: list[Template] = []
 TALLY: Counter[str] = Counter()
@@ -380,6 +393,13 @@ class Gate(RuleBasedStateMachine):
             if to > self.town.at:
                 self.town.at = self.town.latest = to
 
+    @rule(edge=st.sampled_from(FREEZE), seconds=st.sampled_from([-1, 0, 1]))
+    def the_freeze_begins_or_ends(self, edge: datetime, seconds: int) -> None:
+        with self.step("freeze"):
+            to = edge + timedelta(seconds=seconds)
+            if to > self.town.at:
+                self.town.at = self.town.latest = to
+
     @rule(name=st.sampled_from([*sorted(POLICIES), "usual", "usual"]))
     def somebody_edits_the_policy(self, name: str) -> None:
         with self.step("policy"):
@@ -406,7 +426,9 @@ class Gate(RuleBasedStateMachine):
     def grants(self, proposal: Proposal, uses: int, minutes: int) -> None:
         town, lasts = self.town, timedelta(minutes=minutes)
         with self.step("grant"):
-            proposal = replace(proposal, target="fraud-check") if minutes == 30 else proposal
+            if minutes == 30:
+                # One that can be made again as often as somebody lets it.
+                proposal = Proposal("restart_service", "fraud-check", {}, "anew")
             grant = town.permissions().grant(
                 proposal, environment="production", simulated=True, uses=uses, lasts=lasts, by="otto", reason="",
                 now=town.at,
@@ -422,11 +444,12 @@ class Gate(RuleBasedStateMachine):
             self.town.grants[number].over_since = self.town.at
 
     @precondition(lambda self: self.town.grants)
-    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 61, 1801]))
-    def uses_a_grant(self, data: st.DataObject, pause: int) -> None:
+    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 61, 1801]), times=st.integers(1, 3))
+    def uses_a_grant(self, data: st.DataObject, pause: int, times: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.town.grants)))
         action, target, arguments = self.town.grants[number].call
-        self.runs_unasked(Proposal(action, target, json.loads(arguments), ""), "grant used", pause)
+        for _ in range(times):
+            self.runs_unasked(Proposal(action, target, json.loads(arguments), ""), "grant used", pause)
 
     @precondition(lambda self: len(self.town.promotions) < 2)
     @rule(service=st.sampled_from(SERVICES[:1] + SERVICES[2:]), rate=st.integers(100, 120))
