@@ -19,26 +19,33 @@ from aiops_cli.ports import ModelReply, Told, untold
 # A text, a JSON object, calls of tools as (name, arguments), or an error.
 Answer = str | dict[str, Any] | list[tuple[str, dict[str, Any]]] | ModelError
 NO_OBJECTION = json.dumps({"objections": [], "confidence": 1.0, "raise_risk": False})
+NO_STORY = ModelError("nobody tells it", reason="refused")
 
 
 class ScriptedModel:
     """A model that says what it is told to; keeps the prompts. A ModelError in the script is raised, and calls of tools
-    are what it asks for. As a reviewer of plans it says `critique`, and its prompts are in `reviews`.
+    are what it asks for. As a reviewer of plans it says `critique`, and its prompts are in `reviews`; as a reporter it
+    says `story`, and its prompts are in `told`.
     """
 
     name = "gemini:scripted-1"
     provider = "gcp.gemini"
 
-    def __init__(self, *answers: Answer, critique: str | ModelError = NO_OBJECTION) -> None:
+    def __init__(self, *answers: Answer, critique: str | ModelError = NO_OBJECTION, story: Answer = NO_STORY) -> None:
         self.answers: list[Answer] = list(answers)
         self.prompts: list[Prompt] = []
         self.reviews: list[Prompt] = []
         self.critique = critique
+        self.told: list[Prompt] = []
+        self.story = story
 
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         if prompt.stage == "remediate":
             self.reviews.append(prompt)
             return self._reply(self.critique)
+        if prompt.stage == "report":
+            self.told.append(prompt)
+            return self._reply(self.story)
         self.prompts.append(prompt)
         return self._reply(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 

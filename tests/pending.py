@@ -108,7 +108,7 @@ class Shelf:
         now, policies = datetime.now(UTC), load_policies(self.home, resolve())
         verdict = evaluate(policies, request.subject, now)
         read = {"policy_digest": policies.digest, "verdict": verdict}
-        return book.claim(request, lambda filed, done: judge(filed, fresh(request, **read), now=now), now, {})
+        return book.claim(request, lambda filed, done: judge(filed, fresh(request, **read), now=now), lambda: now, {})
 
     def try_to_run(self, request: Request) -> Ruling:
         with self.open() as (book, _):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiops_cli.domain.action import Risk
+from aiops_cli.domain.action import CATALOGUE, Risk
 from aiops_cli.domain.critic import doubted
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.plan import Plan
@@ -68,6 +68,18 @@ def test_it_can_raise_the_risk_and_never_lower_it(payments: Stage) -> None:
     # Nothing else of the call is another: what was said of it is not in it.
     assert incident.planned_call == raised and other.planned_call == usual
     assert raised.body == usual.body | {"risk": raised.risk.value}
+
+
+def test_what_was_raised_and_approved_runs_with_the_risk_that_was_shown(payments: Stage) -> None:
+    """The gate computes the call anew, and a reviewer's word is no part of the target's state."""
+    model = scaling()
+    model.critique = critique("too wide", raises=True)
+    approver = ScriptedApprover(True)
+    incident, _ = ran(payments, model, approver, critic="on")
+    attempt, asked = incident.attempts[0], approver.asked[0]
+    assert incident.acted and attempt.request == asked.request
+    assert attempt.ruling is not None and attempt.ruling.permit is not None
+    assert attempt.ruling.permit.call.risk is asked.request.call.risk is not CATALOGUE["scale_service"].risk
 
 
 def test_it_cannot_change_the_call_or_answer_for_the_person(payments: Stage) -> None:

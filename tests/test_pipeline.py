@@ -299,7 +299,7 @@ def test_stages_follow_each_other_in_order(payments: Stage) -> None:
 def test_every_stage_has_a_span_of_its_own(payments: Stage) -> None:
     run(payments.group, payments.kit(ScriptedApprover(True)), OPTIONS)
     stages = [e.operation.name for e in payments.of(OperationEnded) if e.operation.kind == "stage"]
-    assert stages == ["monitor", "diagnose", "remediate", "verify"]
+    assert stages == ["monitor", "diagnose", "remediate", "verify", "report"]
 
 
 def test_the_verdict_of_the_embedded_reasoner_names_entity_and_fault(payments: Stage) -> None:

@@ -27,11 +27,15 @@ from rich.table import Table
 
 from aiops_cli.adapters.ui import blocks, drill
 from aiops_cli.adapters.ui.console import Console, make_console
+from aiops_cli.adapters.ui.panel import approval_panel, explanation
 from aiops_cli.adapters.ui.text import Text
 from aiops_cli.bootstrap import open_permissions
 from aiops_cli.cli import app, egress, render
 from aiops_cli.domain.action import Undo, parse_call
 from aiops_cli.domain.approval import Answer
+from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.audit import GENESIS, Head
+from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.errors import AiopsError
 from tests.conftest import Result
@@ -213,7 +217,9 @@ WRITING = {
     # One constant word.
     "adapters/mcp_stdio.py": {"print"},
     "cli/replay.py": {"console.print"},
-    # What is wrong with a line that was typed, in words that were made safe where they were made.
+    # The panel of a run.
+    "cli/approvals/words.py": {"console.print"},
+    # Lines about what was typed, each made safe there.
     "adapters/ui/ask.py": {"print"},
     "adapters/ui/console.py": {"console.print", "console.file.write", "self._err.print"},
 }
@@ -382,14 +388,19 @@ def drawn(incident: Any, colour: bool, at: Any) -> str:
         parts.append(drill.evidence_block(incident.evidence.items))
     if incident.plan is not None:
         parts.append(blocks.plan_block(incident.plan, incident.planned_call))
-        for attempt in incident.attempts:
-            if attempt.call is not None:
-                parts.append(
-                    blocks.approval_panel(attempt.call, attempt, incident.plan, incident.diagnosis, console.width)
-                )
+        parts += [panel for attempt in incident.attempts for panel in panels_of(incident, attempt, console, now)]
     for part in parts:
         console.print(part)
     return target.getvalue()
+
+
+def panels_of(incident: Any, attempt: Any, console: RichConsole, now: datetime) -> list[Any]:
+    if attempt.request is None:
+        return []
+    verdict = PolicyVerdict(allowed=True, reason="yes", rule="a/rule", skipped=incident.verdict.skipped)
+    asked = Asked(request=attempt.request, verdict=verdict, attempt=attempt, head=Head(0, GENESIS), watch=lambda: (),
+                  plan=incident.plan, diagnosis=incident.diagnosis)  # fmt: skip
+    return [approval_panel(asked, console, now), explanation(asked, incident, console, now)]
 
 
 @pytest.mark.parametrize("colour", [False, True])
@@ -606,6 +617,12 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["approvals", "show", "REQ-0001"],
         lambda it: ["approvals", "deny", NAME, "--reason", NAME],
     ],
+    "approvals settle": [
+        *[lambda it, n=n: ["approvals", "settle", f"REQ-{n:04d}", "done", "--reason", NAME]
+          for n in range(1, LAST_REQUEST + 1)],
+        lambda it: ["approvals", "settle", NAME, "not-done", "--reason", NAME],
+        lambda it: ["approvals", "settle", "REQ-0001", NAME, "--reason", NAME],
+    ],
     "approvals grant": [
         lambda it: ["approvals", "grant", NAME],
         lambda it: ["approvals", "grant", f"restart_service {NAME}", "--reason", NAME],
@@ -761,9 +778,9 @@ def _make_policies(files: Path, made: Sequence[str]) -> None:
     """Files that do not hold, each in another way; what holds has lines that are harmless, or it would not."""
     rule = f"  - id: a\n    why: {json.dumps(SLY)}\n    effect: deny\n    match: {{team: payments}}\n"
     head = "version: 1\ntimezone: UTC\nrules:\n"
-    test = f"tests:\n  - {{given: {{action: set_flag}}, expect: deny, name: {json.dumps(SLY)}}}\n"
+    test = f"tests:\n  - {{given: {{action: set_flag}}, expect: allow, name: {json.dumps(SLY)}}}\n"
     texts = {
-        "unknown": f"{head}{rule}    {json.dumps(NAME)}: {json.dumps(made[1])}\ntests: []\n",
+        "unknown": f"{head}{rule}    {json.dumps(NAME)}: x\ntests: []\n",
         "no-yaml": f"{head}{made[2]}: [\n",
         "failing": f"{head}{rule}{test}",
         "sly": head + rule.replace(json.dumps(SLY), json.dumps(made[3])) + "tests: []\n",

@@ -807,6 +807,13 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "approvals-list": {"requests": list[_Request], "grants": list[_Grant]},
     "approvals-show": {"request": _Request},
     "trust-show": {"trust": list[_TrustRow]},
+    "approvals-settle": {
+        "request": str,
+        "incident": str,
+        "state": Literal["reconciled_done", "reconciled_not_done"],
+        "by": str,
+        "reason": str,
+    },
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},

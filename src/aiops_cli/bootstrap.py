@@ -16,12 +16,14 @@ from aiops_cli.errors import AiopsError, BadConfig, BadInput, UnknownName, Usage
 
 # Every import of an adapter is inside the function that needs it, so that a command pays for what it uses only.
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
     from aiops_cli.adapters.backends.simulator.journal import Journal
     from aiops_cli.adapters.backends.simulator.rehearsal import Rehearsal
     from aiops_cli.adapters.backends.simulator.scenario import Scenario
     from aiops_cli.adapters.backends.simulator.world import World
-    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.adapters.models.chain import Books, Chain
     from aiops_cli.adapters.models.egress import Egress, Leaving
     from aiops_cli.adapters.models.gemini import Gemini
     from aiops_cli.adapters.models.generativeai import GenerativeAi
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
     from aiops_cli.adapters.store.vectors import Embedding
+    from aiops_cli.adapters.ui.ask import Screen
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.approval import Answer, Decision
-    from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.chain import Anchor, Verification
     from aiops_cli.domain.document import ReviewPart
     from aiops_cli.domain.handoff import SetModel
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from aiops_cli.domain.recorded_case import RecordedCase
     from aiops_cli.domain.runbook import Runbook, RunbookAction
     from aiops_cli.domain.usage import Limits
+    from aiops_cli.errors import ModelError
     from aiops_cli.events import EventBus, Subscriber
     from aiops_cli.gatekeeping import Gatekeeper
     from aiops_cli.investigation import Budget
@@ -269,7 +272,7 @@ def make_chain(
     models: "Sequence[Model]",
     bus: "EventBus",
     settings: Settings,
-    store: "SqlStore",
+    store: "Opened",
     person: str = "",
     redact: Callable[[str], str] = str,
 ) -> "Chain | None":
@@ -279,9 +282,41 @@ def make_chain(
     """
     if not models:
         return None
-    from aiops_cli.adapters.models.chain import Books, Chain
+    from aiops_cli.adapters.models.chain import Chain
 
-    books = Books(
+    return Chain(models, bus, _make_books(settings, store, person, redact))
+
+
+def make_evaluated_chain(
+    models: "Sequence[Model]",
+    bus: "EventBus",
+    settings: Settings,
+    store: "Opened",
+    run: str,
+    redact: Callable[[str], str] = str,
+) -> "Chain":
+    """The models of a run that is measured: its calls are in the accounts of `store` as those of an evaluation.
+
+    `run` is its name there. The budgets bound it, each run having that of an incident; the limits of calls a minute do
+    not, and no kept answer is taken or kept: what is measured is the model.
+    """
+    from dataclasses import replace
+
+    from aiops_cli.adapters.models.chain import Chain
+    from aiops_cli.domain.usage import EVALUATION, PlannedCall
+
+    def named(call: PlannedCall) -> PlannedCall:
+        return replace(call, incident=run, stage=f"{EVALUATION} {call.stage}")
+
+    books = _make_books(settings, store, EVALUATION, redact)
+    limits = replace(books.limits, per_minute=None, per_person=None)
+    return Chain(models, bus, replace(books, limits=limits, fresh_s=0.0, named=named))
+
+
+def _make_books(settings: Settings, store: "Opened", person: str, redact: Callable[[str], str]) -> "Books":
+    from aiops_cli.adapters.models.chain import Books
+
+    return Books(
         ledger=make_ledger(store),
         limits=limits_of(settings),
         person=person,
@@ -291,7 +326,6 @@ def make_chain(
         redact=redact,
         warm=_load_prices,
     )
-    return Chain(models, bus, books)
 
 
 def _load_prices() -> None:
@@ -513,6 +547,55 @@ def _has_key(name: str, settings: Settings, home: Path) -> bool:
     if (provider == PROVIDERS[0] and uses_vertex()) or (provider == "openai" and own and settings["model_url"].value):
         return True
     return find_key(provider, ask_keyring=(home / _KEY_MARK).exists()) is not None
+
+
+# How long the check of one model may take.
+PROBE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """A model that is set, and what its service says of it: `known_as` is its id there, empty where it does not say.
+
+    `error` is why it cannot be asked, None where it can.
+    """
+
+    model: str
+    role: str
+    seconds: float
+    known_as: str = ""
+    error: "ModelError | None" = None
+
+
+def probe_models(settings: Settings, home: Path) -> list[Probed]:
+    """Ask the services of the models that are set about them, one after the other, each within `PROBE_S` seconds.
+
+    Nothing of it is for the breaker, nor for the accounts: no model is asked, so an answer does not show that one would
+    give any, and the key or the network of whoever looks is no reason to leave a model alone for everybody. Raises
+    BadConfig as `models_set` does.
+    """
+    egress, ask_keyring = make_egress(settings), (home / _KEY_MARK).exists()
+    return [
+        _probe(each, _model_named(each.model, settings, egress, ask_keyring=ask_keyring))
+        for each in models_set(settings, home)
+    ]
+
+
+def _probe(named: "SetModel", model: "Gemini | GenerativeAi | OpenAI | None") -> Probed:
+    import time
+
+    from aiops_cli.errors import ModelError
+
+    began = time.monotonic()
+    known_as, failed = "", None
+    try:
+        if model is None:
+            raise ModelError(_no_key(parse_model(named.model)[0]), reason="no-key")
+        known_as = model.probe(PROBE_S)
+    except ModelError as error:
+        failed = error
+    seconds = time.monotonic() - began
+    return Probed(model=named.model, role=named.role, seconds=seconds, known_as=known_as, error=failed)
 
 
 # --- worlds ----------------------------------------------------------------------------------------------------------
@@ -1078,8 +1161,8 @@ def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
 class Asking:
     """Who is asked, and how: the first that is set of nobody, a file, the simulator's yes, or the terminal.
 
-    `undoes` is set where taking something back is what the person came for. `shown` gives the digest of the request
-    that the terminal shows, and `explain` shows more about it.
+    `undoes` is set where taking something back is what the person came for. `screen` is where the panel is drawn:
+    without one nobody is asked at a terminal.
     """
 
     person: str
@@ -1089,8 +1172,7 @@ class Asking:
     alert_on_stdin: bool = False
     timeout_s: float = 600.0
     undoes: bool = False
-    shown: Callable[[], str | None] = lambda: None
-    explain: "Callable[[Asked], None]" = lambda asked: None
+    screen: "Screen | None" = None
 
 
 def make_approver(asking: Asking) -> "Approver":
@@ -1103,11 +1185,14 @@ def make_approver(asking: Asking) -> "Approver":
         return FileApprover(asking.approval_file, asking.person)
     if asking.approve_simulated:
         return SimulatedApprover(undoes=asking.undoes)
-    if sys.stderr.isatty() and (sys.stdin.isatty() or asking.alert_on_stdin):
-        return TerminalApprover(
-            asking.timeout_s, asking.person, asking.shown, asking.explain, from_tty=asking.alert_on_stdin
-        )
+    if asking.screen is not None and _is_terminal(sys.stderr) and (_is_terminal(sys.stdin) or asking.alert_on_stdin):
+        return TerminalApprover(asking.timeout_s, asking.person, asking.screen, from_tty=asking.alert_on_stdin)
     return NobodyToAsk("nobody to ask: this is not a terminal")
+
+
+def _is_terminal(stream: "TextIO | None") -> bool:
+    """Whether somebody sits there. A stream that was closed before we began is None, and nobody does."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def make_keeper(
@@ -1174,6 +1259,30 @@ def make_audit(store: "Opened") -> "AuditLog":
     from aiops_cli.adapters.store.audit import AuditLog
 
     return AuditLog(store.database)
+
+
+def log_change(store: "Opened", home: Path, operation: str, user: str, what: str) -> str | None:
+    """Write into the audit log what a person changed here by hand; why that failed, where it did.
+
+    It is no reason to take the change back: nothing of a backend hangs on it.
+    """
+    from aiops_cli.domain.audit import AuditEvent, AuditStage
+
+    event = AuditEvent(
+        stage=AuditStage.COMPLETE,
+        at=datetime.now(UTC),
+        user=user,
+        operation=operation,
+        outcome="success",
+        reason=what,
+    )
+    try:
+        make_audit(store).append(event)
+        if (mirror := make_mirror(store, home)) is not None:
+            mirror.catch_up(store.database)
+    except AiopsError as error:
+        return f"not in the audit log: {error.message}"
+    return None
 
 
 def make_mirror(store: "Opened", home: Path | None) -> "Mirror | None":

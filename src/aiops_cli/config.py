@@ -101,13 +101,14 @@ def read_seconds(value: Any) -> float:
         raise ValueError("must be a time such as 90s, 15m, 1h or 7d") from None
 
 
-def _age(high_s: float) -> Callable[[Any], float]:
-    """Seconds of a time of this length at most."""
+def _age(high_s: float, low_s: float = 0.0) -> Callable[[Any], float]:
+    """Seconds of a time of this length at most, and at least."""
 
     def parse(value: Any) -> float:
         seconds = read_seconds(value)
-        if not 0 <= seconds <= high_s:
-            raise ValueError(f"must be between 0 and {high_s / 86_400:g}d")
+        if not low_s <= seconds <= high_s:
+            least = f"{low_s:g}s" if low_s else "0"
+            raise ValueError(f"must be between {least} and {high_s / 86_400:g}d")
         return seconds
 
     return parse
@@ -224,6 +225,10 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("critic", "auto", _choice("auto", "on", "off"),
                 "A model reviews the plan before you are asked; `auto` where it could do harm that is not taken back.",
                 "auto, on, off"),
+        Setting("story", "auto", _choice("auto", "on", "off"),
+                "A model tells the incident at its end, for whoever reads the record; `auto` where it had answered and"
+                " something was done or is handed over.",
+                "auto, on, off"),
         Setting("model_url", "", _url,
                 "Another address of the model's API: a proxy, a gateway, or a server such as http://127.0.0.1:11434/v1.",
                 "URL"),
@@ -234,16 +239,16 @@ SETTINGS: Mapping[str, Setting] = {
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
                 "5s to 86400s"),
-        Setting("decide_within", 3600.0, _age(7 * 86_400),
-                "How long a request can be answered, here or elsewhere; then it is expired.", "0 to 7d, such as 1h"),
+        Setting("decide_within", 3600.0, _age(7 * 86_400, 60),
+                "How long a request can be answered, here or elsewhere; then it is expired.", "60s to 7d, such as 1h"),
         Setting("allowed_signers", "", _file,
                 "Whose signatures count, as OpenSSH's file of allowed signers has it; needed where two people have to"
                 " say yes.", "empty, a full path"),
         Setting("signing_key", "", _file,
                 "Your key for signing answers: a private one, or a public one whose private half an agent holds.",
                 "empty, a full path"),
-        Setting("run_within", 600.0, _age(86_400),
-                "How long after that an approved request may still begin to run.", "0 to 1d, such as 10m"),
+        Setting("run_within", 600.0, _age(86_400, 10),
+                "How long after that an approved request may still begin to run.", "10s to 1d, such as 10m"),
         Setting("embeddings", "", _embeddings,
                 "Search by meaning beside words, with the extra `semantic`: gemini:MODEL, or openai:MODEL for any"
                 " endpoint of that kind, which may be local.", "empty, gemini:ID, openai:ID"),

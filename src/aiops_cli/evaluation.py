@@ -1,15 +1,17 @@
 """Measures a reasoner: scenarios and recorded cases through the whole pipeline, in parallel, beside the truth.
 
-Each run has a world and a store of its own. In a simulated world the answer to every question is yes, and what came of
-it is measured in the world, for an hour and a half after the incident was closed.
+Each run has a world and a store of its own; calls of models are in the accounts of the person's store. In a simulated
+world the answer to every question is yes, and what came of it is measured in the world, for an hour and a half after
+the incident was closed.
 """
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +25,11 @@ from aiops_cli.bootstrap import (
     known_runbooks,
     load_past,
     make_budget,
-    make_chain,
     make_egress,
+    make_evaluated_chain,
     make_keeper,
     make_models,
+    open_records,
     open_store,
     read_case,
     read_scenario,
@@ -42,6 +45,7 @@ from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.recorded_case import HEALTHY, category_of, shortcomings
 from aiops_cli.domain.scoring import Result, score_blame
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.usage import EVALUATION
 from aiops_cli.errors import AiopsError, BadInput
 from aiops_cli.events import (
     Event,
@@ -224,8 +228,11 @@ class _Run:
         }
 
 
-def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore", handed: Gathered) -> _Run:
-    """The pipeline, for somebody who says yes to everything in a simulated world and is asked nothing elsewhere."""
+def _run(task: Task, group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore", handed: Gathered) -> _Run:
+    """The pipeline, for somebody who says yes to everything in a simulated world and is asked nothing elsewhere.
+
+    Raises StoreError where a model is to be asked and its calls cannot be accounted for.
+    """
     from aiops_cli import pipeline
     from aiops_cli.adapters.telemetry.spans import Telemetry
     from aiops_cli.adapters.ui.ask import SimulatedApprover
@@ -235,7 +242,12 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
     bus = EventBus([telemetry, watch])
     egress = make_egress(settings)
     models = make_models(settings, find_home(), egress)
-    chain = make_chain(models, bus, settings, store, redact=egress.redactor.redact)
+    # Nobody else's store is looked at where no model is.
+    accounts = open_records(find_home()) if models else None
+    chain = None
+    if accounts is not None:
+        redact = egress.redactor.redact
+        chain = make_evaluated_chain(models, bus, settings, accounts, _name_run(task), redact)
     kit = pipeline.Kit(
         observer=scene.observer,
         keeper=make_keeper(scene, store, bus, SimulatedApprover(), settings, person="evaluation"),
@@ -252,13 +264,22 @@ def _run(group: AlertGroup, scene: Scene, settings: Settings, store: "SqlStore",
         budget=make_budget(settings),
         escalates=chain is not None and chain.has_next,
         critic=settings["critic"].value,
+        # Nobody reads it, and it has no part in what is measured.
+        story="off",
         environment="evaluation",
         handed=handed,
     )
-    incident = pipeline.run(group, kit, options)
+    with closing(accounts) if accounts is not None else nullcontext():
+        incident = pipeline.run(group, kit, options)
     summary = telemetry.summary(0.0)
     tokens = summary.tokens
     return _Run(incident, watch, tokens.input + tokens.output + tokens.thinking, summary.cost_usd)
+
+
+def _name_run(task: Task) -> str:
+    """The run's name in the accounts, a new one each time: a budget of one incident is that of one run."""
+    seed = f"#{task.seed}" if task.seed is not None else ""
+    return f"{EVALUATION} {task.id}{seed} {secrets.token_hex(3)}"
 
 
 def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
@@ -269,7 +290,7 @@ def _run_scenario(task: Task, settings: Settings, began: float) -> Result:
     scene, observer = stage_scenario(scenario, task.seed)
     with closing(open_store(None)) as store:
         load_past(scenario, store)
-        run = _run(observer.alert_group(), scene, settings, store, Gathered((), ()))
+        run = _run(task, observer.alert_group(), scene, settings, store, Gathered((), ()))
     if run.failure:
         return _failed(task, run.failure, time.monotonic() - began)
     judged = judge(observer, run.incident, run.diagnosis)
@@ -304,7 +325,7 @@ def _run_case(task: Task, settings: Settings, began: float) -> Result:
     truth = opened.case.truth
     scene = Scene(NothingObserver("a recorded case has nothing but its evidence"), None, SystemClock())
     with closing(open_store(None)) as store:
-        run = _run(opened.group, scene, settings, store, opened.handed)
+        run = _run(task, opened.group, scene, settings, store, opened.handed)
     if run.failure:
         return _failed(task, run.failure, time.monotonic() - began)
     diagnosis = run.diagnosis

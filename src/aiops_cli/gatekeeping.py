@@ -69,7 +69,9 @@ class Gatekeeper:
         """The request for a call: one that waits already, or a new one in the store. Raises StoreError."""
         now, policies = self.clock.wall(), self.policies()
         waiting = self.book.find_pending(call, policies.digest, now)
-        if waiting is not None and waiting.undoes == undoes and waiting.ticket == self.terms.ticket:
+        asked = (undoes, self.terms.ticket, self.terms.environment)
+        # What was asked for elsewhere is judged by the rules of elsewhere, and is another request.
+        if waiting is not None and (waiting.undoes, waiting.ticket, waiting.environment) == asked:
             self.book.adopt(waiting, incident.id, number)
             return waiting
         verdict = self._evaluate(policies, call, now, self.book.lately(incident.id, now))
@@ -88,8 +90,7 @@ class Gatekeeper:
             needs=verdict.approvals,
             undoes=undoes,
         )
-        why = Proposed(proposal.proposed_by, proposal.because, _model_of(incident, proposal))
-        return self.book.file(incident.id, number, request, why)
+        return self.book.file(incident.id, number, request, _proposed(incident, proposal, undoes))
 
     # -- asking -------------------------------------------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Gatekeeper:
         with self.book.hold(request):
             call, changed = self._look_again(request, proposal)
             seen = self._see(request, attempt)
-            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall(), seen)
+            ruling = self.book.claim(request, self._weigh(call, changed), self.clock.wall, seen)
             attempt.ruling = ruling
             assert attempt.decision is not None
             self.bus.publish(Decided(incident, attempt, attempt.decision, ruling))
@@ -221,6 +222,20 @@ class Gatekeeper:
             now = self.clock.wall()
             state = RequestState(attempt.state.value)
             self.book.settle(permit.request, state, attempt.detail, (now - began).total_seconds(), now)
+
+
+def _proposed(incident: Incident, proposal: Proposal, undoes: int | None) -> Proposed:
+    """What is kept of the proposal; the plan is not about what takes an action back."""
+    plan = incident.plan if undoes is None else None
+    return Proposed(
+        by=proposal.proposed_by,
+        because=proposal.because,
+        model=_model_of(incident, proposal),
+        evidence=proposal.evidence,
+        stop_gap=proposal.stop_gap,
+        success=plan.success if plan is not None else "",
+        objections=plan.objections if plan is not None else (),
+    )
 
 
 def _model_of(incident: Incident, proposal: Proposal) -> dict[str, str]:

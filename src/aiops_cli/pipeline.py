@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -20,11 +20,14 @@ from aiops_cli.domain.findings.persistence import WATCH_S, find_persisting_cause
 from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Attempt, Escalation, Incident
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
+from aiops_cli.domain.narrative import ask_story, is_worth_telling, read_story
 from aiops_cli.domain.plan import Plan, draft, remember
 from aiops_cli.domain.policy_words import policy_lines
+from aiops_cli.domain.prompt import ModelTurn
 from aiops_cli.domain.request import Request
 from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import (
     STEP_S,
     Outcome,
@@ -93,7 +96,8 @@ class Options:
     """What the person asked for. `deadline_s` bounds the model's part of each diagnosis; `handed` is their evidence.
 
     `budget` is what the model may take of it; `routed` asks a model only where that is worth it, and `escalates` a
-    stronger one where the first is in doubt. `critic` is `on`, `off`, or `auto`: for plans that could do harm.
+    stronger one where the first is in doubt. `critic` is `on`, `off`, or `auto`: for plans that could do harm. `story`
+    is so too: `auto` lets a model that answered tell what was done or is handed over.
 
     `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
     they go through the same gate. `ticket` is the change ticket that all of it belongs to.
@@ -106,6 +110,7 @@ class Options:
     routed: bool = False
     escalates: bool = False
     critic: str = "auto"
+    story: str = "auto"
     environment: str = "unknown"
     origin: str | None = None
     ticket: str | None = None
@@ -130,7 +135,7 @@ def run(group: AlertGroup, kit: Kit, options: Options, cut_off: CutOff | None = 
         with kit.bus.operation(OperationKind.WORKFLOW, "triage"):
             kit.bus.publish(AlertReceived(incident))
             _work(incident, kit, options, left)
-            _enter(incident, Stage.REPORT, kit)
+            _report(incident, kit, options)
     except KeyboardInterrupt:
         incident.interrupted = True
         if incident.closed_at is None:
@@ -279,6 +284,7 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
     until = deadline_in(options.deadline_s)
     try:
         found = investigate(incident, case, background, desk, replace(options.budget, deadline_s=options.deadline_s))
+        incident.model_answered = True
         return replace(found, hostile=offline.hostile)
     except ModelError as error:
         why = error.message + (f" ({error.hint})" if error.hint else "")
@@ -383,11 +389,14 @@ def _criticise(
     rules = policy_lines(kit.keeper.policies()) if kit.keeper is not None else ()
     prompt = ask_critic(case, diagnosis, plan, incident.planned_call, rules)
     prompt = replace(prompt, incident=incident.id, service=incident.group.service or "", hard=options.escalates)
+    until = deadline_in(incident.model_left_s)
     try:
         reply = model.ask(prompt, min(options.deadline_s * _CRITIC_SHARE, incident.model_left_s))
         critique = read_critique(reply.text, case)
     except ModelError as error:
         return replace(plan, objections=(*plan.objections, f"not reviewed: {error.message}"))
+    finally:
+        incident.model_left_s = left_of(until)
     reply.confirm()
     incident.diagnosis = doubted(incident.diagnosis or diagnosis, critique.confidence)
     who = reply.turn.model if reply.turn else model.name
@@ -566,6 +575,49 @@ def _sample(
 
 
 # --- report ----------------------------------------------------------------------------------------------------------
+
+
+def _report(incident: Incident, kit: Kit, options: Options) -> None:
+    """The end of it: the status is decided, and a model may tell the incident to whoever reads the record."""
+    with _stage(incident, Stage.REPORT, kit):
+        if kit.model is not None and _is_told(incident, options):
+            # Nobody has to wait for a story to have a record: a process that is killed here leaves a whole one.
+            with suppress(StoreError):
+                kit.store.save(incident)
+            incident.story = _tell(kit.model, incident, kit, options)
+
+
+def _is_told(incident: Incident, options: Options) -> bool:
+    if options.story == "auto":
+        return incident.model_answered and is_worth_telling(incident)
+    return options.story == "on"
+
+
+def _tell(model: Model, incident: Incident, kit: Kit, options: Options) -> Story:
+    """The story, or why there is none; whatever comes of it, nothing else changes."""
+
+    def read(turn: ModelTurn) -> Story:
+        return read_story(turn.text, incident, turn.model, kit.restore)
+
+    def judge(turn: ModelTurn) -> str | None:
+        try:
+            return None if read(turn).sentences else "unsupported"
+        except ModelError as error:
+            return error.reason
+
+    prompt = replace(ask_story(incident), incident=incident.id, service=incident.group.service or "", judge=judge)
+    try:
+        reply = model.ask(prompt, min(options.deadline_s * _STORY_SHARE, incident.model_left_s))
+        story = read(reply.turn or ModelTurn(model.name, reply.text))
+    except ModelError as error:
+        return Story(by=model.name, failed=error.message)
+    if story.sentences:
+        reply.confirm()
+    return story
+
+
+# Somebody waits for the result meanwhile.
+_STORY_SHARE = 0.25
 
 
 def _unapproved(incident: Incident) -> Status:

@@ -149,10 +149,10 @@ class Requests(Protocol):
     def hold(self, request: Request) -> AbstractContextManager[None]:
         """The executor's lock; StoreError where another live process has it."""
 
-    def claim(self, request: Request, weigh: Weigh, now: datetime, seen: Mapping[str, Any]) -> Ruling:
+    def claim(self, request: Request, weigh: Weigh, tell: Callable[[], datetime], seen: Mapping[str, Any]) -> Ruling:
         """Let the gate judge what is stored, and write the execution down when it allows: one transaction.
 
-        `seen` is what was read just before, as JSON.
+        `tell` tells the time within it, and `seen` is what was read just before, as JSON.
         """
 
     def settle(self, request: Request, state: RequestState, detail: str, seconds: float, now: datetime) -> None:

@@ -9,6 +9,7 @@ from aiops_cli.domain.approval import Answer
 from aiops_cli.domain.gate import Kept, Ruling
 from aiops_cli.domain.incident import ActionState, Attempt, Incident
 from aiops_cli.domain.request import PENDING, RequestState
+from aiops_cli.domain.verification import Outcome
 from aiops_cli.gatekeeping import Gatekeeper, read_reading
 
 _STATES = {
@@ -18,6 +19,8 @@ _STATES = {
     RequestState.UNKNOWN: ActionState.UNKNOWN,
     RequestState.EXECUTING: ActionState.UNKNOWN,
 }
+# Measured, and the run went on.
+_FOUND_WANTING = frozenset(outcome.value for outcome in Outcome) - {Outcome.RECOVERED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,10 @@ class CutOff:
 
 
 def take_up(cut_off: CutOff, incident: Incident, keeper: Gatekeeper) -> Attempt | None:
-    """Give the incident its id and its attempts; the one that ran, or may have, and was not measured yet.
+    """Give the incident its id and its attempts; the one that ran, or may have, and is to be measured.
+
+    One that was found to have helped is measured once more: the run was cut off before it could be closed with that.
+    Of what nobody knows nothing was measured.
 
     Raises StoreError where another process is executing one of its requests at this moment.
     """
@@ -42,8 +48,8 @@ def take_up(cut_off: CutOff, incident: Incident, keeper: Gatekeeper) -> Attempt 
         attempt = _attempt(kept)
         attempt.state, attempt.detail = settle(kept, keeper)
         incident.attempts.append(attempt)
-        if attempt.ran and kept.outcome is None:
-            open_attempt = attempt
+        if attempt.ran:
+            open_attempt = None if kept.outcome in _FOUND_WANTING else attempt
     return open_attempt
 
 
@@ -58,7 +64,8 @@ def settle(kept: Kept, keeper: Gatekeeper) -> tuple[ActionState, str]:
             keeper.book.settle(request, RequestState.UNKNOWN, said, 0.0, keeper.clock.wall())
         looked = keeper.actuator.look_back(request.call, request.key)
         if looked.done is None:
-            return ActionState.UNKNOWN, f"nobody knows whether it took effect: {looked.reason}"
+            how = f"look, then say so: aiops approvals settle {request.id} done|not-done"
+            return ActionState.UNKNOWN, f"nobody knows whether it took effect: {looked.reason}; {how}"
         keeper.book.reconcile(request, looked.done, looked.reason, "aiops, by reading the backend", keeper.clock.wall())
     if looked.done:
         return ActionState.DONE, f"took effect before the run was cut off: {looked.reason}"

@@ -1,18 +1,12 @@
 """Approvers: whatever goes wrong is No, and what is typed means one thing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
-from aiops_cli.adapters.ui.ask import (
-    Choice,
-    NobodyToAsk,
-    SimulatedApprover,
-    TerminalApprover,
-    question_for,
-    read_choice,
-)
+from aiops_cli.adapters.ui.ask import NobodyToAsk, SimulatedApprover, TerminalApprover
+from aiops_cli.adapters.ui.choices import Choice, menu_lines, question_for, read_choice
 from aiops_cli.domain.action import Proposal, Risk
 from aiops_cli.domain.approval import Answer, Decision, Wish
 from aiops_cli.domain.asking import Asked
@@ -44,8 +38,21 @@ TWO = asked_about(approvals=2)
 NO = Choice()
 
 
+@dataclass
+class Drawn:
+    """A screen that shows one request's panel, and can draw no other."""
+
+    shown: str | None
+
+    def draw(self, asked: Asked) -> None:
+        self.shown = None
+
+    def explain(self, asked: Asked) -> None:
+        pass
+
+
 def terminal(shown: str | None) -> TerminalApprover:
-    return TerminalApprover(600, "tester", lambda: shown, lambda asked: None)
+    return TerminalApprover(600, "tester", Drawn(shown))
 
 
 @pytest.mark.parametrize("shown", [None, "sha256:" + "0" * 64])
@@ -125,8 +132,20 @@ def test_arguments_that_do_not_hold_are_asked_for_again_and_approve_nothing(type
     assert choice.again and choice.answer is Answer.DENY and choice.wish is Wish.STOP
 
 
-def test_the_question_says_what_has_to_be_typed() -> None:
-    assert "y run exactly this" in question_for(ASKED)
-    assert "type payments-api to run exactly this" in question_for(HIGH)
-    assert "skip" not in question_for(UNDO)
-    assert "y run" not in question_for(TWO)
+def test_the_question_says_what_has_to_be_typed_and_what_enter_does() -> None:
+    assert question_for(ASKED) == "Run exactly this? Enter is No:"
+    assert question_for(HIGH) == "Run exactly this? Type payments-api; Enter is No:"
+    assert "Run" not in question_for(TWO) and "waits" in question_for(TWO)
+
+
+@pytest.mark.parametrize("width", [100, 80, 40, 20])
+@pytest.mark.parametrize("asked", [ASKED, HIGH, UNDO, TWO], ids=["medium", "high", "undo", "two people"])
+def test_the_menu_holds_every_choice_whole_whatever_the_width(asked: Asked, width: int) -> None:
+    lines = menu_lines(asked, width)
+    choices = [choice for line in lines for choice in line.split(" · ")]
+    assert all(len(line) <= width or " · " not in line for line in lines)
+    assert choices == menu_lines(asked, 1)
+    assert any(choice.startswith("y: ") for choice in choices) == (asked in (ASKED, UNDO))
+    assert any(choice.startswith("s: ") for choice in choices) == (asked in (ASKED, HIGH))
+    # What the menu offers is what a typed line means.
+    assert all(read_choice(choice[0], asked) != NO for choice in choices if choice[1] == ":" and choice[0] in "xqs")

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import jsonschema
@@ -18,12 +18,13 @@ from aiops_cli.adapters.backends.simulator.scenario import Scenario, parse_scena
 from aiops_cli.adapters.backends.simulator.schema import scenario_schema
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
+from aiops_cli.bootstrap import read_policy_file
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from tests.fakes import ScriptedApprover
-from tests.scenes import Stage, stage
+from tests.scenes import Stage, keeping, stage
 
 NAMES = scenario_names()
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,15 +127,41 @@ def test_the_world_bears_out_what_the_truth_says(name: str) -> None:
     assert (world.t, world.actions) == (t, []), "a rehearsal plays in copies"
 
 
+# Where the policy that ships does not let the right action through: a team would write one of its own.
+HELD_BACK = {"visits-afternoon": "default/floor-two"}
+OWN_POLICY = """\
+version: 1
+timezone: UTC
+rules:
+  - {id: one-is-enough, why: a store room, match: {action: scale_service}, limits: {min_replicas: 1}}
+tests:
+  - {name: one, given: {action: scale_service, arguments: {replicas: 1}, state: {replicas: 6}}, expect: allow}
+"""
+
+
+def held_back_by(action: str, name: str) -> str | None:
+    """The rule of the policy that ships, if it denies the action."""
+    at = stage(name)
+    kit = at.kit(ScriptedApprover(True))
+    assert kit.keeper is not None
+    verdict = kit.keeper.verdict(kit.keeper.actuator.prepare(parse_call(action)))
+    return None if verdict.allowed else verdict.rule
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_right_action_ends_in_a_measured_recovery(name: str) -> None:
+def test_a_right_action_ends_in_a_measured_recovery(name: str, tmp_path: Path) -> None:
     """Through the whole loop: proposed by hand, approved, applied, and measured on the alert's own signal."""
     for steps in world_of(name).scenario.truth.ok_actions:
         if len(steps) > 1:
             continue
         at = stage(name)
         options = pipeline.Options(by_hand=(parse_call(steps[0]),))
-        incident = pipeline.run(at.group, at.kit(ScriptedApprover(True)), options)
+        kit = at.kit(ScriptedApprover(True))
+        if name in HELD_BACK:
+            assert held_back_by(steps[0], name) == HELD_BACK[name]
+            (tmp_path / "policy.yaml").write_text(OWN_POLICY)
+            kit = keeping(kit, policies=partial(read_policy_file, tmp_path / "policy.yaml"))
+        incident = pipeline.run(at.group, kit, options)
         assert incident.status is Status.RECOVERED, incident.note
 
 

@@ -78,11 +78,11 @@ def test_show_has_the_whole_call_its_state_its_clocks_and_its_digest(aiops: Run,
     request = two.file()
     out = aiops("approvals", "show", request.id).out
     for said in (
-        "scale_service payments-api replicas=6", "world, environment production",
+        "scale_service payments-api replicas=6", "world · environment production",
         "simulator scale payments-api --replicas=6", "replicas 3 -> 6", "generation is 3 · replicas is 3",
-        "scale back, about 20s — scale_service payments-api replicas=3", "medium", "latency is high", "ines",
+        "scale back, about 20 s (scale_service payments-api replicas=3)", "medium", "latency is high", "ines",
         "two-people", "0 of 3; 3 people other than who asks have to sign", request.digest,
-        f"{request.decide_by:%Y-%m-%d %H:%M:%S} UTC (in 59m)",
+        f"{request.decide_by:%H:%M} UTC (in 59 min)",
     ):  # fmt: skip
         assert said in out, said
     data = json.loads(aiops("approvals", "show", request.id, "--output", "json").out)["request"]
@@ -334,7 +334,7 @@ def test_what_was_changed_in_the_store_is_not_approved(
 
 # --- at a terminal ----------------------------------------------------------------------------------------------------
 
-ASKED = "anything else is No:"
+ASKED = "Enter is No:"
 
 
 @pytest.mark.parametrize(

@@ -98,22 +98,24 @@ def approval(aiops: Aiops, tmp_path: Path, text: str = "{digest}\n", mode: int =
 )
 def test_an_approval_file_serves_once(aiops: Aiops, tmp_path: Path, text: str) -> None:
     path = approval(aiops, tmp_path, text)
-    first = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    command = ("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    first = aiops(*command)
     assert first.code == 0
-    assert json.loads(first.out)["decisions"][0]["method"] == "approval-file"
-    again = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
+    (used,) = json.loads(first.out)["decisions"]
+    assert (used["method"], used["allowed"]) == ("approval-file", True) and used["digest"] in path.read_text()
+    again = aiops(*command)
     assert again.code == 3
-    assert json.loads(again.out)["decisions"][0]["rule"] == "once"
-    if not text.startswith('{"'):
-        path.write_text(path.read_text() + "# again\nsha256:" + "0" * 64 + "\n")
-        edited = aiops("replay", "payments-evening", "--approval-file", str(path), "-o", "json")
-        assert json.loads(edited.out)["decisions"][0]["rule"] == "once"
+    (refused,) = json.loads(again.out)["decisions"]
+    assert (refused["rule"], refused["allowed"]) == ("approval-required", False)
+    # The same call, as a request of its own.
+    assert refused["digest"] != used["digest"] and refused["request"] != used["request"]
+    assert json.loads(again.out)["actions"] == []
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sha256:" + "0" * 64, "this call is sha256:"),
+        ("sha256:" + "0" * 64, "and REQ-0001 is sha256:"),
         ("", "no digest"),
         ("yes", "hexadecimal"),
         ("{digest}x", "hexadecimal"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Result
+from tests.fakes import model_action, model_answer
 from tests.gemini_server import GeminiServer, answer, refuse
 
 Aiops = Callable[..., Result]
@@ -210,6 +211,62 @@ def test_a_provider_that_refuses_is_a_failure(aiops: Aiops, monkeypatch: pytest.
         shown = aiops("eval", "payments-evening", "--reasoner", "gemini", "--deadline", "3s", "-o", "json")
     (run,) = json.loads(shown.out)["runs"]
     assert shown.code == 1 and run["failure"] and not run["why"]
+
+
+@pytest.fixture
+def measured(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, int]]:
+    """An evaluation of three runs with a model of this version: what it says, and how often the model was asked."""
+    monkeypatch.setenv("GEMINI_API_KEY", uuid.uuid4().hex)
+    monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
+    monkeypatch.setenv("AIOPS_CRITIC", "off")
+
+    def run(version: str) -> tuple[Result, int]:
+        text = json.dumps(model_answer(evidence=["E14"], actions=[SCALE]))
+        with GeminiServer(answer(text, modelVersion=version)) as server:
+            monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+            tasks = ("payments-evening", "--seeds", "3", "-j", "2", "--reasoner", "gemini", "-o", "json")
+            return aiops("eval", *tasks), len(server.received)
+
+    return run
+
+
+SCALE = model_action("scale_service", "payments-api", replicas=5)
+
+
+def test_what_an_evaluation_costs_is_in_the_accounts_as_an_evaluation(
+    aiops: Aiops, measured: Callable[..., tuple[Result, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody on call is to be refused because of it, and it is not held up.
+    monkeypatch.setenv("AIOPS_CALLS_PER_PERSON", "1")
+    monkeypatch.setenv("AIOPS_CALLS_PER_MINUTE", "1")
+    shown, asked = measured("gemini-3.5-flash-lite")
+    data = json.loads(shown.out)
+    assert shown.code == 0 and [run["failure"] for run in data["runs"]] == [None] * 3, data["runs"]
+    rows = json.loads(aiops("cost", "--by", "stage", "-o", "json").out)["rows"]
+    assert [(row["key"], row["calls"]) for row in rows] == [("evaluation diagnose", asked)] and asked == 3
+    assert sum(row["cost_usd"] for row in rows) == pytest.approx(sum(run["cost_usd"] for run in data["runs"]))
+    incidents = [row["key"] for row in json.loads(aiops("cost", "--by", "incident", "-o", "json").out)["rows"]]
+    assert len(set(incidents)) == 3 and all(name.startswith("evaluation payments-evening#") for name in incidents)
+    assert {row["key"] for row in json.loads(aiops("cost", "--by", "service", "-o", "json").out)["rows"]} == {
+        "payments-api"
+    }
+    assert aiops("history", "list", "-o", "json").out.count("INC-") == 0
+    budget = aiops("cost", "budget").out
+    assert re.search(r"0 of 1", budget), budget
+    # A second one asks again: what is measured is the model and not the cache.
+    assert measured("gemini-3.5-flash-lite")[1] == asked
+
+
+def test_the_budget_of_a_day_bounds_an_evaluation_whatever_the_number_of_processes(
+    aiops: Aiops, measured: Callable[..., tuple[Result, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of an answer whose price nobody knows what was set aside counts: two cents and more, most of it for the output.
+    monkeypatch.setenv("AIOPS_DAILY_BUDGET", "0.05")
+    shown, asked = measured("gemini-99-nova")
+    failures = [run["failure"] for run in json.loads(shown.out)["runs"]]
+    assert shown.code == 1 and asked == 2
+    assert sum("the daily budget of $0.05" in (failure or "") for failure in failures) == 1
+    assert sum(failure is None for failure in failures) == 2
 
 
 def test_without_a_key_nothing_is_run(aiops: Aiops) -> None:

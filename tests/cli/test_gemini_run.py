@@ -1,6 +1,7 @@
 """Whole runs with the real SDK against the local server in Gemini's wire format."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def replay(aiops: Aiops, server: GeminiServer, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+    monkeypatch.setenv("AIOPS_STORY", "off")
     return aiops("replay", "payments-evening", *arguments)
 
 
@@ -175,3 +177,42 @@ def test_nobody_is_asked_where_nothing_is_open(aiops: Aiops, key: str, monkeypat
     sure = data["diagnosis"]["confidence"] > 0.9
     assert (server.received == []) is sure
     assert ("no model was asked" in (data["diagnosis"]["second_opinion"] or "")) is sure
+
+
+def test_the_story_is_shown_kept_and_handed_over_as_a_models_words(
+    aiops: Aiops, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"sentences": [{"text": "Scaling ended it", "cites": ["attempt-1"]}, {"text": "Nobody saw it", "cites": []}]}
+    monkeypatch.setenv("AIOPS_MAX_TURNS", "1")
+    with GeminiServer(stream(good_body(json.dumps(GOOD))), answer(json.dumps(told))) as server:
+        monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+        result = aiops("replay", "payments-evening", "--approve-simulated", "--model", "gemini:gemini-3.5-flash-lite")
+        asked = server.received[-1].text
+    assert result.code == 0 and "reporter of an incident copilot" in asked and len(server.received) == 2
+    assert "STORY  the words of gemini:gemini-3.5-flash-lite" in result.out
+    assert "claim     Scaling ended it [attempt-1]" in result.out
+    assert "struck    Nobody saw it (cites nothing that is there)" in result.out
+    assert result.out.index("RECOVERED  ") < result.out.index("STORY  ") < result.out.index("TELEMETRY")
+    incident = re.search(r"Saved as (INC-\d+)", result.out)
+    assert incident is not None
+    shown = aiops("history", "show", incident[1]).out
+    assert "claim   Scaling ended it [attempt-1]" in shown and "struck  Nobody saw it" in shown
+    page = aiops("handoff", incident[1]).out
+    assert "## In a model's words" in page and "Scaling ended it" in page and "struck: Nobody saw it" in page
+    stages = aiops("cost", "--by", "stage").out
+    assert "report" in stages and "diagnose" in stages
+    found = json.loads(aiops("history", "show", incident[1], "-o", "json").out)["story"]
+    assert found["sentences"] == [{"text": "Scaling ended it", "cites": ["attempt-1"]}] and found["failed"] is None
+
+
+def test_without_a_story_nothing_is_said_of_one(aiops: Aiops) -> None:
+    result = aiops("replay", "payments-evening", "--approve-simulated", "--story", "on", "--reasoner", "offline")
+    assert "STORY" not in result.out
+    incident = re.search(r"Saved as (INC-\d+)", result.out)
+    assert incident is not None and "STORY" not in aiops("history", "show", incident[1]).out
+    assert "model's words" not in aiops("handoff", incident[1]).out
+
+
+def test_a_word_that_the_setting_does_not_know_is_refused(aiops: Aiops) -> None:
+    result = aiops("triage", "latency", "--story", "maybe")
+    assert result.code == 2 and "story: must be one of auto, on, off" in result.err

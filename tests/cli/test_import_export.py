@@ -4,12 +4,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap import open_records, open_requests, open_store
+from aiops_cli.domain.gate import Ruling
+from aiops_cli.domain.request import read_request
+from aiops_cli.errors import StoreError
 from tests.conftest import Result
+from tests.scenes import SETTINGS
 
 Aiops = Callable[..., Result]
 PAGE = """# {title}
@@ -360,20 +365,43 @@ def test_a_line_that_was_changed_is_told_and_the_rest_goes_in(
     assert "\x1b" not in result.out + result.err and len(result.err) < 2_000
 
 
-def test_an_approval_that_is_in_two_incidents_comes_in_once(
-    aiops: Aiops, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("state", ["approved", "proposed", "executing"])
+def test_what_waits_or_runs_in_another_store_is_not_taken_over(
+    aiops: Aiops, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    elsewhere(monkeypatch, tmp_path, "other")
-    lines = history.splitlines()
-    number = next(number for number, line in enumerate(lines) if json.loads(line)["actions"])
-    thief = json.loads(lines[number])
-    thief["actions"][0]["token"] = "one approval"
-    lines[number] = json.dumps(thief)
-    thief["incident"]["uid"] = "e" * 32
-    (tmp_path / "a.jsonl").write_text("\n".join([*lines, json.dumps(thief)]))
+    home = elsewhere(monkeypatch, tmp_path, "other")
+    bundle = next(data for data in map(json.loads, history.splitlines()) if data.get("requests"))
+    for row in bundle["requests"]:
+        row |= {"state": state, "decide_by": "2999-01-01T00:00:00+00:00"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(bundle) + "\n")
     result = aiops("history", "import", str(tmp_path / "a.jsonl"))
-    assert result.code == 1 and f"{len(lines)} added" in result.out
-    assert f"a.jsonl:{len(lines) + 1}: {thief['id']} cannot be put in" in result.err
+    assert result.code == 1 and "one of them did not end" in result.err
+    store = open_store(home)
+    assert open_requests(store, home, SETTINGS).pending(datetime.now(UTC)) == []
+    store.close()
+
+
+@pytest.mark.parametrize("state", ["done", "unknown", "denied"])
+def test_what_was_approved_in_another_store_runs_nothing_here(
+    aiops: Aiops, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    home = elsewhere(monkeypatch, tmp_path, "other")
+    bundle = next(data for data in map(json.loads, history.splitlines()) if data.get("requests"))
+    assert bundle["decisions"]
+    for row in bundle["requests"]:
+        row |= {"state": state, "decide_by": "2999-01-01T00:00:00+00:00"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(bundle) + "\n")
+    result = aiops("history", "import", str(tmp_path / "a.jsonl"))
+    assert result.code == 0 and "1 added" in result.out
+    store = open_store(home)
+    book = open_requests(store, home, SETTINGS)
+    now = datetime.now(UTC)
+    request = read_request(bundle["requests"][0]["canonical"].encode(), {}, 1)
+    assert book.pending(now) == book.lately("INC-0001", now) == []
+    assert book.find_pending(request.call, request.policy_digest, now) is None
+    with pytest.raises(StoreError, match="REQ-0001 is not in the store"):
+        book.claim(request, lambda *_: Ruling(True, "yes", "anything"), now, {})
+    store.close()
 
 
 def test_characters_of_an_export_do_not_act_on_the_terminal(

@@ -35,6 +35,7 @@ def replay(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> Replay:
         with FaultServer(answer) as server:
             monkeypatch.setenv("AIOPS_MODEL", f"{wire.name}:a-model")
             monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
+            monkeypatch.setenv("AIOPS_STORY", "off")
             monkeypatch.setenv("AIOPS_MODEL_URL", f"{server.url}/v1" if wire is OPENAI else server.url)
             return aiops("replay", "payments-evening", "--approve-simulated", *arguments), server
 
@@ -174,3 +175,70 @@ def test_doctor_looks_at_the_provider_that_is_set(
     monkeypatch.setenv("AIOPS_MODEL", model)
     checks = {check["name"]: check for check in json.loads(aiops("doctor", "-o", "json").out)["checks"]}
     assert key_words in checks["key"]["detail"] and sdk in checks["model sdk"]["detail"]
+
+
+# --- the check of the models that are set ----------------------------------------------------------------------------
+
+
+def lives(aiops: Aiops) -> dict[str, dict[str, str]]:
+    result = aiops("doctor", "--live", "-o", "json")
+    assert result.code == 0
+    return {check["name"]: check for check in json.loads(result.out)["checks"] if check["name"].startswith("live")}
+
+
+@pytest.mark.parametrize("wire", ONE_OF_EACH, ids=str)
+def test_doctor_asks_each_model_that_is_set_and_names_what_is_behind_it(
+    aiops: Aiops, key: str, monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    known = {"name": "models/b", "data": [{"id": "b"}]}
+    gone = wire.refusal(404, "not found") if wire is GEMINI else http(json.dumps(known).encode())
+    with FaultServer(gone, http(json.dumps(known).encode())) as server:
+        monkeypatch.setenv("AIOPS_MODEL", f"{wire.name}:a")
+        monkeypatch.setenv("AIOPS_FALLBACK_MODEL", f"{wire.name}:b")
+        monkeypatch.setenv("AIOPS_MODEL_URL", f"{server.url}/v1" if wire is OPENAI else server.url)
+        found = lives(aiops)
+        assert len(server.received) == 2 and all(sent.method == "GET" for sent in server.received)
+        aiops("doctor")
+        assert len(server.received) == 2
+    first, second = found["live first"], found["live second"]
+    assert first["state"] == "warning" and "'a'" in first["detail"]
+    assert first["hint"].endswith(f"{wire.name}:b is asked instead")
+    assert second["state"] == "ok" and f"{wire.name}:b: its service knows it, and answered in " in second["detail"]
+    assert key not in json.dumps(found)
+    # It is for the person who looks: no accounts, and no breaker.
+    assert json.loads(aiops("cost", "-o", "json").out)["rows"] == []
+
+
+def test_doctor_says_a_wrong_key_and_leaves_the_breaker_alone(
+    aiops: Aiops, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
+    with FaultServer(GEMINI.bad_key()) as server:
+        monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+        for _ in range(6):
+            found = lives(aiops)
+    [check] = found.values()
+    assert "refused the key" in check["detail"] and "the embedded reasoner is asked instead" in check["hint"]
+    assert "no circuit breaker of a model is open" in aiops("doctor").out
+    assert key not in json.dumps(check)
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        ({"AIOPS_REASONER": "offline"}, "ok", "nothing is called"),
+        ({"AIOPS_MODEL": "offline"}, "ok", "nothing is called"),
+        ({"AIOPS_FALLBACK_MODEL": "none"}, "missing", "no key for Gemini"),
+        ({"AIOPS_MODEL": "claude:x"}, "broken", "unknown model provider"),
+    ],
+)
+def test_where_nobody_can_be_asked_nothing_is_sent(
+    aiops: Aiops, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], state: str, words: str
+) -> None:
+    with FaultServer(reset()) as server:
+        for name, value in {"AIOPS_MODEL_URL": server.url, **settings}.items():
+            monkeypatch.setenv(name, value)
+        result = aiops("doctor", "--live", "-o", "json")
+        assert server.received == []
+    [check] = [check for check in json.loads(result.out)["checks"] if check["name"].startswith("live")]
+    assert check["state"] == state and words in check["detail"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -194,6 +195,16 @@ def test_each_person_has_calls_of_their_own(ledger: Ledger) -> None:
     )
     ledger.reserve(planned(person="cem"), limits)
     assert "calls_per_minute" in refused(ledger, planned(person="dan"), limits).message
+
+
+def test_calls_of_an_evaluation_leave_no_one_without_calls_and_cost_the_day_like_any_other(ledger: Ledger) -> None:
+    measured = replace(planned(0.01), stage="evaluation diagnose", person="ada")
+    for _ in range(3):
+        ledger.reserve(measured, Limits(daily_usd=0.05))
+    assert costs_of(ledger).rates("ada") == (0, 0)
+    ledger.reserve(planned(0.01), Limits(per_minute=1, per_person=1, daily_usd=0.05))
+    ledger.reserve(planned(0.01), Limits(daily_usd=0.05))
+    assert refused(ledger, measured, Limits(daily_usd=0.05)).reason == "over-budget"
 
 
 def test_what_a_wrong_clock_dated_later_locks_nobody_out(ledger: Ledger, clock: Ticking) -> None:

@@ -452,13 +452,23 @@ def test_the_pieces_are_told_as_they_come_and_make_up_the_text(wire: Wire) -> No
     assert len(told) > 2 and "".join(told) == reply.text == "one two three four five"
 
 
+def test_a_conclusion_is_heard_before_it_is_whole_where_the_form_streams_calls() -> None:
+    arguments = {"verdict": "fault", "summary": "web is full since 18:00"}
+    told: list[str] = []
+    calls = [("id-1", "conclude", arguments)]
+    with FaultServer(OPENAI_STREAMED.answer(OPENAI_STREAMED.body("", calls=calls))) as server:
+        reply = OPENAI_STREAMED.make(server.url, KEY).ask(WITH_TOOLS, PATIENT_S, told.append)
+    assert reply.turn is not None and reply.turn.calls[0].arguments == arguments
+    assert len(told) > 1 and json.loads("".join(told)) == arguments
+
+
 @each_streamed
 def test_nothing_is_told_after_the_end(wire: Wire) -> None:
     told: list[str] = []
     piece = events(wire.pieces(wire.body("x" * 100))[1], end=False)
     with FaultServer(drip(piece * 100, 0.001, wire.begun())) as server:
         with pytest.raises(ModelError):
-            wire.make(server.url, KEY).ask(PROMPT, 0.5, told.append)
+            wire.make(server.url, KEY).ask(PROMPT, 1.5, told.append)
         heard = len(told)
         time.sleep(0.3)
     assert 0 < heard == len(told)

@@ -27,6 +27,7 @@ from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.ports import Requests, Weigh
 from tests.contract.test_migrations import restore
 from tests.gates import CALL, NOW, POLICY, fresh, request_for, yes_to
+from tests.scenes import SETTINGS
 
 S = timedelta(seconds=1)
 WHY = Proposed("offline", "it is out of capacity", {})
@@ -50,7 +51,7 @@ def filed_book(home: Path) -> Iterator[RequestBook]:
 def opened(home: Path | None) -> Iterator[RequestBook]:
     store = open_store(home)
     store.open_incident(Incident(AlertGroup("text", "k", (Alert(name="A"),)), True, "production", NOW))
-    yield open_requests(store, home)
+    yield open_requests(store, home, SETTINGS)
     store.close()
 
 
@@ -320,7 +321,7 @@ def test_bytes_that_are_no_request_are_refused_in_words(book: RequestBook, canon
     with pytest.raises(StoreError, match="REQ-0001 cannot be read"):
         claim(book, request)
     assert rows_of(book)[0][0].state == "approved"
-    assert book.lately(NOW) == []
+    assert book.lately("INC-0001", NOW) == []
 
 
 def test_details_are_for_reading_and_decide_nothing(book: RequestBook) -> None:
@@ -360,7 +361,13 @@ def test_a_request_of_another_store_never_runs_and_counts_for_nothing(book: Requ
     assert book.pending(NOW) == book.of_incident(INCIDENT, NOW) == []
     assert book.find_pending(CALL, POLICY, NOW) is None
     put(book, request, state="executing", started_at=NOW.isoformat())
-    assert book.lately(NOW) == []
+    assert book.lately("INC-0001", NOW) == []
+    with pytest.raises(StoreError):
+        book.settle(request, RequestState.DONE, "", 0.0, NOW)
+    put(book, request, state="unknown")
+    with pytest.raises(StoreError):
+        book.reconcile(request, True, "", "ines", NOW)
+    assert rows_of(book)[0][0].state == "unknown"
 
 
 # --- one transaction -------------------------------------------------------------------------------------------------
@@ -434,9 +441,10 @@ from pathlib import Path
 from aiops_cli.bootstrap import open_requests, open_store
 from tests.contract.test_requests import claim
 from tests.gates import NOW
+from tests.scenes import SETTINGS
 home = Path(sys.argv[1])
 store = open_store(home)
-book = open_requests(store, home)
+book = open_requests(store, home, SETTINGS)
 request = book.find(1, NOW).request
 print("ready", flush=True)
 sys.stdin.readline()
@@ -477,9 +485,10 @@ import sys, time
 from pathlib import Path
 from aiops_cli.bootstrap import open_requests, open_store
 from tests.gates import NOW
+from tests.scenes import SETTINGS
 home = Path(sys.argv[1])
 store = open_store(home)
-book = open_requests(store, home)
+book = open_requests(store, home, SETTINGS)
 with book.hold(book.find(1, NOW).request):
     print("ready", flush=True)
     sys.stdin.readline()
@@ -515,9 +524,9 @@ def test_what_ran_or_may_have_is_counted_for_a_day(book: RequestBook, state: Req
     request = file(book)
     put(book, request, state=state.value, started_at=NOW.isoformat())
     day = timedelta(days=1)
-    counted = [done.subject.target for done in book.lately(NOW + day - S)]
+    counted = [done.subject.target for done in book.lately("INC-0001", NOW + day - S)]
     assert counted == (["payments-api"] if state in MAY_HAVE_RUN else [])
-    assert book.lately(NOW + day) == []
+    assert book.lately("INC-0001", NOW + day) == []
 
 
 def test_the_gate_is_told_what_ran_at_the_moment_of_the_claim(book: RequestBook) -> None:
@@ -583,7 +592,7 @@ def test_what_was_read_before_the_call_is_kept_with_the_request(book: RequestBoo
 def test_actions_and_decisions_of_version_4_are_carried_and_cannot_run(home: Path) -> None:
     restore(home, "store-v4.sql")
     store = open_store(home)
-    book = open_requests(store, home)
+    book = open_requests(store, home, SETTINGS)
     requests, decisions, log = rows_of(book)
     assert [(row.number, row.incident, row.action, row.target, row.state) for row in requests] == [
         (1, 1, "scale_service", "payments-api", "done"),
@@ -596,7 +605,7 @@ def test_actions_and_decisions_of_version_4_are_carried_and_cannot_run(home: Pat
     assert (decision.answer, decision.method, decision.digest) == ("approve", "prompt", requests[0].digest)
     assert (decision.request, decision.principal, decision.signature) == (None, None, None)
     assert log == []
-    assert book.pending(NOW) == book.lately(NOW) == []
+    assert book.pending(NOW) == book.lately("INC-0001", NOW) == []
     for number in (1, 2):
         with pytest.raises(StoreError, match="cannot be read"):
             book.find(number, NOW)

@@ -15,17 +15,19 @@ import pytest
 
 from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.adapters.store.turns import take_turn
-from aiops_cli.bootstrap import load_past, open_history, open_store, read_scenario
+from aiops_cli.bootstrap import load_past, open_history, open_requests, open_store, read_scenario
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.record import Record
+from aiops_cli.domain.request import Proposed
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.pipeline import Options, run
 from tests.fakes import ScriptedApprover
-from tests.scenes import stage
+from tests.gates import request_for
+from tests.scenes import SETTINGS, stage
 
 
 @pytest.fixture(params=["file", "memory", pytest.param("postgres", marks=pytest.mark.e2e)])
@@ -125,20 +127,20 @@ def test_a_query_is_data(store: SqlStore, query: str) -> None:
     assert store.count() > 0
 
 
-def test_a_decision_and_an_action_are_rows_of_their_own(home: Path) -> None:
+def test_a_decision_and_a_request_are_rows_of_their_own(home: Path) -> None:
     store = open_store(home)
     incident = finished(store)
     store.close()
     with sqlite3.connect(home / "incidents.db") as connection:
         decision = connection.execute("SELECT digest, answer, call FROM decision").fetchone()
-        action = connection.execute("SELECT digest, state, name FROM action").fetchone()
+        kept = connection.execute("SELECT digest, canonical, state, action, outcome FROM request").fetchone()
         attempts = connection.execute("SELECT outcome FROM attempt").fetchall()
         facts = connection.execute("SELECT count(*) FROM fact").fetchone()
     connection.close()
-    call = incident.attempts[0].call
-    assert call is not None
-    assert decision == (call.digest, "approve", call.canonical.decode())
-    assert action == (call.digest, "done", "scale_service")
+    request = incident.attempts[0].request
+    assert request is not None
+    assert decision == (request.digest, "approve", request.canonical.decode())
+    assert kept == (request.digest, request.canonical.decode(), "done", "scale_service", "recovered")
     assert attempts == [("recovered",)]
     assert facts == (0,)
 
@@ -298,15 +300,13 @@ def test_an_action_that_is_running_elsewhere_is_not_called_unknown(home: Path) -
     store = open_store(home)
     incident = Incident(stage("payments-evening").group, True, "simulator", stage("payments-evening").scene.clock.now())
     store.open_incident(incident)
+    open_requests(store, home, SETTINGS).file(incident.id, 1, request_for(number=0), Proposed("offline", "why", {}))
     with store.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO action (incident, attempt, digest, name, target, arguments, state, detail, started_at)"
-            " VALUES (1, 1, 'd', 'restart_service', 'web', '{}', 'executing', '', '2026-01-01T00:00:00+00:00')"
-        )
+        connection.exec_driver_sql("UPDATE request SET state = 'executing'")
     assert store.open_actions(incident.id) == []
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE incident SET pid = 999999999")
-    assert store.open_actions(incident.id) == ["restart_service web"]
+    assert store.open_actions(incident.id) == ["scale_service payments-api"]
     assert store.show(incident.id)[1]["incident"]["status"] == "unfinished"
     store.close()
 

@@ -295,18 +295,39 @@ def test_an_enormous_number_leaves_room_for_the_next(home: Path, lines: list[str
         assert all(int(row.id[4:]) <= 100_000_000 for row in store.incidents(5))
 
 
-def test_an_approval_that_was_used_here_keeps_its_incident_out_and_no_other(home: Path, lines: list[str]) -> None:
-    acted = [number for number, line in enumerate(lines) if json.loads(line)["actions"]]
-    bundles = [json.loads(line) for line in lines]
-    bundles[acted[0]]["actions"][0]["token"] = "approval-1"
-    thief = copy.deepcopy(bundles[acted[0]])
-    thief["incident"]["uid"] = "f" * 32
+def test_requests_of_another_store_are_marked_and_their_answers_belong_to_no_request_here(
+    home: Path, lines: list[str]
+) -> None:
+    """A copy of an incident may go in as another one: nothing of either can be answered or run."""
+    bundle = next(each for each in map(json.loads, lines) if each["requests"] and each["decisions"])
+    copied = copy.deepcopy(bundle)
+    copied["incident"]["uid"] = "f" * 32
     with opened(home) as store:
-        taken = store.take([bundles[acted[0]], thief, *bundles[acted[0] + 1 :]])
-        assert [t.outcome for t in taken] == ["new", "refused", *["new"] * (len(bundles) - acted[0] - 1)]
-        assert taken[1].why and taken[1].id == ""
-        assert store.count() == len(bundles) - acted[0]
-        assert store.take([thief])[0].outcome == "refused"
+        assert [t.outcome for t in store.take([bundle, copied])] == ["new", "new"]
+        with store.database.read() as connection:
+            requests = connection.exec_driver_sql('SELECT "foreign", pid, host FROM request').fetchall()
+            decisions = connection.exec_driver_sql("SELECT request, standing FROM decision").fetchall()
+        assert {tuple(row) for row in requests} == {(1, None, None)} and len(requests) == 2 * len(bundle["requests"])
+        assert {tuple(row) for row in decisions} == {(None, None)} and decisions
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("requests", "foreign", False),
+        ("requests", "number", 1),
+        ("decisions", "request", 1),
+        ("decisions", "standing", 1),
+    ],
+)
+def test_a_file_that_says_what_only_this_store_can_know_is_refused(
+    lines: list[str], part: str, name: str, value: object
+) -> None:
+    bundle = next(each for each in map(json.loads, lines) if each[part])
+    check_bundle(copy.deepcopy(bundle), "x")
+    bundle[part][0][name] = value
+    with pytest.raises(BadInput, match=part):
+        check_bundle(bundle, "x")
 
 
 def test_a_run_that_goes_on_stays_and_one_whose_process_is_gone_is_given_away(home: Path, tmp_path: Path) -> None:

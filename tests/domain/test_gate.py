@@ -11,7 +11,7 @@ from aiops_cli.domain.action import Proposal, Risk, Undo, check_proposal
 from aiops_cli.domain.approval import Answer, Decision, Method, count_people
 from aiops_cli.domain.canonical import digest_of
 from aiops_cli.domain.gate import Ruling, judge
-from aiops_cli.domain.policy import PolicyVerdict
+from aiops_cli.domain.policy import PolicyVerdict, TrustTerms
 from aiops_cli.domain.request import PENDING, WAYS, Request, RequestState, leads_to, read_request
 from aiops_cli.errors import ActionRefused
 from tests.gates import ALLOWED, CALL, NOW, filed, fresh, request_for, signed, yes_to
@@ -130,6 +130,28 @@ def test_what_was_said_beforehand_is_no_second_person(method: Method) -> None:
     decisions = (signed(KNOWN, "ana"), signed(KNOWN, "bo", method=method))
     two = replace(ALLOWED, approvals=2)
     assert not judge(filed(KNOWN, *decisions), fresh(KNOWN, verdict=two), now=NOW).allowed
+
+
+def test_an_approval_that_is_over_counts_for_nobody_whoever_else_gave_one() -> None:
+    request, verdict = request_for(principal="ines"), replace(ALLOWED, approvals=2)
+    later = NOW + timedelta(minutes=10)
+    over = signed(request, "boris", expires_at=NOW + timedelta(minutes=5))
+    both = filed(request, over, signed(request, "clara"))
+    assert judge(both, fresh(request, verdict=verdict), now=NOW).allowed
+    assert not judge(both, fresh(request, verdict=verdict), now=later).allowed
+    # One that is for something else is no reason to let an old one count.
+    other = replace(yes_to(request), digest="sha256:" + "0" * 64)
+    alone = filed(request, replace(over, principal=None), other)
+    assert judge(alone, fresh(request), now=NOW).allowed and not judge(alone, fresh(request), now=later).allowed
+
+
+def test_trust_holds_while_the_policy_lends_it() -> None:
+    request = request_for()
+    unasked = filed(request, yes_to(request, method=Method.TRUST, standing=1))
+    lent = replace(ALLOWED, trust=TrustTerms(3, 3, "file/trust"))
+    assert judge(unasked, fresh(request, verdict=lent), now=NOW).allowed
+    ruling = judge(unasked, fresh(request), now=NOW)
+    assert (ruling.allowed, ruling.rule) == (False, "standing"), ruling
 
 
 def test_prose_is_not_in_the_digest_and_what_runs_is() -> None:

@@ -154,7 +154,7 @@ def test_sources_that_gave_nothing_are_what_was_not_checked(documents: dict[str,
 
 
 PARTS = ("infrastructure", "monitoring", "cost_controls", "reliability")
-WHOLE = ("next_owner", "diagnosis", "verification")
+WHOLE = ("next_owner", "diagnosis", "verification", "story")
 # What an alert does not say stays empty; it is the alert's own.
 OF_THE_ALERT = "monitoring.alerts."
 

@@ -15,7 +15,8 @@ from pathlib import Path
 ROWS = 50
 WAIT_LIMIT_S = 20
 _POLL_S = 0.03
-PROMPT = "Run exactly this?"
+# At high risk it begins with `type NAME to`, else with `y`.
+PROMPT = "run exactly this · n"
 
 # The status line would take a row, and 50 rows do not hold a whole report.
 _CONFIG = """\

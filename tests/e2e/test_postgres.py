@@ -358,6 +358,41 @@ def test_doctor_says_which_store_is_used(team: str, postgres: Postgres, aiops: C
     assert postgres.PASSWORD not in done.out + done.err
 
 
+# What version 5 brought, taken away again: the tables that were there before it, as version 4 made them.
+_TO_VERSION_4 = (
+    *(f"DROP TABLE {name}" for name in
+      ("request", "audit", "audit_position", "session_grant", "promotion", "intake", "handoff")),
+    *(f"ALTER TABLE decision DROP COLUMN {name}" for name in ("request", "principal", "signature", "standing")),
+    "ALTER TABLE decision ADD COLUMN token VARCHAR",
+    'CREATE TABLE action (id SERIAL PRIMARY KEY, incident INTEGER NOT NULL REFERENCES incident (number),'
+    " attempt INTEGER NOT NULL, digest VARCHAR NOT NULL, name VARCHAR NOT NULL, target VARCHAR NOT NULL,"
+    " arguments TEXT NOT NULL, state VARCHAR NOT NULL, detail TEXT NOT NULL, started_at VARCHAR NOT NULL,"
+    " finished_at VARCHAR, token VARCHAR UNIQUE)",
+    "INSERT INTO action (incident, attempt, digest, name, target, arguments, state, detail, started_at)"
+    " VALUES (1, 1, 'sha256:0', 'restart_service', 'web', '{}', 'executing', '', '2026-01-01T00:00:00+00:00')",
+    "UPDATE schema_version SET version = 4",
+)  # fmt: skip
+_COLUMNS = (
+    "SELECT table_name, column_name, data_type, is_nullable, collation_name FROM information_schema.columns"
+    " WHERE table_schema = 'public' ORDER BY 1, 2"
+)
+
+
+def test_a_store_of_version_4_is_upgraded_to_the_tables_of_a_new_one(
+    team: str, postgres: Postgres, aiops: Callable[..., Result]
+) -> None:
+    name = team.rpartition("/")[2]
+    assert aiops("history", "add", "--title", "web was slow").code == 0
+    fresh = postgres.run(_COLUMNS, name)
+    for statement in _TO_VERSION_4:
+        postgres.run(statement, name)
+    assert aiops("history", "list").code == 0
+    assert postgres.run(_COLUMNS, name) == fresh
+    assert postgres.run("SELECT state, action FROM request", name) == [("unknown", "restart_service")]
+    done = aiops("replay", "payments-evening", "--approve-simulated")
+    assert done.code == 0, done.out + done.err
+
+
 def test_a_newer_store_is_refused_and_left_alone(team: str, postgres: Postgres, aiops: Callable[..., Result]) -> None:
     name = team.rpartition("/")[2]
     assert aiops("history", "list").code == 0

@@ -1,5 +1,6 @@
 """The Typer app, and the one place where an error becomes a line and an exit code."""
 
+import contextlib
 import errno
 import io
 import os
@@ -135,9 +136,12 @@ def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
 def _report(message: str, hint: str | None, code: ExitCode) -> ExitCode:
     from aiops_cli.domain.redact import safe
 
-    print(f"error: {safe(message, one_line=True)}" if code is not ExitCode.INTERRUPTED else message, file=sys.stderr)
-    if hint:
-        print(f"hint: {safe(hint, one_line=True)}", file=sys.stderr)
+    said = f"error: {safe(message, one_line=True)}" if code is not ExitCode.INTERRUPTED else message
+    # A window that was closed takes nothing more, and changes nothing about how it ended.
+    with contextlib.suppress(OSError):
+        print(said, file=sys.stderr, flush=True)
+        if hint:
+            print(f"hint: {safe(hint, one_line=True)}", file=sys.stderr, flush=True)
     return code
 
 

@@ -47,6 +47,7 @@ def set_key(provider: Provider = "gemini") -> None:
     keys.set_key(provider, value)
     mark_keyring(find_home(), True)
     talk(f"the key for {provider} is in the keyring")
+    _log("set-key", f"a key for {provider} was put into the keyring")
 
 
 @app.command("delete-key")
@@ -62,6 +63,24 @@ def delete_key(provider: Provider = "gemini") -> None:
     there = keys.delete_key(provider)
     mark_keyring(find_home(), keys.is_any_kept())
     talk(f"the key for {provider} is gone" if there else f"there was no key for {provider}")
+    if there:
+        _log("delete-key", f"the key for {provider} was taken out of the keyring")
+
+
+def _log(operation: str, what: str) -> None:
+    """The audit log tells that a key came or went, and never the key."""
+    from aiops_cli.bootstrap import log_change, open_records
+    from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import talk
+    from aiops_cli.config import find_home
+    from aiops_cli.errors import StoreError
+
+    try:
+        problem = log_change(open_records(find_home()), find_home(), operation, who(), what)
+    except StoreError as error:
+        problem = f"not in the audit log: {error.message}"
+    if problem is not None:
+        talk(f"note: {problem}")
 
 
 def _check(provider: str) -> None:

@@ -2,9 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.errors import AiopsError, ExitCode
+
+if TYPE_CHECKING:
+    from aiops_cli.bootstrap import Probed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +25,21 @@ class Check:
     hint: str = ""
 
 
-def doctor(output: OutputOption = Output.TEXT) -> int:
-    """Say what is there, what is missing, and how to get it. Exit code 1 when something that is needed is broken."""
+def doctor(
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also ask the services of the models that are set; costs nothing."),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> int:
+    """Say what is there, what is missing, and how to get it. Exit code 1 when something that is needed is broken.
+
+    Without --live nothing is sent anywhere.
+    """
     from aiops_cli.cli.render import print_json, print_lines
 
     checks = [_guarded(name, check) for name, check in _CHECKS.items()]
+    checks += _look_live() if live else []
     if output is Output.JSON:
         print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})
     else:
@@ -196,6 +212,34 @@ _SDKS = {
     "openai": ("openai", "'aiops-cli[openai]'"),
     "google-generativeai": ("google-generativeai", "'aiops-cli[google-generativeai]'"),
 }
+
+
+def _look_live() -> list[Check]:
+    """One check for each model that is set. The embedded reasoner answers in any case: none of them is `broken`."""
+    from aiops_cli.bootstrap import probe_models
+    from aiops_cli.config import find_home, resolve
+
+    try:
+        found = probe_models(resolve(), find_home())
+    except AiopsError as error:
+        return [Check("live", "broken", error.message, error.hint or "")]
+    if not found:
+        return [Check("live", "ok", "nothing is called: the embedded reasoner is set, which is here")]
+    behind = [*(each.model for each in found[1:]), "the embedded reasoner"]
+    return [_live(each, behind[number:]) for number, each in enumerate(found)]
+
+
+def _live(probed: "Probed", behind: list[str]) -> Check:
+    name, error = "live first" if probed.role == "first" else "live second", probed.error
+    if error is not None:
+        state = "missing" if error.reason == "no-key" else "warning"
+        hint = f"{error.hint}; " if error.hint else ""
+        return Check(name, state, f"{probed.model}: {error.message}", f"{hint}{behind[0]} is asked instead")
+    took, id_ = f"in {probed.seconds:.1f} s", probed.model.partition(":")[2]
+    if not probed.known_as:
+        return Check(name, "ok", f"{probed.model}: its server answers {took}, and does not list its models")
+    also = f", known there as {probed.known_as}" if probed.known_as != id_ else ""
+    return Check(name, "ok", f"{probed.model}: its service knows it{also}, and answered {took}")
 
 
 def _terminal(name: str) -> Check:

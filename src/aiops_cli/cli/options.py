@@ -65,6 +65,12 @@ CriticOption = Annotated[
         "--critic/--no-critic", help="A model reviews the plan before you are asked; otherwise as the setting says."
     ),
 ]
+StoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--story", metavar="auto|on|off", help="A model tells the incident at its end; otherwise as the setting says."
+    ),
+]
 _TICKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/#-]{0,63}")
 
 

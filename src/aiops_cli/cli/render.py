@@ -1,5 +1,6 @@
 """A result as text or as JSON: one place for each. Nothing else in `cli/` writes on stdout or stderr."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,8 +19,9 @@ def say(line: str = "") -> None:
 
 
 def talk(line: str) -> None:
-    """One line of talk on stderr, written out in the same way."""
-    print(safe_line(line), file=sys.stderr, flush=True)
+    """One line of talk on stderr, written out in the same way. A window that was closed is told nothing."""
+    with contextlib.suppress(OSError):
+        print(safe_line(line), file=sys.stderr, flush=True)
 
 
 def confirm(question: str) -> bool:

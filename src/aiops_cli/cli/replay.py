@@ -20,6 +20,7 @@ from aiops_cli.cli.options import (
     QuietOption,
     ReasonerOption,
     ShowEgressOption,
+    StoryOption,
     TicketOption,
     named,
 )
@@ -54,6 +55,7 @@ def replay(
     model: ModelOption = None,
     deadline: DeadlineOption = None,
     critic: CriticOption = None,
+    story: StoryOption = None,
     max_cost: MaxCostOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
@@ -85,6 +87,7 @@ def replay(
             "deadline": deadline,
             "incident_budget": max_cost,
             "critic": named(critic),
+            "story": story,
         }
     )
     scene, observer = stage_scenario(world, seed, speed=speed)

@@ -188,6 +188,7 @@ def run_one(
         routed=request.settings["reasoner"].value == "auto",
         escalates=chain is not None and chain.has_next,
         critic=request.settings["critic"].value,
+        story=request.settings["story"].value,
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,
@@ -202,7 +203,7 @@ def run_one(
             talk(f"note: {notice}")
     with signals_held():
         data = _finish(incident, scene, watchers, request)
-    if watchers.console.report_error:
+    if watchers.console.report_error and not incident.interrupted:
         raise AiopsError(f"the report could not be written: {watchers.console.report_error}", hint=f"see {incident.id}")
     return incident, data
 
@@ -243,8 +244,7 @@ def asking_of(request: Request, console: "Console", *, undoes: bool = False) -> 
             plan_only=request.only_plans,
             alert_on_stdin=request.alert_on_stdin,
             timeout_s=request.settings["approval_timeout"].value,
-            shown=lambda: console.shown,
-            explain=console.explain,
+            screen=console,
             undoes=undoes,
         )
     )

@@ -20,6 +20,7 @@ from aiops_cli.cli.options import (
     QuietOption,
     ReasonerOption,
     ShowEgressOption,
+    StoryOption,
     TicketOption,
     named,
 )
@@ -56,6 +57,7 @@ def triage(
     model: ModelOption = None,
     deadline: DeadlineOption = None,
     critic: CriticOption = None,
+    story: StoryOption = None,
     max_cost: MaxCostOption = None,
     plan_only: PlanOnlyOption = False,
     approve_simulated: ApproveSimulatedOption = False,
@@ -93,6 +95,7 @@ def triage(
         "backend": backend,
         "incident_budget": max_cost,
         "critic": named(critic),
+        "story": story,
     }
     settings: Mapping[str, Resolved] = resolve(flags)
     if output is Output.TEXT and not (quiet or no_record):

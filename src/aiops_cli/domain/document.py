@@ -19,6 +19,7 @@ from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import Verification
 
 # Enough for a chart in `history show`; the whole series stays with its source.
@@ -361,6 +362,26 @@ class EscalationPart(_Part):
     decision: Literal["open"] = "open"
 
 
+class SentencePart(_Part):
+    """A sentence of a story, and the evidence, attempts, and open or unchecked things that it cites."""
+
+    text: str
+    cites: list[str]
+
+
+class StoryPart(_Part):
+    """A model's words about an incident that was over: a claim, and nothing was decided by it.
+
+    `by` is the model. `struck` are sentences that the record does not bear out, each with the reason; `failed` is why
+    there is no story.
+    """
+
+    sentences: list[SentencePart]
+    struck: list[str]
+    by: str
+    failed: str | None
+
+
 class SignalPart(_Part):
     """The alert's own metric over the incident window, for a chart: (unix seconds, value)."""
 
@@ -525,6 +546,7 @@ class IncidentDocument(_Part):
     escalation: EscalationPart | None
     signal: SignalPart | None
     telemetry: TelemetryPart | None
+    story: StoryPart | None = None
     review: ReviewPart | None = None
     record: Record | None = None
     kept: KeptPart | None = None
@@ -551,6 +573,7 @@ def document(incident: Incident, telemetry: TelemetryPart | None = None) -> Inci
         escalation=_escalation(incident.escalation) if incident.escalation else None,
         signal=_signal(incident),
         telemetry=telemetry,
+        story=_story(incident.story) if incident.story else None,
     )  # fmt: skip
 
 
@@ -803,6 +826,11 @@ def _healing(attempt: Attempt) -> HealingPart:
 
 def _escalation(escalation: Escalation) -> EscalationPart:
     return EscalationPart(**_fields(escalation, "error", "root_cause"), options=list(escalation.options))
+
+
+def _story(story: Story) -> StoryPart:
+    told = [SentencePart(text=sentence.text, cites=list(sentence.cites)) for sentence in story.sentences]
+    return StoryPart(sentences=told, struck=list(story.struck), **_fields(story, "by", "failed"))
 
 
 def _signal(incident: Incident) -> SignalPart | None:

@@ -105,12 +105,12 @@ def judge(filed: Filed, fresh: Fresh, *, now: datetime) -> Ruling:
         _wrong_record(filed)
         or _wrong_time(filed, now)
         or _wrong_policy(filed, fresh)
-        or _wrong_people(filed, fresh)
+        or _wrong_people(filed, fresh, now)
         or _wrong_world(filed, fresh)
     )
     if refusal is not None:
         return refusal
-    counted = _count(filed, fresh)
+    counted = _count(filed, fresh, now)
     permit = Permit(filed.request.call, filed.request.key, filed.request)
     said = f"approved by {', '.join(counted.people)} ({_methods(filed)})"
     return Ruling(True, said, fresh.verdict.rule, permit, counted.people)
@@ -164,13 +164,14 @@ def _wrong_policy(filed: Filed, fresh: Fresh) -> Ruling | None:
     return None
 
 
-def _count(filed: Filed, fresh: Fresh) -> Counted:
+def _count(filed: Filed, fresh: Fresh, now: datetime) -> Counted:
+    """Who has said yes so that it counts at this moment: an answer that is over does not, whoever else gave one."""
     request, needed = filed.request, fresh.verdict.approvals
-    counting = [d for d in filed.decisions if needed <= 1 or d.method not in STANDING]
-    return count_people(request, counting, needed)
+    valid = [d for d in filed.decisions if not _is_over(d, request, now)]
+    return count_people(request, [d for d in valid if needed <= 1 or d.method not in STANDING], needed)
 
 
-def _wrong_people(filed: Filed, fresh: Fresh) -> Ruling | None:
+def _wrong_people(filed: Filed, fresh: Fresh, now: datetime) -> Ruling | None:
     if not filed.decisions:
         return _no("nobody decided", "approval-required", final=False)
     others = [d for d in filed.decisions if d.digest != filed.request.digest]
@@ -180,7 +181,9 @@ def _wrong_people(filed: Filed, fresh: Fresh) -> Ruling | None:
         return _no("--approve-simulated holds for the simulator alone", "simulated-only")
     if filed.lapsed is not None:
         return _no(filed.lapsed, "standing")
-    counted = _count(filed, fresh)
+    if any(d.method is Method.TRUST for d in filed.decisions) and fresh.verdict.trust is None:
+        return _no("the policy does not let it run unasked at this moment", "standing")
+    counted = _count(filed, fresh, now)
     return None if counted.enough else _no(counted.missing, fresh.verdict.rule, final=False)
 
 

@@ -289,6 +289,21 @@ class HandoffVerification(_Part):
     recovered_after_s: float | None
 
 
+class HandoffSentence(_Part):
+    """A sentence of a model, and what it cites."""
+
+    text: str
+    cites: list[str]
+
+
+class HandoffStory(_Part):
+    """The incident in a model's words, which are a claim; `struck` is what of them the record does not bear out."""
+
+    by: str
+    sentences: list[HandoffSentence]
+    struck: list[str]
+
+
 class HandoffCoverage(_Part):
     """A source of evidence; `status` is checked, empty, failed or not_configured."""
 
@@ -371,6 +386,7 @@ class HandoffDocument(_Part):
     way_back: list[WayBack]
     answers: list[Answered]
     timeline: list[Moment]
+    story: HandoffStory | None
     not_known: dict[str, str]
 
 
@@ -403,6 +419,7 @@ def make_handoff(
         way_back=[_way_back(number, row) for number, row in enumerate(_rows(data, "actions"), start=1)],
         answers=[Answered(**_picked(Answered, row)) for row in _rows(data, "decisions")],
         timeline=[Moment(**row) for row in timeline(data)[-_LAST_LINES:]],
+        story=_story(data.get("story") or {}),
         not_known={},
     )
     return document.model_copy(update={"not_known": dict(_not_known(document, data, around))})
@@ -536,6 +553,13 @@ def _verification(found: Data) -> HandoffVerification:
     return HandoffVerification(**_picked(HandoffVerification, {**found, **values}))
 
 
+def _story(found: Data) -> HandoffStory | None:
+    if not found or found.get("failed"):
+        return None
+    told = [HandoffSentence(**_picked(HandoffSentence, row)) for row in _rows(found, "sentences")]
+    return HandoffStory(by=found["by"], sentences=told, struck=list(_rows(found, "struck")))
+
+
 def _not_checked(data: Data) -> Iterator[NotChecked]:
     for row in _rows(data, "coverage"):
         if row["status"] in ("failed", "not_configured"):
@@ -648,6 +672,8 @@ def _not_known(document: HandoffDocument, data: Data, around: Surroundings) -> I
         yield "diagnosis.confidence", "its record is of an earlier version and does not say"
     if document.verification is None:
         yield "verification", "nothing was measured after an action"
+    if document.story is None:
+        yield "story", (data.get("story") or {}).get("failed") or "no model told it"
     if document.next_owner is None:
         yield "next_owner", "no decision has been recorded yet"
     yield from _costs_not_known(document.cost_controls, data, around)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from aiops_cli.domain.action import describe_call
 from aiops_cli.domain.figures import dollars, figure
-from aiops_cli.domain.handoff import PENDING, HandoffAttempt, HandoffDocument, Spending
+from aiops_cli.domain.handoff import PENDING, HandoffAttempt, HandoffDocument, HandoffStory, Spending
 from aiops_cli.domain.markdown import escape_markdown
 from aiops_cli.domain.usage import count_words
 
@@ -23,6 +23,7 @@ def handoff_markdown(made: HandoffDocument) -> str:
         ("What fired", _fired(made)),
         ("What was found", _found(made)),
         ("What was tried and measured", _tried(made)),
+        *([("In a model's words", _story(made.story))] if made.story is not None else []),
         ("What was not checked", _not_checked(made)),
         ("What is open", [f"- {_said(text)}" for text in made.open]),
         ("Way back", _way_back(made)),
@@ -120,6 +121,12 @@ def _attempt(row: HandoffAttempt) -> str:
     call = _said(describe_call(row.action, row.target, row.arguments))
     said = f"{_words(row.outcome)}: {_said(row.explanation)}"
     return f"- attempt {row.attempt}: {call}: {said} ({_minute(row.started_at)}{ended})"
+
+
+def _story(story: HandoffStory) -> Iterator[str]:
+    yield f"- a claim of {_said(story.by)}, held against the record; nothing of it was measured"
+    yield from (f"- {_said(each.text)} ({_said(' '.join(each.cites))})" for each in story.sentences)
+    yield from (f"- struck: {_said(text)}" for text in story.struck)
 
 
 def _not_checked(made: HandoffDocument) -> Iterator[str]:

@@ -17,6 +17,7 @@ from aiops_cli.domain.plan import Plan
 from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import NEXT, Stage, Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.errors import ExitCode
 
@@ -132,8 +133,11 @@ class Incident:
     closed_at: datetime | None = None
     note: str = ""
     interrupted: bool = False
-    # What is left of the time that a model was given: a review of the plan has no other.
+    # What is left of the time that a model was given: a review of the plan and the story have no other.
     model_left_s: float = float("inf")
+    # Whether a model's diagnosis could be used in this run.
+    model_answered: bool = False
+    story: Story | None = None
 
     def advance(self, to: Stage) -> None:
         """Move to the next stage. A step out of order is our bug: RuntimeError."""

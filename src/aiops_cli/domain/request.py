@@ -130,11 +130,30 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Who proposed a request and why, for the record: `model` are what is known of a model that did."""
+    """Who proposed a request and why, for the record: `model` is what is known of a model that did.
+
+    The rest is what a person who answers elsewhere has to see, too.
+    """
 
     by: str
     because: str
     model: Mapping[str, Any]
+    evidence: tuple[str, ...] = ()
+    stop_gap: bool = False
+    success: str = ""
+    objections: tuple[str, ...] = ()
+
+    @property
+    def prose(self) -> dict[str, Any]:
+        """What is kept for reading beside the request."""
+        return {
+            "by": self.by,
+            "because": self.because,
+            "evidence": list(self.evidence),
+            "stop_gap": self.stop_gap,
+            "success": self.success,
+            "objections": list(self.objections),
+        }
 
 
 def request_id(number: int) -> str:

@@ -24,6 +24,9 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+# What the stage of a call of an evaluation begins with: it counts towards the day's budget like any other, and not
+# towards calls a minute, so that nobody on call is refused because a reasoner is being measured.
+EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,10 @@ def _uncosted(attributes: Mapping[str, Any]) -> float | None:
     return None
 
 
+def _as_planned(call: PlannedCall) -> PlannedCall:
+    return call
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """What a chain needs to keep its accounts.
@@ -72,6 +76,7 @@ class Books:
     attributes, in US dollars; None where a price is not known. `redact` is what a question goes through on its way out:
     the same question has to be known again without what it hides. `fresh_s` is how old a kept answer may be that is
     taken without asking anybody. `warm` loads what the accounts need, and is called while a model is being asked.
+    `named` gives a call the names under which it is accounted for.
     """
 
     ledger: CallLedger | None = None
@@ -82,6 +87,7 @@ class Books:
     cost: Callable[[Mapping[str, Any]], float | None] = _uncosted
     redact: Callable[[str], str] = str
     warm: Callable[[], None] = nothing
+    named: Callable[[PlannedCall], PlannedCall] = _as_planned
 
 
 class Chain:
@@ -220,7 +226,7 @@ class Chain:
 
     def _planned(self, model: str, prompt: Prompt, most_usd: float | None) -> PlannedCall:
         where = {"incident": prompt.incident, "stage": prompt.stage, "service": prompt.service}
-        return PlannedCall(**where, model=model, most_usd=most_usd, person=self._books.person)
+        return self._books.named(PlannedCall(**where, model=model, most_usd=most_usd, person=self._books.person))
 
     def _settle(
         self, number: int | None, model: Model, outcome: str, attributes: Mapping[str, Any], began: float

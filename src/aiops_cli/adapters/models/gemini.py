@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiops_cli.adapters.models.call import count_of, response_attributes, shown_name, start, usage_attributes
+from pydantic import BaseModel, ConfigDict
+
+from aiops_cli.adapters.models.call import (
+    count_of,
+    read_json,
+    response_attributes,
+    shown_name,
+    start,
+    usage_attributes,
+)
 from aiops_cli.adapters.models.egress import Egress
 from aiops_cli.adapters.models.gemini_api import THREAD, GeminiApi, load
 from aiops_cli.adapters.models.gemini_wire import (
@@ -56,26 +65,45 @@ class Gemini:
     def ask(self, prompt: Prompt, deadline_s: float, told: Told = untold) -> ModelReply:
         """One call, over after `deadline_s` seconds whatever the network does. Raises ModelError only.
 
-        An answer in words is streamed where somebody listens; one that is a call of a tool comes whole in any case.
+        An answer in words is streamed where somebody listens, who hears nothing after the end; one that is a call of a
+        tool comes whole in any case.
         """
         end = time.monotonic() + deadline_s
         self._api.egress.redacted = 0
         streamed = told is not untold and not prompt.tools
         attributes = self._request_attributes(prompt) | {"gen_ai.request.stream": streamed}
+        listener = _Listener(told)
         try:
             self._api.check(deadline_s)
             work = self._stream if streamed else self._post
-            answer = self._api.run(end, deadline_s, lambda: work(prompt, end, told))
+            answer = self._api.run(end, deadline_s, lambda: work(prompt, end, listener))
             return self._read(answer, attributes | {_REDACTED: self._api.egress.redacted}, prompt)
         except ModelError as error:
             error.attributes = attributes | {_REDACTED: self._api.egress.redacted} | error.attributes
             raise
+        finally:
+            listener.hang_up()
 
     def count(self, prompt: Prompt, deadline_s: float) -> int:
         """How many tokens a prompt is, by the service itself. Raises ModelError only."""
         end = time.monotonic() + deadline_s
         self._api.check(deadline_s)
         return self._api.run(end, deadline_s, lambda: self._count(prompt, end))
+
+    def probe(self, deadline_s: float) -> str:
+        """Ask the service about the model, which costs nothing and asks no model: its id as it is known there.
+
+        Over after `deadline_s` seconds whatever the network does. Raises ModelError only.
+        """
+        end = time.monotonic() + deadline_s
+        self._api.check(deadline_s)
+
+        def use(client: "genai.Client", http: "ModelHttp") -> str:
+            client.models.get(model=self._api.model)
+            return read_json(_About, http.held, "Gemini").name
+
+        name = self._api.run(end, deadline_s, lambda: self._api.call(end, use, hold=True))
+        return shown_name(name.rpartition("/")[2])
 
     def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
@@ -89,7 +117,7 @@ class Gemini:
 
     # In the thread of the call; `end` is on the monotonic clock.
 
-    def _post(self, prompt: Prompt, end: float, told: Told) -> Answer:
+    def _post(self, prompt: Prompt, end: float, listener: "_Listener") -> Answer:
         def use(client: "genai.Client", http: "ModelHttp") -> Answer:
             models = client.models
             models.generate_content(model=self._api.model, contents=prompt.user, config=self._config(prompt))
@@ -97,7 +125,7 @@ class Gemini:
 
         return self._api.call(end, use, hold=True)
 
-    def _stream(self, prompt: Prompt, end: float, told: Told) -> Answer:
+    def _stream(self, prompt: Prompt, end: float, listener: "_Listener") -> Answer:
         """The same, piece by piece; the SDK does not get to see them, as it drops what it cannot read."""
 
         def use(client: "genai.Client", http: "ModelHttp") -> Answer:
@@ -107,7 +135,7 @@ class Gemini:
                 pass
             return read_stream(http.held, streamed=http.streamed)
 
-        return self._api.call(end, use, hold=True, watch=_Listener(told))
+        return self._api.call(end, use, hold=True, watch=listener)
 
     def _count(self, prompt: Prompt, end: float) -> int:
         from google.genai import types
@@ -139,12 +167,23 @@ class Gemini:
         return ModelReply(answer.text, attributes, ModelTurn(self.name, answer.text, answer.calls, answer.raw))
 
 
+class _About(BaseModel):
+    """What the service says of a model."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+
+
 class _Listener:
     """Hands on the text of a stream's events as they are complete, each once."""
 
     def __init__(self, told: Told) -> None:
         self._told = told
         self._rest = b""
+
+    def hang_up(self) -> None:
+        """Hand on nothing any more: a call that is left behind still reads."""
+        self._told = untold
 
     def __call__(self, piece: bytes) -> None:
         *whole, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from aiops_cli.adapters.models.call import HEADER_WORD, SHOWN_CHARS, Failures, Sdk, by_class, start
 from aiops_cli.adapters.models.egress import KEY_HEADERS, Egress, Leaving
+from aiops_cli.adapters.models.gemini import Gemini
 from aiops_cli.domain.prompt import ModelTurn, Prompt
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError
@@ -95,6 +96,13 @@ class GenerativeAi:
         if not _MODEL_ID.fullmatch(self._model):
             shown = safe(self._model, one_line=True, limit=SHOWN_CHARS)
             raise ModelError(f"no Gemini model can be called {shown!r}", reason="unknown-model")
+
+    def probe(self, deadline_s: float) -> str:
+        """Ask the service about the model, over the SDK that is maintained: key and service are the same.
+
+        Raises ModelError only.
+        """
+        return Gemini(self._model, self._key, self._url, self._egress).probe(deadline_s)
 
     # --- the call ----------------------------------------------------------------------------------------------------
 

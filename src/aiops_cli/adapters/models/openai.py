@@ -62,6 +62,30 @@ class OpenAI:
         finally:
             stream.hang_up()
 
+    def probe(self, deadline_s: float) -> str:
+        """Ask for the list of models, which costs nothing and asks no model: the model's id as it is listed.
+
+        Empty where the server has no such list, as some gateways do not: it answers, and no more is known. Over after
+        `deadline_s` seconds whatever the network does. Raises ModelError only.
+        """
+        end, who = time.monotonic() + deadline_s, self._api.who
+        self._api.check(deadline_s)
+        try:
+            body = self._api.run(end, deadline_s, lambda: self._api.list_models(end))
+        except Refusal as refusal:
+            if refusal.status in _NO_LIST:
+                return ""
+            raise
+        listed = [each.id for each in read_json(_Models, body, who).data]
+        model = self._api.model
+        # What Ollama has without a tag it has under this one.
+        found = next((name for name in (model, f"{model}:latest") if name in listed), None)
+        if found is None:
+            near = ", ".join(shown_name(name) for name in listed[:_MOST_NAMED]) or "none"
+            message = f"{who} does not list the model {shown_name(model)!r}"
+            raise ModelError(message, reason="unknown-model", hint=f"it lists {len(listed)}: {near}")
+        return shown_name(found)
+
     def _request_attributes(self, prompt: Prompt) -> dict[str, Any]:
         return {
             "gen_ai.operation.name": "chat",
@@ -135,6 +159,20 @@ class OpenAI:
 
 
 _STATUS = re.compile(r"[45]\d\d")
+_NO_LIST = frozenset({404, 405, 501})
+_MOST_NAMED = 8
+
+
+class _Listed(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+    id: str
+
+
+class _Models(BaseModel):
+    """The list of models."""
+
+    model_config = ConfigDict(extra="ignore")
+    data: list[_Listed]
 
 
 # --- what servers do not take ----------------------------------------------------------------------------------------

@@ -89,7 +89,16 @@ class OpenAIApi:
             http.event_hooks["response"].append(lambda response: _listen(response, stream))
             return self._send(http, request, end)
 
-    def _send(self, http: "httpx2.Client", request: Mapping[str, Any], end: float) -> bytes:
+    def list_models(self, end: float) -> bytes:
+        """The body of the list of models, which costs nothing. Raises ModelError or Refusal."""
+        from aiops_cli.adapters.models.http import open_http, translated
+
+        failures = self._failures
+        with translated(self.who, self.base_url, failures), open_http(end, failures, self.egress) as http:
+            return self._send(http, None, end)
+
+    def _send(self, http: "httpx2.Client", request: Mapping[str, Any] | None, end: float) -> bytes:
+        """The body of the answer to a request for an answer, or for the list of models where there is none."""
         import httpx2
         import openai
 
@@ -100,7 +109,10 @@ class OpenAIApi:
         )
         try:
             options: Any = {"headers": self._headers()}
-            response = client.post("/chat/completions", cast_to=httpx2.Response, body=request, options=options)
+            if request is None:
+                response = client.get("/models", cast_to=httpx2.Response, options=options)
+            else:
+                response = client.post("/chat/completions", cast_to=httpx2.Response, body=request, options=options)
         except openai.APIStatusError as error:
             raise self._refusal(error) from None
         except openai.APIConnectionError as error:

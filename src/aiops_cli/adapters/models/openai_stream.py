@@ -17,7 +17,8 @@ _SHOWN_CHARS = 100
 
 
 class EventStream:
-    """Takes the bytes of a stream of events. `told` hears each piece of the answer's text until `hang_up`.
+    """Takes the bytes of a stream of events. `told` hears each piece of the answer's text, and of what it calls with,
+    until `hang_up`.
 
     `opened` says whether there was a stream at all, `done` that the server has ended it.
     """
@@ -91,6 +92,9 @@ class EventStream:
             mine = [{}]
             calls += mine
         _join(mine[0], part)
+        function = part.get("function")
+        if isinstance(function, dict) and isinstance(function.get("arguments"), str) and function["arguments"]:
+            self._told(function["arguments"])
 
     def whole(self) -> dict[str, Any]:
         """The answer as it would have come in one piece. Raises ModelError when the stream ended before it did."""

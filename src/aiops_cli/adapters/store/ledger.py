@@ -20,7 +20,7 @@ from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.engine import Database, iso, read_time
 from aiops_cli.adapters.store.money import limit_of, nano_of, usd_of
 from aiops_cli.domain.figures import dollars
-from aiops_cli.domain.usage import EndedCall, KeptAnswer, Limits, PlannedCall
+from aiops_cli.domain.usage import EVALUATION, EndedCall, KeptAnswer, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
 
 # Five failures in a row are an outage and no bad luck: with the 5 % of errors that row B1 calls critical, that happens
@@ -237,9 +237,11 @@ def _check_rates(connection: Connection, person: str, limits: Limits, at: dateti
 def last_minute(connection: Connection, at: datetime, limit: int, *own: ColumnElement[bool]) -> list[datetime]:
     """When calls were made in the minute before `at`, the newest first, no more than `limit`.
 
-    What a clock that was wrong dated later does not count: it would for as long as the clock was wrong.
+    What a clock that was wrong dated later does not count: it would for as long as the clock was wrong. Nor do calls of
+    an evaluation.
     """
-    recent = select(_call.at).where(_call.at > iso(at - _MINUTE), _call.at <= iso(at), ~_call.cached, *own)
+    counts = (~_call.cached, ~_call.stage.startswith(EVALUATION), *own)
+    recent = select(_call.at).where(_call.at > iso(at - _MINUTE), _call.at <= iso(at), *counts)
     found = connection.scalars(recent.order_by(_call.at.desc()).limit(limit))
     return [read_time(each) for each in found]
 

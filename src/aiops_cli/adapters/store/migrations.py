@@ -72,9 +72,8 @@ def _memory(connection: Connection) -> None:
     """
     for table in ("post", "term"):
         connection.execute(text(f"DROP TABLE {table}"))
-    for statement in files("aiops_cli.adapters.store").joinpath("v4.sql").read_text(encoding="utf-8").split(";\n"):
-        if statement.strip():
-            connection.execute(text(statement))
+    for statement in _statements("v4.sql"):
+        connection.execute(text(statement))
     names = (*_CARRIED, *_DERIVED)
     into = text(f"INSERT INTO incident_new ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})")
     for row in connection.execute(text("SELECT * FROM incident")).mappings().all():
@@ -90,6 +89,18 @@ def _memory(connection: Connection) -> None:
     connection.execute(
         text("INSERT INTO index_state (id, documents, last_item, made_with, thesaurus) VALUES (1, 0, 0, '', '{}')")
     )
+
+
+def _statements(name: str) -> list[str]:
+    whole = files("aiops_cli.adapters.store").joinpath(name).read_text(encoding="utf-8")
+    return [statement for statement in whole.split(";\n") if statement.strip()]
+
+
+# A key that counts itself, and text in the order of its bytes.
+_TYPES = {
+    "sqlite": {"key": "INTEGER NOT NULL", "text": "VARCHAR"},
+    "postgresql": {"key": "SERIAL NOT NULL", "text": 'VARCHAR COLLATE "C"'},
+}
 
 
 def _derived(row: Any) -> dict[str, object]:
@@ -115,17 +126,15 @@ def _utc(at: str | None) -> str | None:
 def _gate(connection: Connection) -> None:
     """Requests with their whole life, the audit log, grants, promotions, and what a run can be taken up again from.
 
-    PostgreSQL had version 4 too, so the tables are made from tables.py there, and every statement here holds on both.
+    PostgreSQL had version 4 too: every statement here holds on both, but for two types.
     """
-    new = (
-        tables.request, tables.audit, tables.audit_position, tables.session_grant, tables.promotion, tables.intake,
-        tables.handoff,
-    )  # fmt: skip
-    tables.metadata.create_all(connection, tables=new)
+    types = _TYPES[connection.dialect.name]
+    for statement in _statements("v5.sql"):
+        connection.execute(text(statement.format_map(types)))
     connection.execute(text(_ACTIONS_CARRIED))
     connection.execute(text("DROP TABLE action"))
     connection.execute(text("ALTER TABLE decision DROP COLUMN token"))
-    for column in ("request INTEGER", "principal VARCHAR", "signature TEXT", "standing INTEGER"):
+    for column in ("request INTEGER", f"principal {types['text']}", "signature TEXT", "standing INTEGER"):
         connection.execute(text(f"ALTER TABLE decision ADD COLUMN {column}"))
 
 

@@ -147,14 +147,16 @@ class RequestBook:
         folder.mkdir(mode=0o700, exist_ok=True)
         return take_turn(folder / f"{request_id(number)}.lock", 0.0, strict=True)
 
-    def claim(self, request: Request, weigh: Weigh, now: datetime, seen: Mapping[str, Any]) -> Ruling:
+    def claim(self, request: Request, weigh: Weigh, tell: Callable[[], datetime], seen: Mapping[str, Any]) -> Ruling:
         """Let the gate judge what the store holds, and when it allows, write the execution down: in one transaction.
 
-        `weigh` is given the request with its decisions and what ran lately. `seen` is what was read just before, as
-        JSON: the signal, to measure against, and the target's state, to know later whether it was put back.
-        Only after this has returned may the call be made. Raises StoreError, and then it may not.
+        `weigh` is given the request with its decisions and what ran lately, and `tell` tells the time. `seen` is what
+        was read just before, as JSON: the signal, to measure against, and the target's state, to know later whether it
+        was put back. Only after this has returned may the call be made. Raises StoreError, and then it may not.
         """
         with self.database.write() as connection:
+            # Others may have held the lock for a while, and what was allowed beforehand may be over by now.
+            now = tell()
             row = _row(connection, request.number)
             filed = self._filed(connection, row, now)
             ruling = weigh(filed, _done_lately(connection, row.incident, now))
@@ -302,13 +304,16 @@ class RequestBook:
         self.copy()
         return found
 
+    def is_elsewhere(self, request: Request) -> bool:
+        """Whether it was begun on another machine, where nobody here can tell a live process from a dead one."""
+        with self.database.read() as connection:
+            return _row(connection, request.number).host not in (None, this_host())
+
     def is_running(self, request: Request) -> bool:
         """Whether a live process is executing it; on another machine nobody can tell, and it counts as alive."""
         if self._folder is None:
             return False
-        with self.database.read() as connection:
-            row = _row(connection, request.number)
-        if row.host not in (None, this_host()):
+        if self.is_elsewhere(request):
             return True
         try:
             descriptor = self._take(request.number)
@@ -420,7 +425,7 @@ def _columns(request: Request, proposed: Proposed) -> dict[str, Any]:
         "state": RequestState.PROPOSED.value,
         "digest": request.digest,
         "canonical": request.canonical.decode("ascii"),
-        "details": json.dumps(request.prose | {"because": proposed.because, "by": proposed.by}),
+        "details": json.dumps(request.prose | proposed.prose),
         "action": call.action,
         "target": call.target,
         "arguments": json.dumps(dict(call.arguments), sort_keys=True),

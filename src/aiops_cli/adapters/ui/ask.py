@@ -3,33 +3,31 @@
 Every approver returns a Decision and never raises; whatever goes wrong is a denial with its reason.
 """
 
-import asyncio
 import contextlib
 import errno
 import json
 import os
 import re
-import signal
 import stat
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
-from aiops_cli.domain.action import Risk, parse_call
+from aiops_cli.adapters.ui import keyboard
+from aiops_cli.adapters.ui.choices import Choice, menu_lines, question_for, read_choice
 from aiops_cli.domain.approval import Answer, Decision, Method, Wish, count_people, find_veto
 from aiops_cli.domain.asking import Asked
-from aiops_cli.domain.redact import safe
+from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.domain.request import Request
-from aiops_cli.errors import StoreError, UsageError
+from aiops_cli.errors import StoreError
 
 NOBODY = "nobody"
-# Keys typed while the panel was being drawn must not answer it; half a second is below what one notices.
-_ARMING_S = 0.5
 _MAX_FILE_BYTES = 64 * 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -68,41 +66,43 @@ class SimulatedApprover:
         return _decision(request, Answer.APPROVE, Method.SIMULATED, said, by="the command line")
 
 
+class Screen(Protocol):
+    """Where the panel is drawn. `shown` is the digest of the request whose panel was drawn last, whole."""
+
+    @property
+    def shown(self) -> str | None:
+        """The digest, or None where nothing could be drawn."""
+
+    def draw(self, asked: Asked) -> None:
+        """Draw the panel once more."""
+
+    def explain(self, asked: Asked) -> None:
+        """Show more about it."""
+
+
 class TerminalApprover:
     """Asks on the terminal with questionary; default No. `timeout_s` without an answer is No.
 
-    `shown` gives the digest of the request whose panel was drawn last: without the panel nobody is asked. `explain`
-    shows more about it.
+    Without the panel on the screen nobody is asked. It is drawn again after an explanation, and when the window gets
+    another size.
     """
 
-    def __init__(
-        self,
-        timeout_s: float,
-        person: str,
-        shown: Callable[[], str | None],
-        explain: Callable[[Asked], None],
-        *,
-        from_tty: bool = False,
-    ) -> None:
+    def __init__(self, timeout_s: float, person: str, screen: Screen, *, from_tty: bool = False) -> None:
         self._timeout_s = timeout_s
         self._person = person
-        self._shown = shown
-        self._explain = explain
+        self._screen = screen
         self._from_tty = from_tty
 
     def decide(self, asked: Asked) -> Decision:
         """The person's answer, or the one that came from elsewhere while the question stood."""
         request = asked.request
-        if self._shown() != request.digest:
-            said = "the call could not be shown, so nobody was asked"
-            return _decision(request, Answer.DENY, Method.PROMPT, said, by=NOBODY)
         until = time.monotonic() + self._timeout_s
         try:
             with _terminal(self._from_tty) as stream:
                 return self._converse(asked, stream, until)
         except KeyboardInterrupt:
             return self._no(request, "Ctrl-C at the prompt", interrupted=True)
-        except _Signalled as signalled:
+        except keyboard.Signalled as signalled:
             return self._no(request, f"{signalled} at the prompt", interrupted=True)
         except EOFError:
             return self._no(request, "end of input at the prompt")
@@ -119,26 +119,62 @@ class TerminalApprover:
         return _decision(request, Answer.DENY, Method.PROMPT, reason, by=self._person, interrupted=interrupted)
 
     def _converse(self, asked: Asked, stream: TextIO, until: float) -> Decision:
-        """Ask until there is an answer: an explanation and a typing error are none."""
+        """Ask until there is an answer: an explanation, a typing error and another size of the window are none."""
         while True:
+            if self._screen.shown != asked.request.digest:
+                said = "the call could not be shown, so nobody was asked"
+                return _decision(asked.request, Answer.DENY, Method.PROMPT, said, by=NOBODY)
+            _say(menu_lines(asked, _size().columns))
             typed = self._ask(asked, stream, max(0.1, until - time.monotonic()))
             if isinstance(typed, Decision):
                 return typed
-            choice = read_choice(typed or "", asked)
-            if choice.again:
-                self._explain(asked) if choice.explain else print(choice.again, file=sys.stderr)
-                continue
-            if choice.waits:
-                return _waiting(asked, Method.PROMPT, "left open at the prompt")
-            return replace(
-                _decision(asked.request, choice.answer, Method.PROMPT, choice.reason, by=self._person),
-                wish=choice.wish,
-                arguments=choice.arguments,
-            )
+            choice = _RESIZED if isinstance(typed, os.terminal_size) else read_choice(typed or "", asked)
+            if not choice.again:
+                return self._decide(asked, choice)
+            self._again(asked, choice)
 
-    def _ask(self, asked: Asked, stream: TextIO, timeout_s: float) -> str | Decision | None:
-        """The whole line that was typed. A yes-or-no widget would let the last `y` of `deny` decide."""
-        return _ask_line(question_for(asked), stream, timeout_s, lambda: _from_others(asked, asked.watch))
+    def _ask(self, asked: Asked, stream: TextIO, timeout_s: float) -> str | Decision | os.terminal_size | None:
+        """What was typed, whole; or what came from elsewhere meanwhile; or the new size of the window."""
+        size = _size()
+
+        def look() -> Decision | os.terminal_size | None:
+            return _from_others(asked, asked.watch) or (now if (now := _size()) != size else None)
+
+        typed: str | Decision | os.terminal_size | None
+        typed = keyboard.put(partial(_text, question_for(asked)), stream, timeout_s, look)
+        return typed
+
+    def _again(self, asked: Asked, choice: Choice) -> None:
+        """What leads back to the question, with the panel above it: what came between may have moved it away."""
+        if choice.explain:
+            self._screen.explain(asked)
+        self._screen.draw(asked)
+        if not choice.explain:
+            _say([choice.again])
+
+    def _decide(self, asked: Asked, choice: Choice) -> Decision:
+        if choice.waits:
+            return _waiting(asked, Method.PROMPT, "left open at the prompt")
+        return replace(
+            _decision(asked.request, choice.answer, Method.PROMPT, choice.reason, by=self._person),
+            wish=choice.wish,
+            arguments=choice.arguments,
+        )
+
+
+_RESIZED = Choice(again="  the window has another size")
+
+
+def _say(lines: Sequence[str]) -> None:
+    print("\n".join(map(safe_line, lines)), file=sys.stderr, flush=True)
+
+
+def _size() -> os.terminal_size:
+    """The size of the terminal on stderr; where it cannot be told it stays the same."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno())
+    except OSError:
+        return os.terminal_size((80, 24))
 
 
 def ask_line(question: str, timeout_s: float) -> str:
@@ -148,103 +184,19 @@ def ask_line(question: str, timeout_s: float) -> str:
     """
     try:
         with _terminal(False) as stream:
-            typed = _ask_line(question, stream, timeout_s, lambda: None)
-    except _Signalled as error:
+            typed = keyboard.put(partial(_text, question), stream, timeout_s)
+    except keyboard.Signalled as error:
         raise KeyboardInterrupt from error
     except (EOFError, TimeoutError, OSError, termios.error, ValueError):
         return ""
     return typed.strip() if isinstance(typed, str) else ""
 
 
-def _ask_line(
-    question: str, stream: TextIO, timeout_s: float, watch: Callable[[], Decision | None]
-) -> str | Decision | None:
-    """Ask after half a second, without the keys that were pressed before; `watch` may bring an answer meanwhile."""
+def _text(question: str, keys: Any, screen: Any) -> Any:
+    """A whole line is asked for: a yes-or-no widget would let the last `y` of `deny` decide."""
     import questionary
-    from prompt_toolkit.input import create_input
-    from prompt_toolkit.input.typeahead import clear_typeahead
-    from prompt_toolkit.output import create_output
 
-    keyboard = create_input(stream)
-    asking = questionary.text(question, input=keyboard, output=create_output(sys.stderr))
-    time.sleep(_ARMING_S)
-    termios.tcflush(stream.fileno(), termios.TCIFLUSH)
-    clear_typeahead(keyboard)
-    handlers = {each: signal.getsignal(each) for each in _SIGNALS}
-    try:
-        return asyncio.run(_within(asking, timeout_s, watch))
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
-
-
-_YES = frozenset({"y", "yes"})
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WATCH_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a typed line means. `again` is said before the question is asked once more; `waits` leaves it open."""
-
-    answer: Answer = Answer.DENY
-    reason: str = "denied at the prompt"
-    wish: Wish = Wish.STOP
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    again: str = ""
-    explain: bool = False
-    waits: bool = False
-
-
-def question_for(asked: Asked) -> str:
-    """The question, on one line: what each answer does, and that Enter alone is No."""
-    more = "n [why] no · e change · s skip · x explain · q quit" if asked.plan is not None else "n [why] no · x explain"
-    if asked.verdict.approvals > 1:
-        return "Waiting for others to sign.  n [why] no · x explain · q leave it open:"
-    yes = f"type {asked.request.call.target} to run exactly this" if _is_high(asked) else "y run exactly this"
-    return f"{yes} · {more}; anything else is No:"
-
-
-def read_choice(typed: str, asked: Asked) -> Choice:
-    """What a person who typed this wants. Whatever is not understood is No."""
-    text = typed.strip()
-    word, _, rest = text.partition(" ")
-    word, rest = word.lower(), safe(rest.strip(), one_line=True, limit=300)
-    if word in ("x", "explain", "?") and not rest:
-        return Choice(again="explained", explain=True)
-    if word in ("n", "no", "deny"):
-        return Choice(reason=f"denied: {rest}", wish=Wish.OTHER) if rest else Choice()
-    if asked.verdict.approvals > 1:
-        return Choice(waits=True, reason="left open") if word in ("q", "quit", "") else Choice()
-    if word in ("q", "quit") and not rest:
-        return Choice(reason="quit at the prompt")
-    if asked.plan is not None and word in ("s", "skip") and not rest:
-        return Choice(reason="skipped at the prompt", wish=Wish.SKIP)
-    if asked.plan is not None and word in ("e", "edit", "change"):
-        return _edited(rest, asked)
-    yes = text == asked.request.call.target if _is_high(asked) else text.lower() in _YES
-    if yes:
-        return Choice(answer=Answer.APPROVE, reason="approved at the prompt")
-    return Choice(reason=_NOT_NAMED.format(asked.request.call.target)) if _is_high(asked) and text else Choice()
-
-
-_NOT_NAMED = "denied at the prompt: the risk is high, and {} was not typed"
-
-
-def _is_high(asked: Asked) -> bool:
-    return asked.request.call.risk is Risk.HIGH
-
-
-def _edited(words: str, asked: Asked) -> Choice:
-    """The same action on the same target with other arguments, which are checked here already."""
-    call = asked.request.call
-    try:
-        proposal = parse_call(f"{call.action} {call.target} {words}")
-    except UsageError as error:
-        return Choice(again=f"  {error.message}; {error.hint}".replace(f"write {call.action} TARGET", "type e"))
-    if dict(proposal.arguments) == dict(call.arguments):
-        return Choice(again="  these are the arguments that it has")
-    return Choice(reason="changed at the prompt", wish=Wish.EDIT, arguments=proposal.arguments)
+    return questionary.text(question, input=keys, output=screen)
 
 
 def _from_others(asked: Asked, watch: Callable[[], Sequence[Decision]]) -> Decision | None:
@@ -257,46 +209,6 @@ def _from_others(asked: Asked, watch: Callable[[], Sequence[Decision]]) -> Decis
     if veto is not None or not found:
         return veto
     return found[-1] if count_people(asked.request, found, asked.verdict.approvals).enough else None
-
-
-class _Signalled(Exception):
-    """A signal ended the question; its name is the message."""
-
-
-async def _within(question: Any, timeout_s: float, watch: Callable[[], Decision | None]) -> str | Decision | None:
-    """Wait for the answer, or for one from elsewhere. A signal cancels the question; raised into a running loop it
-    could leave it waiting.
-    """
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    got: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        got.append(number)
-        if task is not None:
-            task.cancel()
-
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, stop, each)
-    asking = asyncio.ensure_future(question.unsafe_ask_async())
-    watching = asyncio.ensure_future(_watch(watch))
-    try:
-        async with asyncio.timeout(timeout_s):
-            await asyncio.wait({asking, watching}, return_when=asyncio.FIRST_COMPLETED)
-            return asking.result() if asking.done() else watching.result()
-    except asyncio.CancelledError:
-        if got:
-            raise _Signalled(got[0].name) from None
-        raise
-    finally:
-        asking.cancel()
-        watching.cancel()
-        await asyncio.gather(asking, watching, return_exceptions=True)
-
-
-async def _watch(watch: Callable[[], Decision | None]) -> Decision:
-    while (found := watch()) is None:
-        await asyncio.sleep(_WATCH_S)
-    return found
 
 
 @contextlib.contextmanager

@@ -5,23 +5,22 @@ from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.table import Table
 
 from aiops_cli.adapters.ui.chart import draw_chart
 from aiops_cli.adapters.ui.text import Text
 from aiops_cli.adapters.ui.words import clock_and_age, duration, money
-from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Risk, describe_call
-from aiops_cli.domain.asking import Asked
+from aiops_cli.domain.action import EffectiveCall, describe_call
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, SpanPart, TelemetryPart
 from aiops_cli.domain.evidence import CoverageStatus
 from aiops_cli.domain.figures import figure
-from aiops_cli.domain.incident import MAX_ATTEMPTS, Attempt, Incident
+from aiops_cli.domain.incident import MAX_ATTEMPTS, Incident
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.plan import Plan
-from aiops_cli.domain.request import Request, request_id
+from aiops_cli.domain.request import Request
 from aiops_cli.domain.status import Status
+from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import Outcome, Verification
 from aiops_cli.domain.vocabulary import FAULT_PHRASES, FaultClass
 
@@ -141,7 +140,7 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
     ]
     if empty:
         rows.append(("Empty:", ", ".join(empty[:6]) + (f" and {len(empty) - 6} more" if len(empty) > 6 else "")))
-    rows += [("Before:", _past(past, diagnosis)) for past in incident.recall.incidents]
+    rows += [("Before:", past_words(past, diagnosis)) for past in incident.recall.incidents]
     rows += [("Runbook:", _runbook(book)) for book in incident.recall.runbooks[:2]]
     if diagnosis.second_opinion:
         rows.append(("Opinion:", f"{diagnosis.reasoner} {diagnosis.second_opinion}"))
@@ -157,7 +156,7 @@ def _details(incident: Incident, diagnosis: Diagnosis) -> list[tuple[str, str | 
     return rows
 
 
-def _past(past: SimilarIncident, diagnosis: Diagnosis) -> str:
+def past_words(past: SimilarIncident, diagnosis: Diagnosis) -> str:
     """A recalled incident: why it is one, what helped then, and what it changed now, which is never much."""
     when = f" in {past.at:%B %Y}" if past.at else ""
     fix = f"; {past.fix} ({past.proof})" if past.fix else ""
@@ -193,102 +192,11 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     return Group(line(("PLAN", "bold")), indented(labelled(rows, 11)))
 
 
-def approval_panel(asked: Asked, width: int, now: datetime) -> Panel:
-    """The exact request, drawn from the object whose bytes are approved. What a model or a runbook claims is dim."""
-    request, call, verdict = asked.request, asked.request.call, asked.verdict
-    facts: list[tuple[str, str | Text]] = [
-        ("call", Text(describe_call(call.action, call.target, call.arguments), "bold")),
-        ("where", _where(asked)),
-        ("runs", call.command),
-        ("changes", call.changes),
-        ("touches", " · ".join(call.touches)),
-        ("if still", " · ".join(f"{key} is {value}" for key, value in call.preconditions.items())),
-        ("undo", _undo_words(call)),
-        ("success", _success(asked)),
-        *_claims(asked),
-        ("policy", _policy_words(asked)),
-        *[("skipped", Text(text, "yellow")) for text in verdict.skipped],
-        ("risk", _risk_words(call)),
-        ("expires", f"answer by {clock_and_age(request.decide_by, now)}, to begin by {request.run_by:%H:%M} UTC"),
-        ("record", f"{request.id} · audit head {asked.head.short}"),
-        ("digest", request.digest),
-    ]
-    return Panel(
-        labelled(facts, 11), title=Text(_title(asked)), title_align="left", border_style="yellow", width=min(width, 100)
-    )
-
-
-def _title(asked: Asked) -> str:
-    if asked.request.undoes is not None:
-        return f"APPROVE? take back {request_id(asked.request.undoes)}"
-    return f"APPROVE? attempt {asked.attempt.number}"
-
-
-def _where(asked: Asked) -> str:
-    ticket = f" · ticket {asked.request.ticket}" if asked.request.ticket else ""
-    return f"{asked.request.call.context} · environment {asked.request.environment}{ticket}"
-
-
-def _undo_words(call: EffectiveCall) -> str | Text:
-    if call.undo.action is not None:
-        return f"{call.undo.text}, about {duration(call.undo.takes_s)}"
-    return call.undo.text if not call.undo.needed else Text(f"NO WAY BACK: {call.undo.text}", "bold red")
-
-
-def _success(asked: Asked) -> str:
-    return asked.plan.success if asked.plan is not None else "the target is read: it has to be as it was before"
-
-
-def _claims(asked: Asked) -> list[tuple[str, str | Text]]:
-    """What speaks for it and against it, which nobody measured."""
-    proposal = asked.attempt.proposal
-    rows: list[tuple[str, str | Text]] = []
-    if proposal.stop_gap:
-        rows.append(("beware", Text("a stop-gap: it hides the symptom and leaves the cause", "yellow")))
-    cited = " ".join(proposal.evidence)
-    rows.append(("claim", Text(" · ".join([proposal.because, *([cited] if cited else [])]), "dim")))
-    if asked.diagnosis is not None and asked.plan is not None:
-        rows.append(("claimed by", Text(_proposer(asked.attempt, asked.diagnosis), "dim")))
-    objections = asked.plan.objections if asked.plan is not None else ()
-    return rows + [("objection", Text(text, "yellow")) for text in objections]
-
-
-def _policy_words(asked: Asked) -> str:
-    needs = asked.verdict.approvals
-    if needs == 1:
-        return f"allowed with one yes ({asked.verdict.rule})"
-    how = f"aiops approvals approve {asked.request.id} --sign"
-    return f"{needs} people other than who asks have to sign ({asked.verdict.rule}): {how}"
-
-
-def _risk_words(call: EffectiveCall) -> str | Text:
-    words = f"{call.risk.value}: {CATALOGUE[call.action].blast_radius}"
-    return Text(words, "bold red") if call.risk is Risk.HIGH else words
-
-
-def explanation(asked: Asked, incident: Incident) -> RenderableType:
-    """What the panel has no room for: the evidence that is cited, the rules that matched, and the bytes."""
-    cited = set(asked.attempt.proposal.evidence)
-    rows: list[tuple[str, str | Text]] = [
-        (item.id, f"{item.source} {item.entity}: {item.text}") for item in incident.evidence.items if item.id in cited
-    ]
-    rows += [("past", _past(past, asked.diagnosis)) for past in incident.recall.incidents if asked.diagnosis]
-    rows += [("rules", ", ".join(asked.verdict.rules) or asked.verdict.rule), ("reason", asked.verdict.reason)]
-    rows.append(("asked by", asked.request.principal or f"{asked.request.requester} (not authenticated)"))
-    rows.append(("bytes", asked.request.canonical.decode("ascii")))
-    return indented(labelled(rows, 9))
-
-
-def _proposer(attempt: Attempt, diagnosis: Diagnosis) -> str:
-    if attempt.proposal.proposed_by == BY_HAND:
-        return "you, with --do"
-    return f"{attempt.proposal.proposed_by}, confidence {diagnosis.confidence:.0%} ({diagnosis.band})"
-
-
 def result_block(incident: Incident, width: int, *, chart: bool = True) -> RenderableType:
     """How it ended, measured; a chart of the signal where there is one."""
     word, style = _STYLES[incident.status]
     parts: list[RenderableType] = [line((f"{word}  ", style), _result_sentence(incident))]
+    parts += [indented(Text(text, "yellow")) for text in _safeguards(incident)]
     if chart and incident.verification and incident.signal:
         parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in _chart(incident, width)]
     if incident.status is Status.ACTION_NEEDED and incident.request is not None:
@@ -300,7 +208,29 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
         rows: list[tuple[str, str | Text]] = [("cause", incident.escalation.root_cause)]
         rows += [("", option) for option in incident.escalation.options]
         parts.append(indented(labelled([*rows, ("decision", "open: yours")], 9)))
+    if incident.story is not None:
+        parts += [Text(), *story_block(incident.story)]
     return Group(*parts)
+
+
+def _safeguards(incident: Incident) -> list[str]:
+    """What this machine looks after, where something was or would have been done, and what it does without for that."""
+    if incident.verdict is None:
+        return []
+    skipped = incident.verdict.skipped
+    said = [f"environment {incident.environment}"] if skipped or not incident.simulated else []
+    return ["; ".join([*said, *(f"skipped: {text}" for text in skipped)])] if said else []
+
+
+def story_block(story: Story) -> list[RenderableType]:
+    """A model's words, dim and named as such: nothing of it was measured, and nothing is decided by it."""
+    if story.failed is not None:
+        return [line(("STORY  ", "bold"), (f"none: {story.failed}", "dim"))]
+    rows: list[tuple[str, str | Text]] = [
+        ("claim", Text(f"{sentence.text} [{' '.join(sentence.cites)}]", "dim")) for sentence in story.sentences
+    ]
+    rows += [("struck", Text(text, "dim")) for text in story.struck]
+    return [line(("STORY  ", "bold"), (f"the words of {story.by}", "dim")), indented(labelled(rows, 9))]
 
 
 def _ways_to_approve(incident: Incident, request: Request) -> list[tuple[str, str | Text]]:

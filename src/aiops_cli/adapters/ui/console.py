@@ -50,6 +50,7 @@ _DOING = {
     "diagnose": "diagnosing",
     "remediate": "planning",
     "verify": "measuring the signal",
+    "report": "reporting",
 }
 PLAIN_WIDTH = 100
 
@@ -149,18 +150,25 @@ class Console:
         self._print(blocks.diagnosis_block(incident, diagnosis))
 
     def _ask(self, event: ApprovalAsked) -> None:
-        """The panel goes to stderr: it has to be seen wherever stdout leads."""
+        self._asking = event.incident
+        self.draw(event.asked)
+
+    def draw(self, asked: Asked) -> None:
+        """The panel, on stderr: it has to be seen wherever stdout leads. `shown` is set where it could be drawn."""
+        from aiops_cli.adapters.ui.panel import approval_panel
+
         self._stop()
-        panel = blocks.approval_panel(event.asked, self._err.width, datetime.now(UTC))
-        self.shown, self._asking = None, event.incident
-        if self._try(self._err, lambda: self._err.print(panel)):
-            self.shown = event.asked.request.digest
+        self.shown = None
+        if self._try(self._err, lambda: self._err.print(approval_panel(asked, self._err, datetime.now(UTC)))):
+            self.shown = asked.request.digest
 
     def explain(self, asked: Asked) -> None:
         """Show what the panel has no room for."""
+        from aiops_cli.adapters.ui.panel import explanation
+
         incident = self._asking
         if incident is not None:
-            self._try(self._err, lambda: self._err.print(blocks.explanation(asked, incident)))
+            self._try(self._err, lambda: self._err.print(explanation(asked, incident, self._err, datetime.now(UTC))))
 
     def _start(self, operation: Operation) -> None:
         self._began[operation.id] = time.monotonic()

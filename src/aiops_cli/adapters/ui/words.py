@@ -24,6 +24,14 @@ def clock_and_age(at: datetime, now: datetime) -> str:
     return f"{shown} UTC ({duration(age)} ago)" if age >= 0 else f"{shown} UTC"
 
 
+def clock_and_left(at: datetime, now: datetime) -> str:
+    """`03:22 UTC (in 10 min)`, with the date when it is another day; `over` once it has passed."""
+    seconds = int((at - now).total_seconds())
+    left = f"in {duration(seconds) if seconds < 60 else duration(seconds // 60 * 60)}" if seconds >= 0 else "over"
+    shown = clock_and_age(at, now).partition(" UTC")[0]
+    return f"{shown} UTC ({left})"
+
+
 def money(usd: float | None, note: str) -> str:
     """A cost, or why there is none."""
     if usd is None:

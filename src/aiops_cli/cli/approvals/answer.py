@@ -1,6 +1,5 @@
 """`aiops approvals approve` and `deny`."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -120,23 +119,12 @@ def _refuse_unsigned(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
 
 
 def _ask(desk: "Desk", kept: "Kept", *, signs: bool) -> None:
-    """Show the request and have a person type that it may run. Raises UsageError where nobody did."""
-    from aiops_cli.bootstrap import ask_at_terminal
-    from aiops_cli.cli.approvals.words import lines_of
-    from aiops_cli.cli.render import talk
-    from aiops_cli.domain.action import Risk
-    from aiops_cli.errors import UsageError
+    """Show the panel that a run shows, and have a person type that it may run. Raises UsageError where nobody did."""
+    from aiops_cli.cli.approvals.confirming import confirm
+    from aiops_cli.cli.approvals.words import draw_panel
 
-    request = kept.request
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("an answer is typed at a terminal, and this is none", hint=_NO_TERMINAL.format(request.id))
-    for line in lines_of(kept, desk):
-        talk(line)
-    name = request.call.target if request.call.risk is Risk.HIGH else "y"
-    does = "sign and approve" if signs else "approve"
-    typed = ask_at_terminal(f"Type {name} to {does} exactly this; anything else is No:", desk.patience_s)
-    if typed != name and not (name == "y" and typed.lower() in ("y", "yes")):
-        raise UsageError(f"{request.id} was not approved: {name} was not typed", hint="nothing was recorded")
+    does = "Sign and approve" if signs else "Approve"
+    confirm(desk, kept, does, draw_panel, without=_NO_TERMINAL.format(kept.request.id))
 
 
 _NO_TERMINAL = "without one, name what you approve and sign it: aiops approvals approve {} --sign --digest sha256:..."

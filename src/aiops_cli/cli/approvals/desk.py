@@ -39,8 +39,8 @@ class Desk:
         """What the policy says of a request now."""
         from aiops_cli.domain.policy import evaluate
 
-        done = self.book.lately(kept.incident, self.now)
-        return evaluate(self.policies, kept.request.subject, self.now, tuple(done))
+        done = tuple(self.book.lately(kept.incident, self.now))
+        return evaluate(self.policies, kept.request.subject, self.now, done)
 
     def count(self, kept: "Kept") -> "Counted":
         """Who has said yes so that it counts, and how many have to."""

@@ -3,22 +3,17 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from aiops_cli.domain.request import request_id
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aiops_cli.cli.approvals.desk import Desk
     from aiops_cli.domain.approval import Decision
+    from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.gate import Filed, Kept
     from aiops_cli.domain.request import Request
     from aiops_cli.domain.trust import Grant
-
-
-def when(at: datetime, now: datetime) -> str:
-    """`2026-11-21 03:08:00 UTC (in 52 min)`, or how long ago."""
-    from datetime import UTC
-
-    seconds = (at - now).total_seconds()
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({f'in {short(seconds)}' if seconds >= 0 else 'over'})"
 
 
 def short(seconds: float) -> str:
@@ -109,65 +104,81 @@ def grant_data(grant: "Grant") -> dict[str, Any]:
     }
 
 
-def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
-    """What a person has to know before an answer; the call and its state are from the bytes of the digest."""
-    from aiops_cli.domain.redact import safe
+def asked_of(kept: "Kept", desk: "Desk") -> "Asked":
+    """A stored request as it was asked about: the call is from the bytes of the digest, the reasons are kept beside."""
+    from aiops_cli.domain.action import Proposal
+    from aiops_cli.domain.asking import Asked
+    from aiops_cli.domain.incident import Attempt
+    from aiops_cli.domain.plan import Plan
 
-    request = kept.request
-    told = [*_call_rows(request), *_why_rows(kept), *_terms_rows(kept, desk)]
-    head = f"{request.id}  {kept.state.replace('_', ' ')}  {kept.incident}, attempt {kept.attempt}"
-    rows = [f"  {label:<12}{safe(text, one_line=True)}" for label, text in told if text]
-    return [head, *rows, *_decision_lines(kept.filed.decisions)]
-
-
-def _call_rows(request: "Request") -> "Sequence[tuple[str, str]]":
-    from aiops_cli.domain.action import describe_call
-    from aiops_cli.domain.request import request_id
-
-    call, undo = request.call, request.call.undo
-    back = describe_call(undo.action, call.target, undo.arguments) if undo.action else ""
-    way = f"{undo.text}, about {short(undo.takes_s)}" if undo.takes_s else undo.text
-    where = call.context if call.simulated else f"{call.backend} {call.context}"
-    return (
-        ("call", call_of(request)),
-        ("where", f"{where}, environment {request.environment}"),
-        ("runs", call.command),
-        ("changes", call.changes),
-        ("touches", " · ".join(call.touches)),
-        ("if still", _pairs(call.preconditions)),
-        ("undo", " — ".join(filter(None, (way, back)))),
-        ("takes back", request_id(request.undoes) if request.undoes is not None else ""),
-        ("risk", call.risk.value),
+    request, details = kept.request, kept.details
+    proposal = Proposal(
+        request.call.action,
+        request.call.target,
+        dict(request.call.arguments),
+        str(details.get("because", "")),
+        tuple(map(str, details.get("evidence", ()))),
+        proposed_by=str(details.get("by", "offline")),
+        stop_gap=bool(details.get("stop_gap")),
+    )
+    objections = tuple(map(str, details.get("objections", ())))
+    plan = Plan((proposal,), (), str(details.get("success", "")), objections=objections)
+    return Asked(
+        request=request,
+        verdict=desk.verdict(kept),
+        attempt=Attempt(kept.attempt, proposal, request.proposed_at, request.call),
+        head=desk.book.head(),
+        watch=lambda: kept.filed.decisions,
+        plan=plan if request.undoes is None else None,
     )
 
 
-def _pairs(state: "Mapping[str, Any]") -> str:
-    return " · ".join(f"{name} is {value}" for name, value in state.items())
+def draw_panel(kept: "Kept", desk: "Desk") -> None:
+    """The panel of a run, on stderr."""
+    from aiops_cli.adapters.ui.console import make_console
+    from aiops_cli.adapters.ui.panel import approval_panel
+
+    console = make_console(stderr=True, no_color=False)
+    console.print(approval_panel(asked_of(kept, desk), console, desk.now))
 
 
-def _why_rows(kept: "Kept") -> "Sequence[tuple[str, str]]":
-    request = kept.request
-    proved = f", proved to be {request.principal}" if request.principal else ""
+def draw_lines(kept: "Kept", desk: "Desk") -> None:
+    """All that is kept of a request, on stderr."""
+    from aiops_cli.cli.render import talk
+
+    for line in lines_of(kept, desk):
+        talk(line)
+
+
+def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
+    """All that is kept of a request: the rows of the panel, what became of it, and who said what."""
+    from aiops_cli.adapters.ui.panel import facts_of
+    from aiops_cli.domain.redact import safe
+
+    request, answers = kept.request, ("signed", "said")
+    rows = [(fact.label, fact.text) for fact in facts_of(asked_of(kept, desk), desk.now) if fact.label not in answers]
+    told = [*rows, *_state_rows(kept, desk)]
+    undone = f", takes back {request_id(request.undoes)}" if request.undoes is not None else ""
+    head = f"{request.id}  {kept.state.replace('_', ' ')}  {kept.incident}, attempt {kept.attempt}{undone}"
+    lines = [f"  {label:<12}{safe(text, one_line=True)}" for label, text in told if text]
+    return [head, *lines, *_decision_lines(kept.filed.decisions)]
+
+
+def _state_rows(kept: "Kept", desk: "Desk") -> "Sequence[tuple[str, str]]":
+    from aiops_cli.domain.request import PENDING
+
+    counted, request = desk.count(kept), kept.request
+    waits = kept.state in PENDING
+    said = f"; {counted.missing}" if counted.missing else ""
     return (
-        ("because", str(kept.details.get("because", ""))),
-        ("asked by", f"{request.requester}{proved}"),
-        ("ticket", request.ticket or ""),
+        ("beware", _CHANGED if waits and request.policy_digest != desk.policies.digest else ""),
+        ("people", f"{len(counted.people)} of {counted.needed}{said}" if waits else ""),
         ("detail", kept.detail),
         ("outcome", (kept.outcome or "").replace("_", " ")),
     )
 
 
-def _terms_rows(kept: "Kept", desk: "Desk") -> "Sequence[tuple[str, str]]":
-    request, counted, verdict = kept.request, desk.count(kept), desk.verdict(kept)
-    changed = "; THE POLICY CHANGED since this was asked for" if request.policy_digest != desk.policies.digest else ""
-    said = f"; {counted.missing}" if counted.missing else ""
-    return (
-        ("policy", f"{verdict.reason if verdict.allowed else f'DENIED: {verdict.reason}'}{changed}"),
-        ("people", f"{len(counted.people)} of {counted.needed}{said}"),
-        ("answer by", when(request.decide_by, desk.now)),
-        ("run by", when(request.run_by, desk.now)),
-        ("digest", kept.filed.digest),
-    )
+_CHANGED = "THE POLICY CHANGED since this was asked for: it will not run"
 
 
 def _decision_lines(decisions: "Sequence[Decision]") -> list[str]:

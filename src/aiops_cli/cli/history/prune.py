@@ -30,9 +30,10 @@ def prune(
     """
     from datetime import UTC, datetime, timedelta
 
-    from aiops_cli.cli.history.opening import open_writing
+    from aiops_cli.bootstrap import log_change
+    from aiops_cli.cli.history.opening import open_writing, who
     from aiops_cli.cli.render import print_json, say, talk
-    from aiops_cli.config import resolve
+    from aiops_cli.config import find_home, resolve
 
     days = older_than if older_than is not None else int(resolve()["keep_evidence"].value)
     before = datetime.now(UTC) - timedelta(days=days)
@@ -46,6 +47,9 @@ def prune(
         _remove_outputs(store, before)
     if not dry_run and not nothing:
         store.prune(before, dry_run=False)
+        said = f"{found.texts} texts, {found.spans} spans and {found.calls} calls older than {days} days"
+        if (problem := log_change(store, find_home(), "prune-history", who(), said)) is not None:
+            talk(f"note: {problem}")
     if output is Output.JSON:
         data = {"incidents": found.incidents, "texts": found.texts, "spans": found.spans, "bytes": found.size,
                 "calls": found.calls, "answers": found.answers}  # fmt: skip

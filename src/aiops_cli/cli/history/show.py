@@ -42,6 +42,7 @@ def page(row: "IncidentRow", data: Data, open_actions: Sequence[str], facts: Seq
         _chart(data),
         _tried(row, data, open_actions),
         _result(data),
+        _story(data),
         _timeline(row, data),
         _prose(data),
         _recalled(data),
@@ -141,6 +142,18 @@ def _result(data: Data) -> list[str]:
         lines += [*([""] if lines else []), "ESCALATION", f"  {escalation['error']}"]
         lines += [f"  {option}" for option in escalation["options"]]
     return lines
+
+
+def _story(data: Data) -> list[str]:
+    """What a model told of it, apart from what was measured."""
+    story = data.get("story")
+    if not story:
+        return []
+    if story["failed"]:
+        return ["STORY", f"  none: {story['failed']}"]
+    told = [f"  claim   {each['text']} [{' '.join(each['cites'])}]" for each in story["sentences"]]
+    struck = [f"  struck  {text}" for text in story["struck"]]
+    return [f"STORY  the words of {story['by']}", *told, *struck]
 
 
 def _timeline(row: "IncidentRow", data: Data) -> list[str]:

@@ -41,7 +41,7 @@ def promote(
         f"{action} {target}: {row['in_row']} verified in a row. It would run unasked, at most {row['per_day']} times"
         " a day, until it fails once or the policy changes."
     )
-    if ask_at_terminal("Type yes to promote it; anything else is No:", desk.patience_s) != "yes":
+    if ask_at_terminal("Promote it? Type yes; Enter is No:", desk.patience_s) != "yes":
         raise UsageError("not promoted: yes was not typed")
     made = desk.permissions.promote(
         ground,
