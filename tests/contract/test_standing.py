@@ -50,7 +50,10 @@ class Office:
 
     def claim(self, request: Request, now: datetime = NOW) -> Ruling:
         return self.book.claim(
-            request, lambda filed, done: judge(filed, fresh(request, verdict=ALLOWED), now=now), lambda: now, {}
+            request,
+            lambda filed, done: judge(filed, fresh(request, verdict=replace(ALLOWED, trust=TERMS)), now=now),
+            lambda: now,
+            {},
         )
 
     def run(
