@@ -217,7 +217,9 @@ WRITING = {
     # One constant word.
     "adapters/mcp_stdio.py": {"print"},
     "cli/replay.py": {"console.print"},
-    # What is wrong with a line that was typed, in words that were made safe where they were made.
+    # The panel of a run.
+    "cli/approvals/words.py": {"console.print"},
+    # Lines about what was typed, each made safe there.
     "adapters/ui/ask.py": {"print"},
     "adapters/ui/console.py": {"console.print", "console.file.write", "self._err.print"},
 }
@@ -615,6 +617,12 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["approvals", "show", "REQ-0001"],
         lambda it: ["approvals", "deny", NAME, "--reason", NAME],
     ],
+    "approvals settle": [
+        *[lambda it, n=n: ["approvals", "settle", f"REQ-{n:04d}", "done", "--reason", NAME]
+          for n in range(1, LAST_REQUEST + 1)],
+        lambda it: ["approvals", "settle", NAME, "not-done", "--reason", NAME],
+        lambda it: ["approvals", "settle", "REQ-0001", NAME, "--reason", NAME],
+    ],
     "approvals grant": [
         lambda it: ["approvals", "grant", NAME],
         lambda it: ["approvals", "grant", f"restart_service {NAME}", "--reason", NAME],
@@ -770,9 +778,9 @@ def _make_policies(files: Path, made: Sequence[str]) -> None:
     """Files that do not hold, each in another way; what holds has lines that are harmless, or it would not."""
     rule = f"  - id: a\n    why: {json.dumps(SLY)}\n    effect: deny\n    match: {{team: payments}}\n"
     head = "version: 1\ntimezone: UTC\nrules:\n"
-    test = f"tests:\n  - {{given: {{action: set_flag}}, expect: deny, name: {json.dumps(SLY)}}}\n"
+    test = f"tests:\n  - {{given: {{action: set_flag}}, expect: allow, name: {json.dumps(SLY)}}}\n"
     texts = {
-        "unknown": f"{head}{rule}    {json.dumps(NAME)}: {json.dumps(made[1])}\ntests: []\n",
+        "unknown": f"{head}{rule}    {json.dumps(NAME)}: x\ntests: []\n",
         "no-yaml": f"{head}{made[2]}: [\n",
         "failing": f"{head}{rule}{test}",
         "sly": head + rule.replace(json.dumps(SLY), json.dumps(made[3])) + "tests: []\n",
