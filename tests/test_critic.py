@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from aiops_cli.domain.action import CATALOGUE, Risk
+from aiops_cli.domain.action import CATALOGUE, Risk, parse_call
+from aiops_cli.domain.approval import Wish
 from aiops_cli.domain.critic import doubted
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.plan import Plan
@@ -170,3 +171,17 @@ def test_where_no_model_answered_none_is_asked_for_a_review(payments: Stage) -> 
     model = ScriptedModel(ModelError("away", reason="unavailable"))
     _, plan = ran(payments, model, critic="on")
     assert model.reviews == [] and plan.objections == ("not reviewed: no model answered",)
+
+
+def test_each_step_that_is_asked_about_is_reviewed_by_itself(payments: Stage) -> None:
+    """What speaks against one step is not held against the next, and no step goes past the reviewer."""
+    by_hand = (parse_call("restart_service payments-api"), parse_call("scale_service payments-api replicas=6"))
+    model = ScriptedModel(model_answer())
+    model.critique = json.dumps({"objections": ["too early"], "confidence": 1.0, "raise_risk": False})
+    approver = ScriptedApprover(False, wish=Wish.SKIP)
+    kit = payments.kit(approver, model=model)
+    run(payments.group, kit, Options(critic="on", by_hand=by_hand))
+    assert [asked.request.call.action for asked in approver.asked] == ["restart_service", "scale_service"]
+    assert len(model.reviews) == 2
+    objections = [asked.plan.objections for asked in approver.asked if asked.plan is not None]
+    assert [len(each) for each in objections] == [1, 1]

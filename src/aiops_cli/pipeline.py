@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from aiops_cli.domain.action import BY_HAND, CATALOGUE, EffectiveCall, Proposal, Risk, describe_call
+from aiops_cli.domain.action import BY_HAND, CATALOGUE, Proposal, Risk, describe_call
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
 from aiops_cli.domain.approval import Wish
 from aiops_cli.domain.consultation import Background
@@ -337,22 +337,38 @@ def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, optio
     plan = remember(plan, incident.recall)
     if kit.keeper is None:
         plan = replace(plan, refused=())
-    incident.plan, plan = None, _exact(plan, incident, kit)
-    incident.plan = plan = _reviewed(incident, case, diagnosis, plan, kit, options)
-    if plan.raised and kit.keeper is not None and incident.planned_call is not None:
-        # As an action of a higher risk it may be another matter for the policy.
-        incident.plan = plan = _exact(plan, incident, kit)
+    incident.plan = plan = _ready(plan, incident, case, diagnosis, kit, options)
     kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
     return plan
+
+
+def _ready(plan: Plan, incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
+    """The plan without the first steps that cannot or may not run, and with what speaks against the next one.
+
+    Each next step is reviewed by itself. As an action of a higher risk it may be another matter for the policy.
+    """
+    while True:
+        plan = _exact(replace(plan, objections=(), raised=False), incident, kit)
+        call = incident.planned_call
+        if call is None or kit.keeper is None:
+            return plan
+        plan = _reviewed(incident, case, diagnosis, plan, kit, options)
+        if not plan.raised:
+            return plan
+        risky = replace(call, risk=raised(call.risk))
+        verdict = kit.keeper.verdict(risky, incident)
+        if verdict.allowed:
+            incident.planned_call, incident.verdict = risky, verdict
+            return plan
+        plan = _without_first(plan, f"{verdict.reason} (policy {verdict.rule})")
 
 
 def _exact(plan: Plan, incident: Incident, kit: Kit) -> Plan:
     """The plan without the first steps that cannot or may not run; the call and the verdict of the next are set."""
     incident.planned_call = incident.verdict = None
     while plan.steps and kit.keeper is not None and incident.planned_call is None:
-        step = plan.steps[0]
         try:
-            call = _prepare(step, incident, kit.keeper, raised_by_review=plan.raised)
+            call = replace(kit.keeper.actuator.prepare(plan.steps[0]), occasion=incident.group.occasion)
             verdict = kit.keeper.verdict(call, incident)
             if verdict.allowed:
                 incident.planned_call, incident.verdict = call, verdict
@@ -360,9 +376,14 @@ def _exact(plan: Plan, incident: Incident, kit: Kit) -> Plan:
             said = f"{verdict.reason} (policy {verdict.rule})"
         except BackendError as error:
             said = error.message
-        refused = f"{describe_call(step.action, step.target, step.arguments)}: {said}"
-        plan = replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
+        plan = _without_first(plan, said)
     return plan
+
+
+def _without_first(plan: Plan, why: str) -> Plan:
+    step = plan.steps[0]
+    refused = f"{describe_call(step.action, step.target, step.arguments)}: {why}"
+    return replace(plan, steps=plan.steps[1:], refused=(*plan.refused, refused))
 
 
 def _reviewed(incident: Incident, case: Case, diagnosis: Diagnosis, plan: Plan, kit: Kit, options: Options) -> Plan:
@@ -375,8 +396,6 @@ def _reviewed(incident: Incident, case: Case, diagnosis: Diagnosis, plan: Plan, 
         plan = replace(plan, objections=(*plan.objections, alone), raised=True)
     if kit.model is not None and (options.critic == "on" or (options.critic == "auto" and is_destructive(call))):
         plan = _criticise(kit.model, incident, case, diagnosis, plan, kit, options)
-    if plan.raised:
-        incident.planned_call = replace(call, risk=raised(call.risk))
     return plan
 
 
@@ -421,7 +440,11 @@ def _remediate(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, o
         if options.plan_only:
             incident.close(_unapproved(incident), kit.clock.now(), "a plan was asked for, nothing else")
             return None
-        attempt = _ask(incident, plan, kit, kit.keeper)
+
+        def ready(other: Plan) -> Plan:
+            return _ready(other, incident, case, diagnosis, kit, options)
+
+        attempt = _ask(incident, plan, kit, kit.keeper, ready)
         if attempt is not None and attempt.ruling is None:
             _act(attempt, incident, kit, kit.keeper)
         if attempt is not None and attempt.ruling is not None and not attempt.ruling.allowed and not _goes_on(attempt):
@@ -435,10 +458,11 @@ def _goes_on(attempt: Attempt) -> bool:
     return attempt.decision is not None and attempt.decision.wish is Wish.OTHER
 
 
-def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper) -> Attempt | None:
+def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper, ready: Callable[[Plan], Plan]) -> Attempt | None:
     """Ask about the plan's next step, and about the one after it where that was skipped, or about what was edited.
 
-    The attempt that was answered last; without a ruling it is a yes that may go on to the gate.
+    `ready` makes the first step of another plan exact, and reviews it. The attempt that was answered last; without a
+    ruling it is a yes that may go on to the gate.
     """
     looked = _measure(incident, kit)
     while incident.request is not None:
@@ -458,7 +482,7 @@ def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper) -> Attemp
         incident.request, following = None, _wished(attempt, plan)
         if following is None or len(incident.attempts) >= MAX_ASKED:
             return attempt
-        incident.plan = plan = _exact(following, incident, kit)
+        incident.plan = plan = ready(following)
         kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
         if incident.planned_call is not None:
             number = len(incident.attempts) + 1
@@ -476,12 +500,6 @@ def _wished(attempt: Attempt, plan: Plan) -> Plan | None:
         edited = replace(plan.steps[0], arguments=dict(decision.arguments), because=f"changed by {decision.by}")
         steps = (replace(edited, proposed_by=BY_HAND), *steps)
     return replace(plan, steps=steps)
-
-
-def _prepare(proposal: Proposal, incident: Incident, keeper: Gatekeeper, *, raised_by_review: bool) -> EffectiveCall:
-    """The exact call on the target's present state, for this firing of this alert and no other."""
-    call = replace(keeper.actuator.prepare(proposal), occasion=incident.group.occasion)
-    return replace(call, risk=raised(call.risk)) if raised_by_review else call
 
 
 def _act(attempt: Attempt, incident: Incident, kit: Kit, keeper: Gatekeeper) -> None:

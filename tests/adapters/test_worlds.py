@@ -18,7 +18,7 @@ from aiops_cli.adapters.backends.simulator.scenario import Scenario, parse_scena
 from aiops_cli.adapters.backends.simulator.schema import scenario_schema
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
-from aiops_cli.bootstrap import read_policy_file
+from aiops_cli.bootstrap import try_policy_file
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
 from aiops_cli.domain.status import Status
@@ -160,7 +160,7 @@ def test_a_right_action_ends_in_a_measured_recovery(name: str, tmp_path: Path) -
         if name in HELD_BACK:
             assert held_back_by(steps[0], name) == HELD_BACK[name]
             (tmp_path / "policy.yaml").write_text(OWN_POLICY)
-            kit = keeping(kit, policies=partial(read_policy_file, tmp_path / "policy.yaml"))
+            kit = keeping(kit, policies=partial(try_policy_file, tmp_path / "policy.yaml"))
         incident = pipeline.run(at.group, kit, options)
         assert incident.status is Status.RECOVERED, incident.note
 

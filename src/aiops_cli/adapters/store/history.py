@@ -139,7 +139,9 @@ class History(Searching):
         if self.find(incident_id).status == Status.RUNNING:
             return []
         query = select(tables.request.c.action, tables.request.c.target).where(
-            tables.request.c.incident == find_number(incident_id), tables.request.c.state == "executing"
+            tables.request.c.incident == find_number(incident_id),
+            tables.request.c.state.in_(("executing", "unknown")),
+            tables.request.c.foreign.is_(False),
         )
         with self.database.read() as connection:
             return [f"{row.action} {row.target}" for row in connection.execute(query)]

@@ -249,7 +249,7 @@ class RequestBook:
         number = find_request_number(text)
         with self.database.read() as connection:
             row = connection.execute(select(tables.request).where(tables.request.c.number == number)).first()
-            if row is None:
+            if row is None or row.foreign:
                 known = [request_id(each) for each in connection.scalars(_pending_numbers())]
                 raise UnknownName("request", text, known)
             return self._filed(connection, row, now)
@@ -361,7 +361,7 @@ class RequestBook:
             # Also a state or a way of answering that there is not.
             raise StoreError(
                 f"{request_id(row.number)} cannot be read: what is stored was changed, or is of another version",
-                hint="`aiops audit verify` says whether the record was touched",
+                hint=_TOUCHED_HINT,
             ) from error
         stands = _standing_of(filed)
         lapsed = standing.why_lapsed(connection, stands, request, now) if stands is not None else None
@@ -525,5 +525,15 @@ def _done_lately(connection: Connection, incident: int, now: datetime) -> list[D
     query = select(tables.request).where(
         at.state.in_(sorted(MAY_HAVE_RUN)), at.foreign.is_(False), at.started_at > iso(now - _COUNTED), here
     )
-    found = [(parse_time(row.started_at), read_row(row)) for row in connection.execute(query)]
-    return [Done(when, request.subject) for when, request in found if when is not None and request is not None]
+    done: list[Done] = []
+    for row in connection.execute(query):
+        when, request = parse_time(row.started_at), read_row(row)
+        if request is None and row.canonical:
+            # A row that cannot be read must not make room under a limit.
+            raise StoreError(f"{request_id(row.number)} cannot be read, and a policy counts it", hint=_TOUCHED_HINT)
+        if when is not None and request is not None:
+            done.append(Done(when, request.subject))
+    return done
+
+
+_TOUCHED_HINT = "`aiops audit verify` says whether the record was touched"
