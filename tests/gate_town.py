@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ from aiops_cli.resumption import CutOff, take_up
 from tests.scenes import Stage, stage
 
 BEGIN = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
-FREEZE = (BEGIN + timedelta(hours=20), BEGIN + timedelta(hours=21))
+FREEZE = (BEGIN + timedelta(hours=9), BEGIN + timedelta(hours=10))
 TRUST_HOURS = (2, 6)
 ASKING = "ines"
 SIGNERS = ("ines", "boris", "clara", "dora")
@@ -222,8 +222,8 @@ class Life:
 class MortalBook:
     """The real request book in the hands of a process that can be killed before, in and after every operation."""
 
-    def __init__(self, inner: RequestBook, life: Life, before_claim: Callable[[], None]) -> None:
-        self.inner, self.life, self.before_claim = inner, life, before_claim
+    def __init__(self, inner: RequestBook, life: Life, town: "Town") -> None:
+        self.inner, self.life, self.town = inner, life, town
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.inner, name)
@@ -240,10 +240,11 @@ class MortalBook:
     def claim(self, request: Request, weigh: Any, *rest: Any) -> Any:
         self.life.point("before claim")
         self.life.doing = "claim"
-        self.before_claim()
+        self.town.happen("before_claim")
 
         def weighed(*arguments: Any) -> Any:
             ruling = weigh(*arguments)
+            self.town.happen("within_claim")
             self.life.point("in the transaction of the claim")
             return ruling
 
@@ -391,6 +392,7 @@ class Town:
         self.trouble = ""
         self.during: Callable[[], None] | None = None
         self.before_claim: Callable[[], None] | None = None
+        self.within_claim: Callable[[], None] | None = None
         self.said: list[Said] = []
         self.grants: dict[int, Allowed] = {}
         self.promotions: dict[int, Allowed] = {}
@@ -418,7 +420,7 @@ class Town:
         keeper = Gatekeeper(
             actuator=Watcher(self, life),
             approver=answerer,
-            book=MortalBook(book, life, self._before_claim),  # type: ignore[arg-type]
+            book=MortalBook(book, life, self),  # type: ignore[arg-type]
             clock=TownClock(self),
             bus=EventBus([]),
             policies=lambda: self.template.policies[self.policy],
@@ -427,10 +429,26 @@ class Town:
         )
         return Process(keeper, life, answerer)
 
-    def _before_claim(self) -> None:
-        meanwhile, self.before_claim = self.before_claim, None
+    def happen(self, when: str) -> None:
+        """What was put there to happen at this point, once."""
+        meanwhile: Callable[[], None] | None = getattr(self, when)
+        setattr(self, when, None)
         if meanwhile is not None:
             meanwhile()
+
+    def veto_at_once(self, request: Request) -> bool:
+        """A No from elsewhere, written without waiting for anybody; whether the store took it."""
+        with closing(sqlite3.connect(self.home / "incidents.db", timeout=0, isolation_level=None)) as other:
+            try:
+                other.execute(
+                    'INSERT INTO decision (incident, attempt, request, digest, call, answer, "by", method, reason, at)'
+                    " VALUES (1, 1, ?, ?, '', 'deny', 'vera', 'approvals-command', 'no', ?)",
+                    (request.number, request.digest, self.at.isoformat()),
+                )
+            except sqlite3.OperationalError:
+                return False
+        self.answer(request.digest, "vera", Answer.DENY)
+        return True
 
     def _new_key(self) -> str:
         self._keys += 1

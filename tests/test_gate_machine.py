@@ -32,10 +32,23 @@ from aiops_cli.domain.trust import Ground
 from aiops_cli.errors import AiopsError, BackendError, ModelError
 from aiops_cli.undoing import take_back
 from tests.fakes import model_action, model_answer
-from tests.gate_town import ASKING, BEGIN, POINTS, POLICIES, SIGNERS, Allowed, Killed, Process, Template, Town, words
+from tests.gate_town import (
+    ASKING,
+    BEGIN,
+    FREEZE,
+    POINTS,
+    POLICIES,
+    SIGNERS,
+    Allowed,
+    Killed,
+    Process,
+    Template,
+    Town,
+    words,
+)
 
 STEPS, ACCEPTED = 10_000, 1_000
-EXAMPLES, LENGTH = 145, 80
+EXAMPLES, LENGTH = 160, 80
 
 STAGED: list[Template] = []
 TALLY: Counter[str] = Counter()
@@ -113,7 +126,8 @@ class Gate(RuleBasedStateMachine):
         except KeyboardInterrupt:
             TALLY["interrupted"] += 1
         finally:
-            self.town.trouble, self.town.during, self.town.before_claim = "", None, None
+            self.town.trouble, self.town.during = "", None
+            self.town.before_claim = self.town.within_claim = None
         TALLY["accepted"] += sum(self.town.effects.values()) - before
 
     def file(self, process: Process, proposal: Proposal) -> Attempt:
@@ -296,6 +310,7 @@ class Gate(RuleBasedStateMachine):
 
     @rule(proposal=REASONABLE, trouble=st.sampled_from(["refused", "lost before", "lost after"]))
     def the_backend_fails(self, proposal: Proposal, trouble: str) -> None:
+        """And somebody tries it once more at once."""
         process = self.town.begin()
         process.answerer.says = self.says("yes")
         with self.step("trouble"):
@@ -303,13 +318,14 @@ class Gate(RuleBasedStateMachine):
             if process.keeper.ask(self.town.incident(), attempt, None, None):
                 self.town.trouble = trouble
                 self.run(process, attempt)
+                self.run(self.town.begin(), attempt)
 
     @rule(proposal=REASONABLE, data=st.data())
     def something_happens_meanwhile(self, proposal: Proposal, data: st.DataObject) -> None:
         """Between the last look at the world and the transaction of the claim, or while the effect is made."""
         process, town = self.town.begin(), self.town
         process.answerer.says = self.says("yes")
-        what = data.draw(st.sampled_from(["time", "policy", "world", "veto", "second", "during"]))
+        what = data.draw(st.sampled_from(["time", "policy", "world", "veto", "second", "during", "within"]))
         with self.step("meanwhile"):
             attempt = self.file(process, proposal)
             request = attempt.request
@@ -322,6 +338,8 @@ class Gate(RuleBasedStateMachine):
                     town.policy = data.draw(st.sampled_from(sorted(POLICIES)))
                 elif what == "world":
                     self.change_world(proposal.target, 3)
+                elif what == "within":
+                    TALLY["locked out of a claim"] += not town.veto_at_once(request)
                 elif what == "veto":
                     town.begin().keeper.book.decide(request, town.answer(request.digest, "vera", Answer.DENY))
                 else:
@@ -331,6 +349,8 @@ class Gate(RuleBasedStateMachine):
             if process.keeper.ask(town.incident(), attempt, None, None):
                 if what == "during":
                     town.during = happen
+                elif what == "within":
+                    town.within_claim = happen
                 else:
                     town.before_claim = happen
                 self.run(process, attempt)
@@ -373,6 +393,13 @@ class Gate(RuleBasedStateMachine):
             if to > self.town.at:
                 self.town.at = self.town.latest = to
 
+    @rule(edge=st.sampled_from(FREEZE), seconds=st.sampled_from([-1, 0, 1]))
+    def the_freeze_begins_or_ends(self, edge: datetime, seconds: int) -> None:
+        with self.step("freeze"):
+            to = edge + timedelta(seconds=seconds)
+            if to > self.town.at:
+                self.town.at = self.town.latest = to
+
     @rule(name=st.sampled_from([*sorted(POLICIES), "usual", "usual"]))
     def somebody_edits_the_policy(self, name: str) -> None:
         with self.step("policy"):
@@ -399,7 +426,9 @@ class Gate(RuleBasedStateMachine):
     def grants(self, proposal: Proposal, uses: int, minutes: int) -> None:
         town, lasts = self.town, timedelta(minutes=minutes)
         with self.step("grant"):
-            proposal = replace(proposal, target="fraud-check") if minutes == 30 else proposal
+            if minutes == 30:
+                # One that can be made again as often as somebody lets it.
+                proposal = Proposal("restart_service", "fraud-check", {}, "anew")
             grant = town.permissions().grant(
                 proposal, environment="production", simulated=True, uses=uses, lasts=lasts, by="otto", reason="",
                 now=town.at,
@@ -415,11 +444,12 @@ class Gate(RuleBasedStateMachine):
             self.town.grants[number].over_since = self.town.at
 
     @precondition(lambda self: self.town.grants)
-    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 61, 1801]))
-    def uses_a_grant(self, data: st.DataObject, pause: int) -> None:
+    @rule(data=st.data(), pause=st.sampled_from([0, 0, 0, 61, 1801]), times=st.integers(1, 3))
+    def uses_a_grant(self, data: st.DataObject, pause: int, times: int) -> None:
         number = data.draw(st.sampled_from(sorted(self.town.grants)))
         action, target, arguments = self.town.grants[number].call
-        self.runs_unasked(Proposal(action, target, json.loads(arguments), ""), "grant used", pause)
+        for _ in range(times):
+            self.runs_unasked(Proposal(action, target, json.loads(arguments), ""), "grant used", pause)
 
     @precondition(lambda self: len(self.town.promotions) < 2)
     @rule(service=st.sampled_from(SERVICES[:1] + SERVICES[2:]), rate=st.integers(100, 120))

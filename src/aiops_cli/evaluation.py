@@ -59,6 +59,7 @@ from aiops_cli.ports import Gathered
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.sql import SqlStore
+    from aiops_cli.pipeline import Options
 
 _CASES = "recorded cases"
 _STEPS = (OperationKind.OBSERVE, OperationKind.MODEL, OperationKind.TOOL)
@@ -259,21 +260,27 @@ def _run(task: Task, group: AlertGroup, scene: Scene, settings: Settings, store:
         keep=egress.redactor.keep,
         restore=egress.redactor.restore,
     )
-    options = pipeline.Options(
+    options = _options(settings, handed, escalates=chain is not None and chain.has_next)
+    with closing(accounts) if accounts is not None else nullcontext():
+        incident = pipeline.run(group, kit, options)
+    summary = telemetry.summary(0.0)
+    tokens = summary.tokens
+    return _Run(incident, watch, tokens.input + tokens.output + tokens.thinking, summary.cost_usd)
+
+
+def _options(settings: Settings, handed: Gathered, *, escalates: bool) -> "Options":
+    from aiops_cli.pipeline import Options
+
+    return Options(
         deadline_s=settings["deadline"].value,
         budget=make_budget(settings),
-        escalates=chain is not None and chain.has_next,
+        escalates=escalates,
         critic=settings["critic"].value,
         # Nobody reads it, and it has no part in what is measured.
         story="off",
         environment="evaluation",
         handed=handed,
     )
-    with closing(accounts) if accounts is not None else nullcontext():
-        incident = pipeline.run(group, kit, options)
-    summary = telemetry.summary(0.0)
-    tokens = summary.tokens
-    return _Run(incident, watch, tokens.input + tokens.output + tokens.thinking, summary.cost_usd)
 
 
 def _name_run(task: Task) -> str:

@@ -400,7 +400,7 @@ def test_what_was_approved_in_another_store_runs_nothing_here(
     assert book.pending(now) == book.lately("INC-0001", now) == []
     assert book.find_pending(request.call, request.policy_digest, now) is None
     with pytest.raises(StoreError, match="REQ-0001 is not in the store"):
-        book.claim(request, lambda *_: Ruling(True, "yes", "anything"), now, {})
+        book.claim(request, lambda *_: Ruling(True, "yes", "anything"), lambda: now, {})
     store.close()
 
 

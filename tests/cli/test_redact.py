@@ -143,16 +143,20 @@ def test_a_run_sends_no_secret_and_no_name_and_shows_the_names(
     monkeypatch.setenv("GEMINI_API_KEY", uuid.uuid4().hex)
     monkeypatch.setenv("AIOPS_FALLBACK_MODEL", "none")
     said = model_answer() | {"summary": "payments-api cannot reach ‹host-1› at ‹ip-1›"}
-    with GeminiServer(answer(json.dumps(said))) as server:
+    told = {"sentences": [{"text": "‹host-1› could not be reached", "cites": ["E1", "open-1"]}]}
+    with GeminiServer(answer(json.dumps(said)), answer(json.dumps(told))) as server:
         monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
         result = triage(aiops, evidence, "-o", "json")
-        [received] = server.received
+        received, report = server.received
+    assert "reporter of an incident copilot" in report.text and "payments-api cannot reach ‹host-1›" in report.text
+    assert not any(text in report.text for text in (WORD, "db.corp.net", "10.9.8.7"))
     assert WORD not in received.text and "db.corp.net" not in received.text and "10.9.8.7" not in received.text
     assert "OOMKilled exit code 137" in received.text and "‹host-1›" in received.text
     assert "forged ＜host-1＞" in received.text
     document = json.loads(result.out)
     assert document["diagnosis"]["degraded"] is None
     assert document["diagnosis"]["summary"].endswith("payments-api cannot reach db.corp.net at 10.9.8.7")
+    assert [each["text"] for each in document["story"]["sentences"]] == ["db.corp.net could not be reached"]
 
 
 def test_a_secret_of_the_environment_stops_the_request_and_the_offline_answer_follows(

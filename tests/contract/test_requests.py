@@ -69,7 +69,7 @@ def weigh(at: Any = NOW, **changed: Any) -> Weigh:
 
 
 def claim(book: RequestBook, request: Request, at: Any = NOW, **changed: Any) -> Ruling:
-    return book.claim(request, weigh(at, **changed), at, {})
+    return book.claim(request, weigh(at, **changed), lambda: at, {})
 
 
 def state_of(book: RequestBook, request: Request) -> RequestState:
@@ -540,7 +540,7 @@ def test_the_gate_is_told_what_ran_at_the_moment_of_the_claim(book: RequestBook)
         return weigh()(filed, done)
 
     for request in (first, second):
-        assert book.claim(request, count, NOW, {}).allowed
+        assert book.claim(request, count, lambda: NOW, {}).allowed
     assert told == [0, 1]
 
 
@@ -577,7 +577,7 @@ def test_only_what_is_pending_is_taken_up(book: RequestBook, state: RequestState
 def test_what_was_read_before_the_call_is_kept_with_the_request(book: RequestBook) -> None:
     request = file(book)
     book.decide(request, yes_to(request))
-    book.claim(request, weigh(), NOW, {"before": None, "prior": {"replicas": 3}})
+    book.claim(request, weigh(), lambda: NOW, {"before": None, "prior": {"replicas": 3}})
     book.settle(request, RequestState.UNKNOWN, "no answer", 2.0, NOW + S)
     (kept,) = book.of_incident(INCIDENT, NOW)
     assert kept.details["prior"] == {"replicas": 3} and kept.details["because"] == WHY.because
