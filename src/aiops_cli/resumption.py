@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.approval import Answer
 from aiops_cli.domain.gate import Kept, Ruling
 from aiops_cli.domain.incident import ActionState, Attempt, Incident
@@ -75,14 +74,7 @@ def settle(kept: Kept, keeper: Gatekeeper) -> tuple[ActionState, str]:
 def _attempt(kept: Kept) -> Attempt:
     """An attempt of a process that is gone, as far as the store knows it."""
     request, details = kept.request, kept.details
-    proposal = Proposal(
-        request.call.action,
-        request.call.target,
-        dict(request.call.arguments),
-        str(details.get("because", "")),
-        proposed_by=str(details.get("by", "offline")),
-    )
-    attempt = Attempt(kept.attempt, proposal, request.proposed_at, request.call)
+    attempt = Attempt(kept.attempt, kept.proposal, request.proposed_at, request.call)
     attempt.request = request
     attempt.decision = kept.filed.decisions[-1] if kept.filed.decisions else None
     allowed = attempt.decision is not None and attempt.decision.answer is Answer.APPROVE

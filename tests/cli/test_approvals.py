@@ -398,9 +398,9 @@ def test_a_passphrase_is_asked_for_by_ssh_keygen_at_the_terminal(
     signers.allow("dan")
     request = shelf.file()
     command = ["approvals", "approve", request.id, "--key", str(key)]
-    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", "wrong\r"))
+    code, screen = at_terminal(command, ("Sign and approve?", "y\r"), ("Enter passphrase", "wrong\r"))
     assert code == 1 and "none or a wrong one was given" in screen
-    code, screen = at_terminal(command, ("sign and approve exactly this", "y\r"), ("Enter passphrase", f"{words}\r"))
+    code, screen = at_terminal(command, ("Sign and approve?", "y\r"), ("Enter passphrase", f"{words}\r"))
     assert code == 0 and "approved by dan" in screen and words not in screen
 
 

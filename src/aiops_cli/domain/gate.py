@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiops_cli.domain.action import EffectiveCall
+from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.approval import STANDING, Counted, Decision, Method, count_people, find_veto
 from aiops_cli.domain.canonical import digest_of
 from aiops_cli.domain.policy import PolicyVerdict
@@ -79,6 +79,20 @@ class Kept:
     def state(self) -> RequestState:
         """Where it is in its life."""
         return self.filed.state
+
+    @property
+    def proposal(self) -> Proposal:
+        """What was proposed: the call is from the bytes of the digest, the reasons are kept beside them."""
+        call, details = self.request.call, self.details
+        return Proposal(
+            call.action,
+            call.target,
+            dict(call.arguments),
+            str(details.get("because", "")),
+            tuple(map(str, details.get("evidence", ()))),
+            proposed_by=str(details.get("by", "offline")),
+            stop_gap=bool(details.get("stop_gap")),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,21 +106,12 @@ def grant_data(grant: "Grant") -> dict[str, Any]:
 
 def asked_of(kept: "Kept", desk: "Desk") -> "Asked":
     """A stored request as it was asked about: the call is from the bytes of the digest, the reasons are kept beside."""
-    from aiops_cli.domain.action import Proposal
     from aiops_cli.domain.asking import Asked
     from aiops_cli.domain.incident import Attempt
     from aiops_cli.domain.plan import Plan
 
     request, details = kept.request, kept.details
-    proposal = Proposal(
-        request.call.action,
-        request.call.target,
-        dict(request.call.arguments),
-        str(details.get("because", "")),
-        tuple(map(str, details.get("evidence", ()))),
-        proposed_by=str(details.get("by", "offline")),
-        stop_gap=bool(details.get("stop_gap")),
-    )
+    proposal = kept.proposal
     objections = tuple(map(str, details.get("objections", ())))
     plan = Plan((proposal,), (), str(details.get("success", "")), objections=objections)
     return Asked(
