@@ -134,8 +134,9 @@ def test_an_investigation_is_shown_as_it_goes_and_its_calls_are_spans(
     assert "model      gemini-3.5-flash-lite, try 2: 1,000 + 80 tokens" in result.err
     assert "ask        metrics payments-api · does latency follow the load" in result.err
     panel = result.err.partition("APPROVE?")[2]
-    assert "objection   gemini:gemini-3.8-flash: E14 does not exclude ledger-db" in panel
-    assert "confidence 50% (unsure)" in panel and "risk        high" in panel
+    told = " ".join(panel.split())
+    assert "objection gemini:gemini-3.8-flash: E14 does not exclude ledger-db" in told
+    assert "50%" in told and "risk high" in told
     assert server.received[2].body["contents"][1]["parts"][0]["thoughtSignature"] == "c2lnbmVk"
     spans = json.loads(replay_json(aiops, monkeypatch))["telemetry"]["spans"]
     assert {span["name"] for span in spans} >= {"execute_tool metrics", "generate_content gemini-3.5-flash-lite"}
