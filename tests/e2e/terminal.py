@@ -16,7 +16,7 @@ ROWS = 50
 WAIT_LIMIT_S = 20
 _POLL_S = 0.03
 # At high risk it begins with `type NAME to`, else with `y`.
-PROMPT = "run exactly this · n"
+PROMPT = "Run exactly this? Enter is No"
 
 # The status line would take a row, and 50 rows do not hold a whole report.
 _CONFIG = """\
