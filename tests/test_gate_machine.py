@@ -512,6 +512,9 @@ class Gate(RuleBasedStateMachine):
             elif ends and attempt is not None and attempt.state is ActionState.DONE and attempt.request is not None:
                 town.begin().keeper.book.note_outcome(attempt.request, "not_recovered", town.at)
                 self.all_over(target)
+        if ends:
+            more = {"requests_per_second": rate + 500}
+            self.runs_unasked(Proposal("limit_requests", target, more, ""), "trust that ended", 0)
 
     def all_over(self, target: str) -> None:
         """No promotion of the target is left."""
