@@ -48,7 +48,7 @@ from tests.gate_town import (
 )
 
 STEPS, ACCEPTED = 10_000, 1_000
-EXAMPLES, LENGTH = 160, 80
+EXAMPLES, LENGTH = 135, 80
 
 STAGED: list[Template] = []
 TALLY: Counter[str] = Counter()
@@ -393,6 +393,25 @@ class Gate(RuleBasedStateMachine):
             if to > self.town.at:
                 self.town.at = self.town.latest = to
 
+    @rule(proposal=REASONABLE, late=st.sampled_from(["decide_by", "run_by"]), seconds=st.sampled_from([-1, 0, 1]))
+    def time_runs_out(self, proposal: Proposal, late: str, seconds: int) -> None:
+        """At the answer, or between it and the claim, to the second; everything else is in order."""
+        process, town = self.town.begin(), self.town
+        with self.step("time runs out"):
+            attempt = self.file(process, replace(proposal, target="fraud-check"))
+            request = attempt.request
+            assert request is not None
+
+            def go_on() -> None:
+                town.at = town.latest = max(town.at, getattr(request, late) + timedelta(seconds=seconds))
+
+            if late == "decide_by":
+                go_on()
+            process.answerer.says = self.says("yes")
+            if process.keeper.ask(town.incident(), attempt, None, None):
+                town.before_claim = go_on
+                self.run(process, attempt)
+
     @rule(edge=st.sampled_from(FREEZE), seconds=st.sampled_from([-1, 0, 1]))
     def the_freeze_begins_or_ends(self, edge: datetime, seconds: int) -> None:
         with self.step("freeze"):
@@ -493,6 +512,9 @@ class Gate(RuleBasedStateMachine):
             elif ends and attempt is not None and attempt.state is ActionState.DONE and attempt.request is not None:
                 town.begin().keeper.book.note_outcome(attempt.request, "not_recovered", town.at)
                 self.all_over(target)
+        if ends:
+            more = {"requests_per_second": rate + 500}
+            self.runs_unasked(Proposal("limit_requests", target, more, ""), "trust that ended", 0)
 
     def all_over(self, target: str) -> None:
         """No promotion of the target is left."""
@@ -568,6 +590,19 @@ class Gate(RuleBasedStateMachine):
             if process.keeper.ask(town.incident(), attempt, None, None):
                 town.before_claim = lambda: self.rewrite(request, what, data)
                 self.run(process, attempt)
+
+    @rule(proposal=REASONABLE, signer=st.sampled_from(SIGNERS), forged=st.booleans())
+    def somebody_signs_for_others(self, proposal: Proposal, signer: str, forged: bool) -> None:
+        """One who has a key, and names of others in rows: without their keys, or from answers to something else."""
+        process = self.town.begin()
+        with self.step("signed for others"):
+            attempt = self.file(process, replace(proposal, target="payments-api"))
+            request = attempt.request
+            assert request is not None
+            process.keeper.book.decide(request, self.town.answer(request.digest, signer, signed=True))
+            for _ in range(2):
+                self.add_row(request, "forged" if forged else "borrowed")
+            self.run(process, attempt)
 
     def add_row(self, request: Request, what: str) -> None:
         """A decision that nobody took: for other bytes, taken from another request, or with a name and no signature."""
