@@ -21,6 +21,7 @@ from aiops_cli.adapters.library import read_scenario, scenario_names
 from aiops_cli.bootstrap import try_policy_file
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
+from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.status import Status
 from aiops_cli.domain.vocabulary import THRESHOLDS, FaultClass, Metric
 from tests.fakes import ScriptedApprover
@@ -144,7 +145,9 @@ def held_back_by(action: str, name: str) -> str | None:
     at = stage(name)
     kit = at.kit(ScriptedApprover(True))
     assert kit.keeper is not None
-    verdict = kit.keeper.verdict(kit.keeper.actuator.prepare(parse_call(action)))
+    incident = Incident(at.group, simulated=True, environment="unknown", opened_at=at.scene.clock.now())
+    kit.store.open_incident(incident)
+    verdict = kit.keeper.verdict(kit.keeper.actuator.prepare(parse_call(action)), incident)
     return None if verdict.allowed else verdict.rule
 
 
