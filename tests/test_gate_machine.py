@@ -488,8 +488,8 @@ class Gate(RuleBasedStateMachine):
             ground = Ground("limit_requests", target, "production", True)
             keeper = town.begin().keeper
             made = town.permissions().promote(
-                ground, lambda request: keeper.verdict(request.call).trust, keeper.policies().digest, by="vera",
-                reason="", now=town.at,
+                ground, lambda request: keeper.verdict(request.call, town.incident()).trust, keeper.policies().digest,
+                by="vera", reason="", now=town.at,
             )  # fmt: skip
             call = ("limit_requests", target, "")
             town.promotions[made.number] = Allowed(made.number, call, 3, None, policy=town.policy)

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiops_cli.domain.action import EffectiveCall, Proposal, Risk
+from aiops_cli.domain.action import BY_HAND, EffectiveCall, Proposal, Risk
 from aiops_cli.domain.alert import Reading
 from aiops_cli.domain.approval import Answer, Decision, Wish
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis
 from aiops_cli.domain.gate import Filed, Fresh, Permit, Ruling, judge
 from aiops_cli.domain.incident import ActionState, Attempt, Incident
-from aiops_cli.domain.plan import Plan
+from aiops_cli.domain.plan import OFFLINE, Plan
 from aiops_cli.domain.policy import Done, PolicySet, PolicyVerdict, evaluate
 from aiops_cli.domain.request import Proposed, Request, RequestState, subject_of
 from aiops_cli.errors import ActionRefused, BackendError, StoreError
@@ -240,7 +240,7 @@ def _proposed(incident: Incident, proposal: Proposal, undoes: int | None) -> Pro
 
 def _model_of(incident: Incident, proposal: Proposal) -> dict[str, str]:
     """What the audit log says of a model that proposed something; nothing where none did."""
-    if proposal.proposed_by in ("offline", "person") or incident.diagnosis is None:
+    if proposal.proposed_by in (OFFLINE, BY_HAND) or incident.diagnosis is None:
         return {}
     return {"name": proposal.proposed_by, "reasoner": incident.diagnosis.reasoner}
 

@@ -100,7 +100,7 @@ class Options:
     is so too: `auto` lets a model that answered tell what was done or is handed over.
 
     `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
-    they go through the same gate. `ticket` is the change ticket that all of it belongs to.
+    they go through the same gate.
     """
 
     plan_only: bool = False
@@ -113,7 +113,6 @@ class Options:
     story: str = "auto"
     environment: str = "unknown"
     origin: str | None = None
-    ticket: str | None = None
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
 
@@ -305,8 +304,7 @@ _UNASKED = "is sure, and what it would do harms nothing: no model was asked"
 
 def _is_harmless(incident: Incident, case: Case, offline: Diagnosis, kit: Kit) -> bool:
     """Whether the plan that follows from a diagnosis holds nothing but actions of low risk."""
-    tried = {attempt.proposal.identity for attempt in incident.attempts}
-    steps = draft(offline, case, kit.runbooks, incident.inventory, tried).steps
+    steps = draft(offline, case, kit.runbooks, incident.inventory, incident.tried).steps
     return all(CATALOGUE[step.action].risk is Risk.LOW for step in steps)
 
 
@@ -332,8 +330,7 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 
 def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
     """Draft the plan and make its first step exact; what backend or policy refuse is dropped, with the reason."""
-    tried = {attempt.proposal.identity for attempt in incident.attempts}
-    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, tried, options.by_hand)
+    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, incident.tried, options.by_hand)
     plan = remember(plan, incident.recall)
     if kit.keeper is None:
         plan = replace(plan, refused=())

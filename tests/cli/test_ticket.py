@@ -40,12 +40,13 @@ def test_a_bad_ticket_is_one_line_and_a_hint(aiops: Aiops, home: Path, command: 
 def test_the_ticket_reaches_the_run(
     aiops: Aiops, monkeypatch: pytest.MonkeyPatch, command: str, ticket: str | None
 ) -> None:
-    seen: list[pipeline.Options] = []
+    seen: list[str | None] = []
 
-    def stop(*given: Any) -> None:
-        seen.append(given[2])
+    def stop(group: Any, kit: pipeline.Kit, *given: Any) -> None:
+        assert kit.keeper is not None
+        seen.append(kit.keeper.terms.ticket)
         raise StoreError("far enough")
 
     monkeypatch.setattr(pipeline, "run", stop)
     aiops(command, TARGETS[command], *(["--ticket", ticket] if ticket else []))
-    assert [options.ticket for options in seen] == [ticket]
+    assert seen == [ticket]

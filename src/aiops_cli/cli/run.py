@@ -192,7 +192,6 @@ def run_one(
         environment="simulator" if scene.observer.simulated else request.settings["environment"].value,
         origin=scene.origin,
         by_hand=request.by_hand,
-        ticket=request.ticket,
         handed=request.handed,
     )
     try:

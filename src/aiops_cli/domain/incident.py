@@ -64,6 +64,11 @@ class Attempt:
         return self.state in (ActionState.DONE, ActionState.UNKNOWN)
 
     @property
+    def settled_undone(self) -> bool:
+        """Whether it was approved, begun and cut off, and the backend says that nothing came of it."""
+        return self.state is ActionState.NOT_RUN and self.acted_at is not None
+
+    @property
     def outcome(self) -> str:
         """One word for the log: the measured outcome, else what became of the action or of the question."""
         if self.verification is not None:
@@ -72,6 +77,8 @@ class Attempt:
             return self.measured
         if self.state is not ActionState.NOT_RUN:
             return f"action_{self.state.value}"
+        if self.settled_undone:
+            return "cut_off"
         if self.detail and self.decision is not None and self.decision.answer is Answer.APPROVE:
             return "not_needed"
         if self.decision is None:
@@ -168,6 +175,11 @@ class Incident:
     def runs(self) -> int:
         """How many attempts may have changed something: there are three."""
         return sum(attempt.ran for attempt in self.attempts)
+
+    @property
+    def tried(self) -> set[tuple[str, str, str]]:
+        """What is not proposed again, by its identity; what was cut off before anything came of it is not of it."""
+        return {attempt.proposal.identity for attempt in self.attempts if not attempt.settled_undone}
 
     @property
     def acted(self) -> bool:

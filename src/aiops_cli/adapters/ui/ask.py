@@ -5,10 +5,8 @@ Every approver returns a Decision and never raises; whatever goes wrong is a den
 
 import contextlib
 import errno
-import json
 import os
 import re
-import stat
 import sys
 import termios
 import time
@@ -25,7 +23,9 @@ from aiops_cli.domain.approval import Answer, Decision, Method, Wish, count_peop
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.redact import safe, safe_line
 from aiops_cli.domain.request import Request
+from aiops_cli.domain.strict_json import read_strict
 from aiops_cli.errors import StoreError
+from aiops_cli.private_files import read_private
 
 NOBODY = "nobody"
 _MAX_FILE_BYTES = 64 * 1024
@@ -231,10 +231,10 @@ class FileApprover:
     def decide(self, asked: Asked) -> Decision:
         """Yes when the file holds exactly this request's digest."""
         try:
-            raw = _read_own_file(self._path)
-            approvals = _parse_approvals(raw)
-        except (OSError, ValueError, RecursionError) as error:
-            return _waiting(asked, Method.FILE, f"approval file {self._path}: {_why(error)}")
+            approvals = _parse_approvals(read_private(self._path, _MAX_FILE_BYTES))
+        except (OSError, ValueError) as error:
+            named = safe(str(self._path), one_line=True)
+            return _waiting(asked, Method.FILE, f"approval file {named}: {_why(error)}")
         request = asked.request
         found = next((entry for entry in approvals if entry["digest"] == request.digest), None)
         if found is None:
@@ -253,34 +253,15 @@ def _waiting(asked: Asked, method: Method, reason: str) -> Decision:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ELOOP:
-        return "is a symbolic link"
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return safe(said, one_line=True)
-
-
-def _read_own_file(path: Path) -> bytes:
-    """The bytes of a file that only its owner, who is us, can write. Raises OSError or ValueError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise ValueError("not a file")
-        if info.st_uid != os.geteuid():
-            raise ValueError("belongs to another user")
-        if info.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise ValueError(f"can be written by others (mode {stat.S_IMODE(info.st_mode):o}); chmod 600 it")
-        raw = file.read(_MAX_FILE_BYTES + 1)
-    if len(raw) > _MAX_FILE_BYTES:
-        raise ValueError("larger than 64 kB")
-    return raw
 
 
 def _parse_approvals(raw: bytes) -> list[dict[str, Any]]:
     """Approvals in a file: JSON with `digest` (and `approved_by`, `expires_at`), or lines that are a digest each."""
     text = raw.decode("utf-8-sig")
     if text.lstrip()[:1] in ("{", "["):
-        data = json.loads(text)
+        data = read_strict(text)
         entries = data if isinstance(data, list) else [data]
         return [_parse_entry(entry) for entry in entries]
     lines = [line.split("#", 1)[0].strip() for line in text.splitlines()]

@@ -36,13 +36,13 @@ def promote(
         why = "it is promoted already" if row["promoted"] else row["why_not"]
         raise UsageError(f"{action} {target} cannot be promoted: {why}", hint="see `aiops trust show`")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("a promotion is confirmed at a terminal, and this is none")
+        raise UsageError("a promotion is confirmed at a terminal, and this is none", hint="run it at one")
     talk(
         f"{action} {target}: {row['in_row']} verified in a row. It would run unasked, at most {row['per_day']} times"
         " a day, until it fails once or the policy changes."
     )
     if ask_at_terminal("Promote it? Type yes; Enter is No:", desk.patience_s) != "yes":
-        raise UsageError("not promoted: yes was not typed")
+        raise UsageError("not promoted: yes was not typed", hint="nothing was changed")
     made = desk.permissions.promote(
         ground,
         lambda request: terms_of(desk, request),
