@@ -17,7 +17,7 @@ from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 from aiops_cli.adapters.library import parse_runbook, read_scenario, scenario_names
 from aiops_cli.adapters.ui.ask import _parse_approvals
 from aiops_cli.bootstrap import DATABASE_VARIABLE, TOKEN_VARIABLE, stage_scenario
-from aiops_cli.config import SETTINGS
+from aiops_cli.config import PROFILE_VARIABLE, SETTINGS
 from aiops_cli.domain import alert as domain_alert
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.vocabulary import FaultClass, Metric
@@ -177,6 +177,8 @@ def test_the_command_check_finds_mistakes(line: str, problem: str | None) -> Non
 @every(DOCS)
 def test_every_setting_in_the_docs_exists(path: Path) -> None:
     known = {setting.variable for setting in SETTINGS.values()} | {"AIOPS_HOME", DATABASE_VARIABLE, TOKEN_VARIABLE}
+    servers = [name.removesuffix(".url").upper() for name in SETTINGS if name.endswith(".url")]
+    known |= {f"AIOPS_{server}_{kind}" for server in servers for kind in ("TOKEN", "PASSWORD")} | {PROFILE_VARIABLE}
     assert set(re.findall(r"\bAIOPS_[A-Z_]+\b", path.read_text(encoding="utf-8"))) - known == set()
 
 

@@ -411,13 +411,13 @@ def test_a_yes_that_nobody_used_serves_the_next_run_of_the_same_firing(payments:
 
 def test_a_resolved_alert_that_nothing_else_is_known_of_is_no_reason_to_act() -> None:
     from aiops_cli.bootstrap import choose_scene
-    from aiops_cli.config import Resolved
+    from aiops_cli.config import resolve
     from aiops_cli.domain.alert import AlertStatus
 
     at = stage("payments-evening")
     over = replace(at.group.alerts[0], status=AlertStatus.RESOLVED)
     group = replace(at.group, alerts=(over,), source="alertmanager")
-    scene = choose_scene(group, Resolved("simulator", "default"), has_evidence=False)
+    scene = choose_scene(group, resolve(), has_evidence=False)
     kit = replace(at.kit(ScriptedApprover(True)), observer=scene.observer, keeper=None, clock=scene.clock)
     incident = run(group, kit, OPTIONS)
     assert incident.status is Status.HEALTHY

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiops_cli.errors import BadConfig
+from aiops_cli.errors import BadConfig, UnknownName
 
 FILE = "config.toml"
 _MOST_BYTES = 1_000_000
+# Tables of config.toml that hold the same settings for one place: [profiles.prod].
+PROFILES = "profiles"
+PROFILE_VARIABLE = "AIOPS_PROFILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return f"AIOPS_{self.name.upper()}"
+        return f"AIOPS_{self.name.upper().replace('.', '_')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,49 @@ def _embeddings(value: Any) -> str:
     return f"{provider}:{model.strip()}"
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    """Texts: a list, or one text with commas."""
+    given = value if isinstance(value, list | tuple) else str(value).split(",")
+    if not all(isinstance(one, str) for one in given):
+        raise ValueError("must be a list of texts")
+    return tuple(one.strip() for one in given if one.strip())
+
+
+def _headers(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    for header in names:
+        name, colon, text = header.partition(":")
+        if not colon or not name.strip() or not text.strip() or not header.isprintable():
+            raise ValueError("must be texts such as X-Scope-OrgID: payments")
+        if name.strip().lower() in ("authorization", "cookie", "proxy-authorization"):
+            raise ValueError("must hold no secret: those are in the environment or the keyring")
+    return names
+
+
+def _server_address(value: Any) -> str:
+    """An address without a password: secrets are in no file."""
+    address = _url(value)
+    if "@" in address.split("://", 1)[-1].split("/", 1)[0]:
+        raise ValueError("must have no user and no password in it")
+    return address.rstrip("/")
+
+
+def _server(name: str, what: str, address: str = "http://127.0.0.1:9090") -> tuple[Setting, ...]:
+    """The rows of one server. Its token or password is AIOPS_NAME_TOKEN or AIOPS_NAME_PASSWORD, or in the keyring."""
+    return (
+        Setting(f"{name}.url", "", _server_address, f"{what}: its address, such as {address}.", "empty, URL"),
+        Setting(f"{name}.user", "", _text_or_none,
+                f"Who signs in to {name} with a password (AIOPS_{name.upper()}_PASSWORD or the keyring); with a token"
+                f" (AIOPS_{name.upper()}_TOKEN) it stays empty.", "empty, a name"),
+        Setting(f"{name}.headers", (), _headers, f"What else is sent to {name} with each request.",
+                "texts such as X-Scope-OrgID: payments"),
+        Setting(f"{name}.ca_file", "", _file, f"The authority that signed the certificate of {name}.",
+                "empty, a full path"),
+        Setting(f"{name}.client_cert", "", _file, f"The certificate that we show to {name}.", "empty, a full path"),
+        Setting(f"{name}.client_key", "", _file, "The key of that certificate.", "empty, a full path"),
+    )  # fmt: skip
+
+
 SETTINGS: Mapping[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -232,9 +278,10 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("model_url", "", _url,
                 "Another address of the model's API: a proxy, a gateway, or a server such as http://127.0.0.1:11434/v1.",
                 "URL"),
-        Setting("backend", "simulator", _choice("simulator", "none"),
-                "Where evidence comes from. `simulator` is the embedded world, for alerts on a service it knows.",
-                "simulator, none"),
+        Setting("backend", "auto", _choice("auto", "live", "simulator", "none"),
+                "Where evidence comes from. `live` are the systems set below, `simulator` is the embedded world,"
+                " for alerts on a service it knows; `auto` is live where anything of it is set, else the simulator.",
+                "auto, live, simulator, none"),
         Setting("deadline", 60.0, _seconds(1, 3600), "How long the model may take; then the offline answer is given.",
                 "1s to 3600s"),
         Setting("approval_timeout", 600.0, _seconds(5, 86400), "How long the prompt waits; then the answer is No.",
@@ -285,6 +332,63 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("team_policy", "", _file,
                 "The policy file of your team, which holds beside your own and that of the project; where it is set"
                 " and cannot be read, nothing is allowed.", "empty, a full path"),
+        Setting("gather_within", 10.0, _seconds(0.2, 300), "How long each source may take to give its evidence.",
+                "0.2s to 300s"),
+        Setting("verify_step", 15.0, _seconds(0.5, 300), "How often the signal is measured after an action.",
+                "0.5s to 300s"),
+        Setting("verify_hold", 180.0, _seconds(1, 3600), "How long the signal has to stay good to count as recovered.",
+                "1s to 3600s"),
+        Setting("verify_within", 900.0, _seconds(2, 86_400), "How long it is waited for.", "2s to 86400s"),
+        *_server("prometheus", "Prometheus, or any server that speaks PromQL"),
+        Setting("prometheus.service_labels", ("service", "app", "job"), _names,
+                "The labels that name a service, the first that a series has.", "names of labels"),
+        *_server("alertmanager", "Alertmanager", "http://127.0.0.1:9093"),
+        Setting("alertmanager.write", False, _flag, "Whether alerts may be silenced, with your yes to each.",
+                "true, false"),
+        Setting("kubernetes.context", "", _text_or_none,
+                "The context of the kubeconfig; it is named in every command, and never the current one by itself.",
+                "empty for no cluster, the name of a context"),
+        Setting("kubernetes.namespaces", (), _names, "Where to look; the first is where a bare name is looked for.",
+                "names of namespaces"),
+        Setting("kubernetes.kubeconfig", "", _file, "The kubeconfig; empty is kubectl's own choice.",
+                "empty, a full path"),
+        Setting("kubernetes.kubectl", "kubectl", _text, "The kubectl to run.", "a name or a full path"),
+        Setting("kubernetes.write", False, _flag, "Whether anything may be changed there, with your yes to each.",
+                "true, false"),
+        *_server("supervisor", "supervisord's XML-RPC, over HTTP", "http://127.0.0.1:9001"),
+        Setting("supervisor.write", False, _flag, "Whether processes may be started, stopped and restarted, with your"
+                " yes to each.", "true, false"),
+        Setting("systemd.units", (), _names, "The units of this machine that are looked at.", "names of units"),
+        Setting("systemd.write", False, _flag, "Whether they may be started, stopped and restarted, with your yes.",
+                "true, false"),
+        Setting("logs.files", (), _names, "Log files, as SERVICE=PATH; the path may hold * and {service}.",
+                "texts such as payments-api=/var/log/payments/*.log"),
+        Setting("logs.journal", False, _flag, "Whether journald of this machine is read.", "true, false"),
+        *_server("loki", "Loki", "http://127.0.0.1:3100"),
+        Setting("loki.query", '{app="$service"}', _text, "The stream selector; $service is the service's name.",
+                "LogQL"),
+        *_server("elasticsearch", "Elasticsearch or OpenSearch", "http://127.0.0.1:9200"),
+        Setting("elasticsearch.index", "logs-*", _text, "The index to search.", "a name, which may hold *"),
+        Setting("elasticsearch.service_field", "service.name", _text, "The field that names the service.",
+                "name of a field"),
+        Setting("changes.git", (), _names, "Checkouts whose log is read for changes, as SERVICE=PATH or PATH.",
+                "texts such as payments-api=/srv/payments"),
+        Setting("changes.feed", "", _server_address, "A list of changes as JSON (docs/guides/sources.md).",
+                "empty, URL"),
+        *_server("argocd", "Argo CD", "https://argocd.example.com"),
+        *_server("github", "GitHub's API, for deployments", "https://api.github.com"),
+        Setting("github.repositories", (), _names, "Whose deployments are read, as SERVICE=OWNER/NAME or OWNER/NAME.",
+                "texts such as payments-api=example/payments"),
+        *_server("pagerduty", "PagerDuty's API, for --from pagerduty", "https://api.pagerduty.com"),
+        *_server("mlflow", "MLflow's registry", "http://127.0.0.1:5000"),
+        Setting("mlflow.models", (), _names, "The registered models that are looked at; empty is all of them.",
+                "names of models"),
+        Setting("mlflow.write", False, _flag, "Whether an alias of a model may be moved, with your yes to each.",
+                "true, false"),
+        Setting("paved_road.file", "", _file, "Your team's own checks and actions (docs/guides/paved-road.md).",
+                "empty, a full path"),
+        Setting("paved_road.write", False, _flag, "Whether its actions may be made, with your yes to each.",
+                "true, false"),
     )
 }  # fmt: skip
 
@@ -302,21 +406,27 @@ def find_home() -> Path:
     return user_data_path("aiops", appauthor=False)
 
 
+def find_profile() -> str:
+    """The profile that is chosen, by --profile or AIOPS_PROFILE; empty for none."""
+    return os.environ.get(PROFILE_VARIABLE, "").strip()
+
+
 def resolve(flags: Mapping[str, Any] | None = None, home: Path | None = None) -> dict[str, Resolved]:
     """Every setting with its value and source. Raises BadConfig naming the place of the first bad one."""
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    filed = _read_file((home or find_home()) / FILE)
+    profile = find_profile()
+    filed = _read_file((home or find_home()) / FILE, profile)
     return {name: _resolve_one(setting, given, filed) for name, setting in SETTINGS.items()}
 
 
-def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> Resolved:
+def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str, tuple[Any, str]]) -> Resolved:
     variable = os.environ.get(setting.variable, "").strip()
     if setting.name in flags:
         source, value = "flag", flags[setting.name]
     elif variable:
         source, value = setting.variable, variable
     elif setting.name in filed:
-        source, value = FILE, filed[setting.name]
+        value, source = filed[setting.name]
     else:
         return Resolved(setting.default, "default")
     try:
@@ -325,24 +435,42 @@ def _resolve_one(setting: Setting, flags: Mapping[str, Any], filed: Mapping[str,
         raise BadConfig(f"{source}: {setting.name}: {error}", hint=f"allowed: {setting.allowed}") from error
 
 
-def _read_file(path: Path) -> Mapping[str, Any]:
+def _read_file(path: Path, profile: str = "") -> Mapping[str, tuple[Any, str]]:
     import tomllib
 
     from aiops_cli.private_files import NotPrivate, read_trusted
 
     try:
         data = tomllib.loads(read_trusted(path, _MOST_BYTES).decode("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except NotADirectoryError:
-        return {}
+    except (FileNotFoundError, NotADirectoryError):
+        data = {}
     except NotPrivate as error:
         raise BadConfig(f"{path} {error.strerror}", hint="settings are read from a file of yours alone") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadConfig(
             f"cannot read {path}: {error}", hint="see docs/reference/settings.md in the repository"
         ) from error
-    unknown = sorted(set(data) - set(SETTINGS))
-    if unknown:
-        raise BadConfig(f"{path}: unknown setting {unknown[0]!r}", hint=f"known: {', '.join(SETTINGS)}")
-    return data
+    profiles = data.pop(PROFILES, {})
+    found = _known(path, data, "")
+    if not profile:
+        return found
+    if not isinstance(profiles, dict) or not isinstance(profiles.get(profile), dict):
+        raise UnknownName("profile", profile, profiles if isinstance(profiles, dict) else ())
+    own = _known(path, profiles[profile], f"{PROFILES}.{profile}.")
+    return {**found, **own}
+
+
+def _known(path: Path, data: Mapping[str, Any], where: str) -> dict[str, tuple[Any, str]]:
+    """Settings of a file by their names with dots, each with where it stands. Raises BadConfig for an unknown one."""
+    found: dict[str, tuple[Any, str]] = {}
+    for name, value in data.items():
+        rows = {f"{name}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {name: value}
+        for row, given in rows.items():
+            if row not in SETTINGS:
+                from difflib import get_close_matches
+
+                near = get_close_matches(row, SETTINGS, 3)
+                hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(SETTINGS)}"
+                raise BadConfig(f"{path}: unknown setting {where + row!r}", hint=hint)
+            found[row] = (given, f"{FILE} [{where.rstrip('.')}]" if where else FILE)
+    return found

@@ -33,6 +33,54 @@ class Gathered:
         return Gathered(self.items + other.items, self.coverage + other.coverage)
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a source is asked about: the alerts, the services they are about, and a window of aware times."""
+
+    group: AlertGroup
+    services: tuple[str, ...]
+    start: datetime
+    end: datetime
+
+
+class Source(Protocol):
+    """One system that is read for evidence. `cannot` says what nobody can rule out while it gives nothing."""
+
+    name: str
+    cannot: str
+
+    def gather(self, scope: Scope, deadline_s: float) -> Gathered:
+        """What it has for the scope, bounded in size, with its rows of the ledger. Raises BackendError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How far a look has come: sources that answered, or failed, and those that are waited for, for `seconds` now."""
+
+    done: tuple[Coverage, ...]
+    waiting: tuple[str, ...]
+    seconds: float
+
+
+Watching = Callable[[Gathering], None]
+
+
+def unwatched(gathering: Gathering) -> None:
+    """Nobody looks on."""
+
+
+class SignalSource(Protocol):
+    """A monitoring system that has the alert's own signal. Both methods raise BackendError when it does not answer."""
+
+    name: str
+
+    def bind(self, group: AlertGroup) -> Signal | None:
+        """The alert's own condition, or None when no rule of it is found there."""
+
+    def measure(self, signal: Signal) -> Reading:
+        """The signal at this moment."""
+
+
 class Observer(Protocol):
     """Reads a world, and cannot change it. `observe` never raises: a source that failed is a row of the ledger."""
 
@@ -45,8 +93,8 @@ class Observer(Protocol):
     def bind(self, group: AlertGroup) -> Signal | None:
         """The alert's own condition, or None when it cannot be found."""
 
-    def observe(self, group: AlertGroup, now: datetime) -> Gathered:
-        """Everything about the incident window that ends at `now`."""
+    def observe(self, group: AlertGroup, now: datetime, told: Watching = unwatched) -> Gathered:
+        """Everything about the incident window that ends at `now`; `told` hears how far it has come."""
 
     def measure(self, signal: Signal) -> Reading:
         """The signal at this moment. Raises BackendError when the source does not answer."""
@@ -69,6 +117,18 @@ class Actuator(Protocol):
 
     def read_state(self, target: str) -> Mapping[str, Any]:
         """What actions can change of a target, as it is now. Raises BackendError, or ActionRefused for no target."""
+
+
+class Backend(Actuator, Protocol):
+    """An actuator among several. `name` is what its calls say as their `backend`."""
+
+    name: str
+
+    def targets(self) -> Sequence[str]:
+        """Names of what it may act on. Raises BackendError."""
+
+    def can(self, action: str) -> str | None:
+        """None when it has this action of the catalogue and may use it here; else why not."""
 
 
 Told = Callable[[str], None]

@@ -123,7 +123,7 @@ def test_an_approval_file_serves_once(aiops: Aiops, tmp_path: Path, text: str) -
         ('{"digest": "{digest}", "expires_at": "2020-01-01T00:00:00Z"}', "expired"),
         ('{"digest": "{digest}", "expires_at": "soon"}', "isoformat"),
         ("[1]", "needs a digest"),
-        ("[" * 60_000, "recursion"),
+        ("[" * 60_000, "nested too deep"),
         ('{"digest"', "delimiter"),
     ],
 )

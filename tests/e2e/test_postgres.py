@@ -513,7 +513,7 @@ def test_a_laptops_store_goes_to_the_team_whole_and_once(team: str, home: Path, 
         assert [json.dumps(bundle) for bundle in shared.bundles()] == lines, (
             "what is exported is the same, byte for byte"
         )
-        parts = next(bundle for bundle in shared.bundles() if bundle["decisions"] and bundle["actions"])
+        parts = next(bundle for bundle in shared.bundles() if bundle["decisions"] and bundle["requests"])
         assert all(parts[name] for name in ("attempts", "evidence", "feedback", "edits", "spans", "runbook_uses"))
         assert parts["incident"]["pinned"] and parts["incident"]["lesson"] == "learned by ada"
         later = Incident(AlertGroup("text", "k", (Alert(name="A"),)), False, "unknown", NOW)

@@ -107,3 +107,12 @@ def _from_keyring(provider: str) -> Key | None:
     except _BROKEN:
         return None
     return Key(value, "keyring") if value else None
+
+
+def find_secret(server: str, kind: str, *, ask_keyring: bool) -> str:
+    """The token or password (`kind`) of a server: AIOPS_SERVER_KIND, else the keyring's; empty where there is none."""
+    value = os.environ.get(f"AIOPS_{server.upper()}_{kind}", "").strip()
+    if value or not ask_keyring:
+        return value
+    kept = _from_keyring(f"{server}-{kind.lower()}")
+    return kept.value if kept else ""

@@ -48,7 +48,7 @@ def triage(
         typer.Option("--evidence", "-e", metavar="PATH", help="A file or folder of evidence to read; repeatable."),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option("--backend", metavar="simulator|none", help="Where evidence is gathered.")
+        str | None, typer.Option("--backend", metavar="auto|live|simulator|none", help="Where evidence is gathered.")
     ] = None,
     sanitize: Annotated[
         bool, typer.Option("--sanitize", help="Write out control characters in the alert instead of refusing it.")
@@ -117,7 +117,7 @@ def triage(
     if resume is not None:
         return take_up(resume, request)
     handed = bool(evidence) or case is not None
-    return run_all(groups, lambda group: choose_scene(group, settings["backend"], handed), request)
+    return run_all(groups, lambda group: choose_scene(group, settings, handed), request)
 
 
 def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":

@@ -29,7 +29,7 @@ from aiops_cli.domain.redact import safe
 from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
-from aiops_cli.ports import Gathered
+from aiops_cli.ports import Gathered, Watching, unwatched
 
 _MAX_FILES = 500
 # Of one file this much is read whole; of what is longer, lines that look like trouble and the end are kept besides.
@@ -219,7 +219,7 @@ class NothingObserver:
         """There is no signal to measure."""
         return None
 
-    def observe(self, group: AlertGroup, now: datetime) -> Gathered:
+    def observe(self, group: AlertGroup, now: datetime, told: Watching = unwatched) -> Gathered:
         """Four sources that were not asked, and why."""
         rows = (
             ("metrics", "anything that shows in figures only"),

@@ -25,7 +25,7 @@ from aiops_cli.domain.findings.baseline import describe
 from aiops_cli.domain.vocabulary import METRICS, SYMPTOM_WORDS, Metric
 from aiops_cli.domain.words import terms
 from aiops_cli.errors import BackendError
-from aiops_cli.ports import Gathered
+from aiops_cli.ports import Gathered, Watching, unwatched
 
 _WINDOW_S = 3 * 3600.0
 # What Kubernetes calls Normal; every other reason is a warning.
@@ -118,7 +118,7 @@ class SimulatedObserver:
         unit = METRICS[rule.metric].unit
         return Signal(rule.service, rule.metric, rule.comparison, rule.threshold, unit, rule.hold, _expression(rule))
 
-    def observe(self, group: AlertGroup, now: datetime) -> Gathered:
+    def observe(self, group: AlertGroup, now: datetime, told: Watching = unwatched) -> Gathered:
         """Metrics, logs, events, changes and calls of the last three hours; what is missing is a row of the ledger."""
         missing = {row.source: row for row in self.world.scenario.missing}
         items: list[Evidence] = []

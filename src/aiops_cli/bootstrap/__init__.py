@@ -806,7 +806,7 @@ def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> S
     from aiops_cli.config import find_home
 
     path = world_path(find_home(), incident_id)
-    return restore_scene(path) if path.exists() else choose_scene(group, settings["backend"], False)
+    return restore_scene(path) if path.exists() else choose_scene(group, settings, False)
 
 
 def review_replay(
@@ -856,18 +856,28 @@ def review_replay(
     )
 
 
-def choose_scene(group: "AlertGroup", backend: Resolved, has_evidence: bool) -> Scene:
-    """Where to look for an alert that came from outside.
+def choose_scene(group: "AlertGroup", settings: Settings, has_evidence: bool) -> Scene:
+    """Where to look for an alert that came from outside: at the systems that are set.
 
-    The embedded simulator answers for services that it knows, and never beside evidence that a person handed over
-    unless it was asked for: real and simulated evidence are not mixed.
+    Where none is, the embedded simulator answers for services that it knows, and never beside evidence that a person
+    handed over unless it was asked for: real and simulated evidence are not mixed. Raises BadConfig.
     """
     from aiops_cli.adapters.backends.files import NothingObserver
+    from aiops_cli.config import find_home
 
-    clock = SystemClock()
+    clock, backend = SystemClock(), settings["backend"]
     if backend.value == "none":
         return Scene(NothingObserver("no backend: the setting says none"), None, clock)
-    if has_evidence and backend.source == "default":
+    if backend.value in ("auto", "live"):
+        from aiops_cli.bootstrap.live import make_live, make_parts
+
+        parts = make_parts(settings, find_home())
+        if parts.any:
+            observer, actuator = make_live(parts, settings)
+            return Scene(observer, actuator, clock)
+        if backend.value == "live":
+            raise BadConfig("the backend is live, and no system is set", hint="`aiops init` looks for what is there")
+    if has_evidence and backend.value == "auto":
         return Scene(NothingObserver("not asked: evidence was handed over instead"), None, clock)
     if not group.firing:
         return Scene(NothingObserver("not asked: the alert is over, and the simulator plays firing ones"), None, clock)

@@ -1,0 +1,170 @@
+"""HTTP to the servers of whoever is on call: bounded in time and size, no redirects, and errors in words."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from aiops_cli.domain.redact import safe
+from aiops_cli.errors import ActionRefused, BackendError
+
+MOST_BYTES = 32_000_000
+_SAID_CHARS = 200
+_CONNECT_S = 5.0
+Parameters = Mapping[str, str | int | float | list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where a server is and how one signs in there. `name` is what messages call it.
+
+    `token` is sent as a bearer, `user` and `password` as basic authentication. Certificates are always checked, by
+    `ca_file` where it is set.
+    """
+
+    name: str
+    url: str
+    token: str = field(default="", repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+
+class WebClient:
+    """Asks one server. Every method raises BackendError with the cause and a hint.
+
+    `changes` on a request says that it is made to change something: then ActionRefused means that it is certain that
+    nothing was done, and BackendError that nobody knows.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.name = server.name
+        self._base = server.url.rstrip("/")
+
+    def get(self, path: str, deadline_s: float, parameters: Parameters | None = None) -> Any:
+        """The JSON at a path."""
+        return self._json(self.send("GET", path, deadline_s, parameters=parameters))
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        deadline_s: float,
+        *,
+        parameters: Parameters | None = None,
+        data: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        changes: bool = False,
+    ) -> bytes:
+        """The body of a good answer; `data` is sent as JSON, `form` as a form."""
+        end = time.monotonic() + deadline_s
+        try:
+            with self._client(deadline_s) as client:
+                request = client.build_request(
+                    method, self._base + path, params=parameters, json=data, data=form, headers=headers
+                )
+                response = client.send(request, stream=True, auth=self._auth())
+                try:
+                    body = self._read(response, end)
+                finally:
+                    response.close()
+        except _UNSENT as error:
+            raise self._unreached(error, changes) from error
+        except httpx2.TimeoutException as error:
+            raise BackendError(f"{self.name} did not answer within {deadline_s:g} s", hint=self._look()) from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            what = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
+            raise BackendError(f"{self.name} broke off: {what}", hint=self._look()) from error
+        except (OSError, ValueError, httpx2.InvalidURL) as error:
+            what = safe(str(error), one_line=True, limit=_SAID_CHARS)
+            raise ActionRefused(f"{self.name} cannot be asked: {what}", hint="see its settings") from error
+        if response.status_code >= 300:
+            raise self._bad_status(response, body, changes)
+        return body
+
+    def _client(self, deadline_s: float) -> httpx2.Client:
+        import ssl
+
+        verify: Any = True
+        server = self.server
+        if self._base.startswith("https") and (server.ca_file or server.client_cert):
+            verify = ssl.create_default_context(cafile=server.ca_file or None)
+            if server.client_cert:
+                verify.load_cert_chain(server.client_cert, server.client_key or None)
+        # Compressed, a small answer could become an endless one.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "aiops", **server.headers}
+        if server.token:
+            headers["Authorization"] = f"Bearer {server.token}"
+        timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
+        # A proxy of the environment has no way to what listens on this machine.
+        outside = urlsplit(self._base).hostname not in _HERE
+        return httpx2.Client(headers=headers, verify=verify, timeout=timeout, follow_redirects=False, trust_env=outside)
+
+    def _auth(self) -> tuple[str, str] | None:
+        return (self.server.user, self.server.password) if self.server.user else None
+
+    def _read(self, response: httpx2.Response, end: float) -> bytes:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise httpx2.DecodingError("it is compressed, which was not asked for")
+        body = bytearray()
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise httpx2.DecodingError(f"its answer is larger than {MOST_BYTES // 1_000_000} MB")
+            if time.monotonic() > end:
+                raise httpx2.ReadTimeout("its answer has no end")
+        return bytes(body)
+
+    def _json(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            shown = safe(body[:80].decode("utf-8", "replace"), one_line=True)
+            raise BackendError(
+                f"{self.name} did not answer with JSON but with {shown!r}", hint="is it the address of its API?"
+            ) from error
+
+    def _unreached(self, error: httpx2.HTTPError, changes: bool) -> BackendError:
+        kind = ActionRefused if changes else BackendError
+        said = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
+        if "CERTIFICATE" in said.upper():
+            hint = f"name the authority's file in {self.name}.ca_file; certificates are always checked"
+            return kind(f"the certificate of {self.name} is not trusted: {said}", hint=hint)
+        return kind(f"{self.name} cannot be reached at {self._shown()}: {said}", hint=self._look())
+
+    def _bad_status(self, response: httpx2.Response, body: bytes, changes: bool) -> BackendError:
+        status = response.status_code
+        # A server that fails may have done it all the same.
+        kind = ActionRefused if changes and status < 500 else BackendError
+        if 300 <= status < 400:
+            to = safe(response.headers.get("location", "nowhere"), one_line=True, limit=100)
+            return kind(f"{self.name} sends us elsewhere, to {to}", hint=f"set {self.name}.url to where it really is")
+        said = safe(body[:2000].decode("utf-8", "replace"), one_line=True, limit=_SAID_CHARS)
+        words = f"{self.name} answered {status}" + (f": {said}" if said else "")
+        return kind(words, hint=_HINTS.get(status, self._look()).format(name=self.name, upper=self.name.upper()))
+
+    def _shown(self) -> str:
+        parts = urlsplit(self._base)
+        return f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+
+    def _look(self) -> str:
+        return f"`aiops doctor --live` looks at it; its address is the setting {self.name}.url"
+
+
+_HERE = frozenset(["127.0.0.1", "::1", "localhost"])
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.PoolTimeout)
+_HINTS = {
+    401: "set AIOPS_{upper}_TOKEN, or {name}.user and AIOPS_{upper}_PASSWORD",
+    403: "the account that is set may not do this there",
+    404: "is {name}.url right, with the path that it is served under?",
+    429: "it has too much to do; try again in a minute",
+}

@@ -1,0 +1,10 @@
+"""What was changed, by whom and when: checkouts, deployments and feeds."""
+
+from pathlib import Path
+
+from aiops_cli.bootstrap.live import Parts, Settings
+
+
+def make(settings: Settings, home: Path) -> Parts:
+    """What is set of it. Raises BadConfig."""
+    return Parts()

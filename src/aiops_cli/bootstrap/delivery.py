@@ -1,0 +1,10 @@
+"""The registry of models, and what serves them."""
+
+from pathlib import Path
+
+from aiops_cli.bootstrap.live import Parts, Settings
+
+
+def make(settings: Settings, home: Path) -> Parts:
+    """What is set of it. Raises BadConfig."""
+    return Parts()
