@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 from aiops_cli.domain.action import BY_HAND, CATALOGUE, Proposal, Risk, describe_call
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Reading, Signal
@@ -29,8 +30,9 @@ from aiops_cli.domain.runbook import Runbook
 from aiops_cli.domain.status import Stage, Status
 from aiops_cli.domain.story import Story
 from aiops_cli.domain.verification import (
-    STEP_S,
+    PACE,
     Outcome,
+    Pace,
     Verification,
     conclude,
     has_held,
@@ -100,7 +102,7 @@ class Options:
     is so too: `auto` lets a model that answered tell what was done or is handed over.
 
     `by_hand` are actions that the person wants to try: the plan is those and no others, whatever the diagnosis, and
-    they go through the same gate.
+    they go through the same gate. `pace` is how their effect is measured.
     """
 
     plan_only: bool = False
@@ -114,6 +116,7 @@ class Options:
     environment: str = "unknown"
     origin: str | None = None
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
+    pace: Pace = PACE
 
 
 def run(group: AlertGroup, kit: Kit, options: Options, cut_off: CutOff | None = None) -> Incident:
@@ -168,7 +171,7 @@ def _work(incident: Incident, kit: Kit, options: Options, left: Attempt | None) 
         if left.state is ActionState.UNKNOWN:
             return _close_unknown(left, incident, kit)
         _enter(incident, Stage.REMEDIATE, kit)
-        if _verify(left, incident, case, kit).outcome is Outcome.RECOVERED:
+        if _verify(left, incident, case, kit, options.pace).outcome is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), left.explanation)
         case, diagnosis = _assess(incident, kit, options)
     while incident.runs < MAX_ATTEMPTS and len(incident.attempts) < MAX_ASKED:
@@ -177,7 +180,7 @@ def _work(incident: Incident, kit: Kit, options: Options, left: Attempt | None) 
         attempt = _remediate(incident, case, diagnosis, kit, options)
         if attempt is None:
             return
-        outcome = _verify(attempt, incident, case, kit).outcome if attempt.ran else None
+        outcome = _verify(attempt, incident, case, kit, options.pace).outcome if attempt.ran else None
         if outcome is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), attempt.explanation)
         if outcome is Outcome.NOT_RECOVERED:
@@ -330,7 +333,7 @@ def _close_without_fault(incident: Incident, diagnosis: Diagnosis, kit: Kit) -> 
 
 def _draft(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, options: Options) -> Plan:
     """Draft the plan and make its first step exact; what backend or policy refuse is dropped, with the reason."""
-    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, incident.tried, options.by_hand)
+    plan = draft(diagnosis, case, kit.runbooks, incident.inventory, incident.tried, options.by_hand, options.pace)
     plan = remember(plan, incident.recall)
     if kit.keeper is None:
         plan = replace(plan, refused=())
@@ -539,10 +542,10 @@ def _came_back(signal: Signal | None, looked: Reading | None, before: Reading | 
     return signal.breached(looked.value) and is_good(signal, before, before) is None
 
 
-def _verify(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verification:
+def _verify(attempt: Attempt, incident: Incident, case: Case, kit: Kit, pace: Pace) -> Verification:
     """Measure the signal until it has held, or the time is up; then look whether the cause is still there."""
     with _stage(incident, Stage.VERIFY, kit):
-        result = _observe_result(attempt, incident, case, kit)
+        result = _observe_result(attempt, incident, case, kit, pace)
         attempt.verification = result
         attempt.finished_at = kit.clock.now()
         if kit.keeper is not None and attempt.request is not None:
@@ -553,33 +556,40 @@ def _verify(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verif
         return result
 
 
-def _observe_result(attempt: Attempt, incident: Incident, case: Case, kit: Kit) -> Verification:
+def _observe_result(attempt: Attempt, incident: Incident, case: Case, kit: Kit, pace: Pace) -> Verification:
     signal, before = incident.signal, attempt.before
     if signal is None or before is None:
         return not_measurable("no signal is bound to this alert")
-    samples = _sample(
-        incident, signal, "wait for the signal", time_limit_s(signal), kit, lambda s: has_held(signal, before, s)
-    )
+    held = partial(has_held, signal, before, pace=pace)
+    samples = _sample(incident, signal, "wait for the signal", time_limit_s(signal, pace), kit, pace, held)
     lead = incident.diagnosis.leading if incident.diagnosis else None
     watched = WATCH_S.get(lead.fault) if lead else None
-    if lead is None or watched is None or attempt.acted_at is None or not has_held(signal, before, samples):
-        return conclude(signal, before, samples)
+    if lead is None or watched is None or attempt.acted_at is None or not held(samples):
+        return conclude(signal, before, samples, pace)
     # The signal goes on being measured while the cause is watched: what is closed as recovered is so at the end.
-    samples += _sample(incident, signal, "watch the cause", watched, kit, lambda _: False)
+    samples += _sample(incident, signal, "watch the cause", watched, kit, pace, lambda _: False)
     after = _look(incident, kit, Options())
     reason = find_persisting_cause(lead.entity, lead.fault, case.evidence, after, attempt.acted_at)
-    result = conclude(signal, before, samples)
+    result = conclude(signal, before, samples, pace)
     return result.masked_by(f"the signal is back, but {reason}") if reason else result
 
 
 def _sample(
-    incident: Incident, signal: Signal, name: str, limit_s: float, kit: Kit, enough: Callable[[list[Reading]], bool]
+    incident: Incident,
+    signal: Signal,
+    name: str,
+    limit_s: float,
+    kit: Kit,
+    pace: Pace,
+    enough: Callable[[list[Reading]], bool],
 ) -> list[Reading]:
-    """Readings every STEP_S until `enough`, or for `limit_s`; one that failed is there, without a value."""
+    """Readings at the pace until `enough`, or for `limit_s`; one that failed is there, without a value."""
     samples: list[Reading] = []
+    # A measurement takes time by itself where the world is real.
+    until = kit.clock.now() + timedelta(seconds=limit_s)
     with kit.bus.operation(OperationKind.WORLD, name):
-        for _ in range(int(limit_s / STEP_S)):
-            kit.clock.wait(STEP_S)
+        while kit.clock.now() < until:
+            kit.clock.wait(pace.step_s)
             reading = _measure(incident, kit)
             assert reading is not None
             samples.append(reading)

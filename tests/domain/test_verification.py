@@ -1,15 +1,15 @@
 """Before against after: a table of readings and what they mean."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from aiops_cli.domain.alert import Reading, Signal
 from aiops_cli.domain.verification import (
-    HOLD_S,
-    LIMIT_S,
-    STEP_S,
+    PACE,
     Outcome,
+    Pace,
     conclude,
     has_held,
     is_good,
@@ -21,6 +21,7 @@ from aiops_cli.domain.verification import (
 START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 SIGNAL = Signal("web", "latency_p95_seconds", ">", 5.0, "s", 60, "")
 BEFORE = Reading(START, 6.2, 400.0, 3, 3)
+STEP_S, HOLD_S, LIMIT_S = PACE.step_s, PACE.hold_s, PACE.limit_s
 LONG = int(HOLD_S / STEP_S) + 1
 
 
@@ -101,3 +102,17 @@ def test_a_signal_that_was_good_before_says_nothing_about_the_action() -> None:
     result = conclude(SIGNAL, good, readings(*[0.3] * LONG))
     assert result.outcome is Outcome.INCONCLUSIVE
     assert "good before" in result.reason
+
+
+def test_an_alert_that_still_fires_has_not_recovered_whatever_its_figure() -> None:
+    samples = [replace(reading, firing=1) for reading in readings(*[0.2] * LONG)]
+    assert conclude(SIGNAL, BEFORE, samples).outcome is Outcome.NOT_RECOVERED
+    assert conclude(SIGNAL, BEFORE, [replace(each, firing=0) for each in samples]).outcome is Outcome.RECOVERED
+
+
+def test_the_pace_says_how_long_a_signal_has_to_hold() -> None:
+    samples = readings(*[0.2] * 3)
+    assert not has_held(SIGNAL, BEFORE, samples)
+    assert has_held(SIGNAL, BEFORE, samples, Pace(hold_s=STEP_S * 2))
+    assert conclude(SIGNAL, BEFORE, samples, Pace(hold_s=STEP_S * 2)).outcome is Outcome.RECOVERED
+    assert time_limit_s(SIGNAL, Pace(limit_s=60.0)) == 60.0

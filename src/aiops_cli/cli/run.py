@@ -38,6 +38,7 @@ from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, document
 from aiops_cli.domain.incident import Incident
+from aiops_cli.domain.verification import PACE, Pace
 from aiops_cli.errors import AiopsError, ExitCode, StoreError, UsageError
 from aiops_cli.ports import Approver, Gathered
 
@@ -193,6 +194,7 @@ def run_one(
         origin=scene.origin,
         by_hand=request.by_hand,
         handed=request.handed,
+        pace=PACE if scene.observer.simulated else pace_of(request.settings),
     )
     try:
         incident = pipeline.run(group, kit, options, cut_off)
@@ -205,6 +207,12 @@ def run_one(
     if watchers.console.report_error and not incident.interrupted:
         raise AiopsError(f"the report could not be written: {watchers.console.report_error}", hint=f"see {incident.id}")
     return incident, data
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How the signal of a real world is measured."""
+    step, hold, within = (float(settings[f"verify_{name}"].value) for name in ("step", "hold", "within"))
+    return Pace(step, hold, within)
 
 
 @dataclass(frozen=True, slots=True)

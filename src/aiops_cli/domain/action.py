@@ -91,6 +91,18 @@ class VolumeArguments(_Arguments):
     size_gb: Annotated[int, Field(ge=1, le=100_000)]
 
 
+class SilenceArguments(_Arguments):
+    """For how many minutes nobody is told, from when it is made."""
+
+    minutes: Annotated[int, Field(ge=5, le=1440)]
+
+
+class MarkArguments(_Arguments):
+    """The mark of a silence that was made here."""
+
+    mark: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
 class Risk(StrEnum):
     """How much an action can hurt when it is the wrong one."""
 
@@ -298,6 +310,27 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             blast_radius="every request of the gateway: another price, another latency, other answers",
             undo="send them to the present provider again",
             reversible=True,
+        ),
+        ActionSpec(
+            name="silence_alert",
+            summary="Tell nobody of an alert for some minutes; it repairs nothing.",
+            arguments=SilenceArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="notifications of the alert, of every service that has it",
+            undo="end the silence",
+            reversible=True,
+            target="alert",
+        ),
+        ActionSpec(
+            name="expire_silence",
+            summary="End a silence that was made here.",
+            arguments=MarkArguments,
+            risk=Risk.LOW,
+            blast_radius="people are told of the alert again",
+            undo="none needed: silence it again where that is wanted",
+            reversible=False,
+            target="alert",
+            undo_needed=False,
         ),
     )
 }

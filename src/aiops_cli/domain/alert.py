@@ -214,10 +214,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One measurement of a signal: the value (None when it vanished), the traffic behind it, targets up of expected."""
+    """One measurement of a signal: the value (None when it vanished), the traffic behind it, targets up of expected.
+
+    `firing` is how many alerts of the kind fire, where the source says so.
+    """
 
     at: datetime
     value: float | None
     traffic_rps: float | None
     up: int
     expected: int
+    firing: int | None = None

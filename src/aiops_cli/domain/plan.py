@@ -15,7 +15,7 @@ from aiops_cli.domain.findings import Case
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
-from aiops_cli.domain.verification import HOLD_S, recovery_threshold
+from aiops_cli.domain.verification import PACE, Pace, recovery_threshold
 from aiops_cli.errors import ActionRefused
 
 _RISKS = list(Risk)
@@ -49,6 +49,7 @@ def draft(
     inventory: Collection[str],
     tried: Collection[tuple[str, str, str]],
     by_hand: Sequence[Proposal] = (),
+    pace: Pace = PACE,
 ) -> Plan:
     """The plan for a diagnosed fault. `tried` holds identities of proposals that were tried: they are not repeated.
 
@@ -69,7 +70,7 @@ def draft(
     return Plan(
         steps=steps,
         refused=refused,
-        success=describe_success(case.signal),
+        success=describe_success(case.signal, pace),
         runbook=book.id if book else None,
         advice=_advice(book),
         checks=tuple(dict.fromkeys(_check(case, root) for root in roots)),
@@ -176,13 +177,14 @@ _DECIDED = frozenset({"expand_volume", "limit_requests", "set_pod_quota", "scale
 OFFLINE = "offline"
 
 
-def describe_success(signal: Signal | None) -> str:
+def describe_success(signal: Signal | None, pace: Pace = PACE) -> str:
     """How success will be measured, for the panel."""
     if signal is None:
         return "cannot be measured: no signal is bound to this alert"
     back = "<" if signal.comparison == ">" else ">"
     limit = figure(recovery_threshold(signal), signal.unit)
-    return f"{signal.metric} {back} {limit} for {HOLD_S / 60:.0f} min, with traffic and all replicas up"
+    hold = f"{pace.hold_s / 60:.0f} min" if pace.hold_s >= 60 else f"{pace.hold_s:.0f} s"
+    return f"{signal.metric} {back} {limit} for {hold}, with traffic and all replicas up"
 
 
 def _name(proposal: Proposal) -> str:

@@ -16,11 +16,21 @@ _MARGIN = 0.9
 _MARGINS = {Metric.QUALITY: 0.98, Metric.REPLICAS: 1.0, Metric.REPLICAS_WANTED: 1.0}
 # Traffic that collapsed makes any latency look good.
 _LEAST_TRAFFIC_SHARE = 0.3
-HOLD_S = 180.0
-LIMIT_S = 900.0
-STEP_S = 15.0
+
 _SLOW = frozenset([Metric.DATA_AGE, Metric.QUALITY])
 _SLOW_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a signal is measured after an action: every so many seconds, until it has held, and for how long at most."""
+
+    step_s: float = 15.0
+    hold_s: float = 180.0
+    limit_s: float = 900.0
+
+
+PACE = Pace()
 
 
 class Outcome(StrEnum):
@@ -55,9 +65,9 @@ def recovery_threshold(signal: Signal) -> float:
     return signal.threshold * margin if signal.comparison == ">" else signal.threshold / margin
 
 
-def time_limit_s(signal: Signal) -> float:
+def time_limit_s(signal: Signal, pace: Pace = PACE) -> float:
     """How long to wait for the signal: what a job has to make anew takes the time of a run."""
-    return _SLOW_S if signal.metric in _SLOW else LIMIT_S
+    return max(_SLOW_S, pace.limit_s) if signal.metric in _SLOW else pace.limit_s
 
 
 def is_good(signal: Signal, before: Reading, reading: Reading) -> str | None:
@@ -68,6 +78,8 @@ def is_good(signal: Signal, before: Reading, reading: Reading) -> str | None:
         return f"only {reading.up} of {reading.expected} replicas are up"
     if replace(signal, threshold=recovery_threshold(signal)).breached(reading.value):
         return f"{signal.metric} is {figure(reading.value, signal.unit)}"
+    if reading.firing:
+        return "the alert still fires"
     if before.traffic_rps and (reading.traffic_rps or 0.0) < before.traffic_rps * _LEAST_TRAFFIC_SHARE:
         return f"traffic is {reading.traffic_rps or 0:.0f}/s of {before.traffic_rps:.0f}/s before"
     return None
@@ -82,13 +94,13 @@ def held_since(signal: Signal, before: Reading, samples: Sequence[Reading]) -> R
     return first
 
 
-def has_held(signal: Signal, before: Reading, samples: Sequence[Reading]) -> bool:
-    """Whether the samples end in a healthy run of at least HOLD_S seconds."""
+def has_held(signal: Signal, before: Reading, samples: Sequence[Reading], pace: Pace = PACE) -> bool:
+    """Whether the samples end in a healthy run that is long enough."""
     first = held_since(signal, before, samples)
-    return first is not None and (samples[-1].at - first.at).total_seconds() >= HOLD_S
+    return first is not None and (samples[-1].at - first.at).total_seconds() >= pace.hold_s
 
 
-def conclude(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Verification:
+def conclude(signal: Signal, before: Reading, samples: Sequence[Reading], pace: Pace = PACE) -> Verification:
     """Turn readings taken after an action into an outcome.
 
     No readings or only vanished ones are inconclusive, and so is a signal that was already good `before`.
@@ -102,10 +114,10 @@ def conclude(signal: Signal, before: Reading, samples: Sequence[Reading]) -> Ver
         reason = "the signal was good before the action too, so it cannot say whether the action helped"
         return Verification(Outcome.INCONCLUSIVE, reason, signal, before, last, tuple(samples))
     first = held_since(signal, before, samples)
-    if first is not None and has_held(signal, before, samples):
+    if first is not None and has_held(signal, before, samples, pace):
         took = (first.at - before.at).total_seconds()
         held = (last.at - first.at).total_seconds()
-        reason = f"held {held / 60:.0f} min"
+        reason = f"held {held / 60:.0f} min" if held >= 60 else f"held {held:.0f} s"
         return Verification(Outcome.RECOVERED, reason, signal, before, last, tuple(samples), took)
     why = is_good(signal, before, last) or "it did not hold long enough"
     outcome = Outcome.INCONCLUSIVE if last.value is None else Outcome.NOT_RECOVERED

@@ -51,7 +51,7 @@ class WebClient:
 
     def get(self, path: str, deadline_s: float, parameters: Parameters | None = None) -> Any:
         """The JSON at a path."""
-        return self._json(self.send("GET", path, deadline_s, parameters=parameters))
+        return self.read_json(self.send("GET", path, deadline_s, parameters=parameters))
 
     def send(
         self,
@@ -124,7 +124,8 @@ class WebClient:
                 raise httpx2.ReadTimeout("its answer has no end")
         return bytes(body)
 
-    def _json(self, body: bytes) -> Any:
+    def read_json(self, body: bytes) -> Any:
+        """The JSON that a body is."""
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
