@@ -70,7 +70,7 @@ def running(command_for: Callable[[int], Sequence[str]], folder: Path) -> Iterat
                 yield port
                 return
         finally:
-            _stop(process)
+            stop(process)
     raise AssertionError(f"the server did not become ready; its last words:\n{log.read_text()[-2000:]}")
 
 
@@ -84,7 +84,8 @@ def _is_ready(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def _stop(process: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
+def stop(process: subprocess.Popen[bytes], by: signal.Signals = signal.SIGTERM) -> None:
+    """End a process that was started here."""
     process.send_signal(by)
     try:
         process.wait(_STOP_LIMIT_S)
@@ -338,7 +339,7 @@ def _serve(binaries: Path, folder: Path, as_owner: dict[str, Any]) -> Iterator[P
                 return
         finally:
             # At once, without the order that its data is thrown away in.
-            _stop(process, signal.SIGQUIT)
+            stop(process, signal.SIGQUIT)
     raise AssertionError(f"PostgreSQL did not become ready; its last words:\n{log.read_text()[-2000:]}")
 
 

@@ -27,6 +27,10 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for a
 TableOutputOption = Annotated[
     TableOutput, typer.Option("--output", "-o", help="text for a person, json for a program, csv for a spreadsheet.")
 ]
+DoOption = Annotated[
+    list[str] | None,
+    typer.Option("--do", metavar="CALL", help='Try this instead: "scale_service api replicas=6"; repeatable.'),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
 ReasonerOption = Annotated[

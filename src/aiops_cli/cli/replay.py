@@ -1,6 +1,5 @@
 """`aiops replay`: the whole loop on a simulated world."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ from aiops_cli.cli.options import (
     ApproveSimulatedOption,
     CriticOption,
     DeadlineOption,
+    DoOption,
     MaxCostOption,
     ModelOption,
     NoColorOption,
@@ -27,7 +27,6 @@ from aiops_cli.cli.options import (
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
-    from aiops_cli.domain.action import Proposal
     from aiops_cli.domain.alert import AlertGroup
 
 
@@ -41,10 +40,7 @@ def complete_scenario(incomplete: str) -> list[str]:
 def replay(
     scenario: Annotated[str, typer.Argument(help="A scenario's name, or its file.", autocompletion=complete_scenario)],
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed of the world's noise.")] = None,
-    do: Annotated[
-        list[str] | None,
-        typer.Option("--do", metavar="CALL", help='Try this instead: "scale_service api replicas=6"; repeatable.'),
-    ] = None,
+    do: DoOption = None,
     no_act: Annotated[bool, typer.Option("--no-act", help="Diagnose, do nothing, and see what becomes of it.")] = False,
     drill: Annotated[bool, typer.Option("--drill", help="Say first what you think is wrong.")] = False,
     speed: Annotated[
@@ -72,6 +68,7 @@ def replay(
     When it is over you are told what the truth was, and what became of the world in the next hour and a half.
     """
     from aiops_cli.bootstrap import read_scenario, review_replay, stage_scenario
+    from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve
     from aiops_cli.errors import UsageError
@@ -109,30 +106,6 @@ def replay(
         review=lambda incident, cost_usd: review_replay(observer, incident, cost_usd, said),
     )
     return run_all([group], lambda _: scene, request)
-
-
-def read_calls(texts: "Sequence[str]", targets: "Sequence[str]") -> "tuple[Proposal, ...]":
-    """Calls in words. An incident has three attempts, and none is made twice. Raises UsageError or UnknownName."""
-    from aiops_cli.domain.incident import MAX_ATTEMPTS
-    from aiops_cli.errors import UsageError
-
-    calls = tuple(read_call(text, targets) for text in texts)
-    if len(calls) > MAX_ATTEMPTS:
-        raise UsageError(f"{len(calls)} times --do, and an incident has {MAX_ATTEMPTS} attempts", hint="give fewer")
-    if len({call.identity for call in calls}) < len(calls):
-        raise UsageError("the same --do twice: what was tried is not tried again", hint="give each once")
-    return calls
-
-
-def read_call(text: str, targets: "Sequence[str]") -> "Proposal":
-    """A call in words, on something that this world has. Raises UsageError or UnknownName."""
-    from aiops_cli.domain.action import parse_call
-    from aiops_cli.errors import UnknownName
-
-    proposal = parse_call(text)
-    if proposal.target not in targets:
-        raise UnknownName("target", proposal.target, targets)
-    return proposal
 
 
 def _drill(observer: "SimulatedObserver", group: "AlertGroup", no_color: bool) -> tuple[str | None, str | None]:

@@ -10,6 +10,7 @@ from aiops_cli.cli.options import (
     ApproveSimulatedOption,
     CriticOption,
     DeadlineOption,
+    DoOption,
     MaxCostOption,
     ModelOption,
     NoColorOption,
@@ -50,6 +51,7 @@ def triage(
     backend: Annotated[
         str | None, typer.Option("--backend", metavar="auto|live|simulator|none", help="Where evidence is gathered.")
     ] = None,
+    do: DoOption = None,
     sanitize: Annotated[
         bool, typer.Option("--sanitize", help="Write out control characters in the alert instead of refusing it.")
     ] = False,
@@ -76,6 +78,7 @@ def triage(
     import sys
 
     from aiops_cli.bootstrap import choose_scene, read_evidence
+    from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli.render import talk
     from aiops_cli.cli.run import Request, run_all, take_up
     from aiops_cli.config import resolve
@@ -85,6 +88,8 @@ def triage(
         raise UsageError("an alert is needed, or --resume INCIDENT" if alert is None else _NOT_BOTH, hint=_GIVE)
     case = _find_case(alert) if alert is not None else None
     groups = [case.group] if case else read_alert(alert, sanitize=sanitize) if alert is not None else []
+    if do and len(groups) > 1:
+        raise UsageError("--do is for one incident, and there are several alerts", hint="hand over one of them")
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         talk(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}")
@@ -112,6 +117,7 @@ def triage(
         no_record=no_record,
         show_egress=show_egress,
         alert_on_stdin=alert == "-",
+        by_hand=read_calls(do or []),
         handed=read_evidence(evidence or []) + (case.handed if case else read_evidence([])),
     )
     if resume is not None:

@@ -25,15 +25,15 @@ class FigureQuery:
 
 _LATENCY = re.compile(
     r"(?:(?:request|response|server|handler|rpc|http|handling|latency|e2e)\w*_(?:duration|latency|time|handling)?_?"
-    r"(?P<unit>seconds|milliseconds|ms)|(?:request|response)_(?:duration|latency|time))_bucket$"
+    r"(?:seconds|milliseconds|ms)|(?:request|response)_(?:duration|latency|time))_bucket$"
 )
 _QUEUE_WAIT = re.compile(r"queue\w*_(?:seconds|milliseconds|ms)_bucket$")
 _REQUESTS = re.compile(r"(?:^|_)(?:requests?|handled|responses?)_total$")
 _QUEUE = re.compile(r"queue_?(?:size|length|depth|items|messages)(?:_ready)?$")
 _BUSY = re.compile(r"(?:utili[sz]ation|saturation|busy)(?:_ratio)?$")
 _IN_FLIGHT = re.compile(r"(?:in_?flight|in_?progress|active)_requests$|requests_(?:in_?flight|in_?progress|active)$")
-# The same thing in use and at most.
-_PAIRS = (
+# What is in use, and at most; of several processes the fullest counts.
+_SHARES = (
     ("hikaricp_connections_active", "hikaricp_connections_max", Metric.POOL_USED),
     ("db_pool_connections_in_use", "db_pool_connections_max", Metric.POOL_USED),
     ("go_sql_in_use_connections", "go_sql_max_open_connections", Metric.POOL_USED),
@@ -41,9 +41,11 @@ _PAIRS = (
     ("workers_busy", "workers_total", Metric.UTILIZATION),
     ("tomcat_threads_busy_threads", "tomcat_threads_config_max_threads", Metric.UTILIZATION),
     ("jetty_threads_busy", "jetty_threads_config_max", Metric.UTILIZATION),
+)
+# The same of a whole server, whose parts have labels that its limit has not.
+_SUMS = (
     ("pg_stat_database_numbackends", "pg_settings_max_connections", Metric.CONNECTIONS_USED),
     ("mysql_global_status_threads_connected", "mysql_global_variables_max_connections", Metric.CONNECTIONS_USED),
-    ("redis_keyspace_hits_total", "", Metric.CACHE_HITS),
 )
 # The largest of all processes of a service: one that leaks among many shows in no mean.
 _LARGEST = {
@@ -72,7 +74,10 @@ def _all(names: list[str], by: str, window: str, labels: Collection[str]) -> Ite
     yield from _requests(names, by, window, labels)
     for name in names:
         yield from _of_name(name, by, window)
-    for part, whole, metric in _PAIRS:
+    for part, whole, metric in _SHARES:
+        if part in names and whole in names:
+            yield FigureQuery(metric, f"max by ({by}) ({part} / {whole})", by)
+    for part, whole, metric in _SUMS:
         if part in names and whole in names:
             yield FigureQuery(metric, f"sum by ({by}) ({part}) / sum by ({by}) ({whole})", by)
     if "redis_keyspace_hits_total" in names:
@@ -83,11 +88,10 @@ def _all(names: list[str], by: str, window: str, labels: Collection[str]) -> Ite
 
 
 def _of_name(name: str, by: str, window: str) -> Iterator[FigureQuery]:
-    if found := _LATENCY.search(name):
-        yield from _latencies(name, by, window, 0.001 if found["unit"] in ("milliseconds", "ms") else 1.0)
-    elif _QUEUE_WAIT.search(name):
-        scale = 0.001 if "ms_" in name or "milli" in name else 1.0
-        yield FigureQuery(Metric.QUEUE_WAIT, _quantile(0.95, name, by, window), by, scale)
+    if _QUEUE_WAIT.search(name):
+        yield FigureQuery(Metric.QUEUE_WAIT, _quantile(0.95, name, by, window), by, _scale_of(name))
+    elif _LATENCY.search(name):
+        yield from _latencies(name, by, window, _scale_of(name))
     elif _QUEUE.search(name):
         yield FigureQuery(Metric.QUEUE_DEPTH, f"sum by ({by}) ({name})", by)
     elif _BUSY.search(name):
@@ -99,6 +103,10 @@ def _of_name(name: str, by: str, window: str) -> Iterator[FigureQuery]:
     elif (known := recognise(name)) is not None and not name.endswith(("_bucket", "_sum", "_count")):
         query = f"sum by ({by}) (rate({name}[{window}]))" if known.counter else f"avg by ({by}) ({name})"
         yield FigureQuery(known.metric, query, by, known.scale)
+
+
+def _scale_of(name: str) -> float:
+    return 0.001 if name.endswith(("_milliseconds_bucket", "_ms_bucket")) else 1.0
 
 
 def _latencies(name: str, by: str, window: str, scale: float) -> Iterator[FigureQuery]:

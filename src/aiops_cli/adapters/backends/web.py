@@ -155,7 +155,7 @@ class WebClient:
 
     def _shown(self) -> str:
         parts = urlsplit(self._base)
-        return f"{parts.scheme}://{parts.hostname or '?'}" + (f":{parts.port}" if parts.port else "")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def _look(self) -> str:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.name}.url"

@@ -1,0 +1,103 @@
+"""The client of servers: what is wrong is said, with what to do, within the time."""
+
+import base64
+import json
+
+import pytest
+
+from aiops_cli.adapters.backends import web
+from aiops_cli.adapters.backends.web import Server, WebClient
+from aiops_cli.errors import ActionRefused, BackendError
+from tests.answering import Answer, answering
+
+TIME_S = 0.4
+
+
+def client(url: str, **more: object) -> WebClient:
+    return WebClient(Server(name="prometheus", url=url, **more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "hint"),
+    [
+        (Answer(401), "answered 401", "AIOPS_PROMETHEUS_TOKEN"),
+        (Answer(403), "answered 403", "may not do this"),
+        (Answer(404, b"not here"), "answered 404: not here", "prometheus.url"),
+        (Answer(429), "answered 429", "try again"),
+        (Answer(500, b"\x1b[31mbroken"), "answered 500: \\x1b[31mbroken", "doctor"),
+        (Answer(302, headers={"Location": "http://elsewhere.test/"}), "sends us elsewhere", "really is"),
+        (Answer(200, b"<html>hello"), "did not answer with JSON but with '<html>hello'", "address of its API"),
+        (Answer(200, b"[" * 100_000), "did not answer with JSON", "address of its API"),
+        (Answer(200, b'{"a": 1}', cut=True), "broke off", "doctor"),
+        (Answer(200, b"{}", delay_s=3), "did not answer within", "doctor"),
+        (Answer(200, b" " * 40 + b"{}", drip_s=0.05), "did not answer within", "doctor"),
+        (Answer(200, b"x", headers={"Content-Encoding": "gzip"}), "compressed", "doctor"),
+    ],
+)
+def test_what_is_wrong_with_a_server_is_said(answer: Answer, said: str, hint: str) -> None:
+    with answering(answer) as server, pytest.raises(BackendError) as caught:
+        client(server.url).get("/api", TIME_S)
+    assert said in caught.value.message and hint in str(caught.value.hint)
+    assert not isinstance(caught.value, ActionRefused)
+
+
+def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MOST_BYTES", 1000)
+    with answering(Answer(200, b"[" + b"0," * 1000 + b"0]")) as server, pytest.raises(BackendError, match="larger"):
+        client(server.url).get("/", TIME_S)
+
+
+def test_a_server_that_is_not_there_is_said() -> None:
+    with answering(Answer()) as server:
+        gone = server.url
+    with pytest.raises(BackendError, match="cannot be reached at http://127"):
+        client(gone).get("/", TIME_S)
+
+
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [(Answer(409), True), (Answer(403), True), (Answer(302), True), (Answer(500), False), (Answer(delay_s=3), False)],
+)
+def test_a_change_is_refused_only_where_it_is_certain_that_nothing_was_done(answer: Answer, refused: bool) -> None:
+    with answering(answer) as server, pytest.raises(BackendError) as caught:
+        client(server.url).send("POST", "/", TIME_S, data={}, changes=True)
+    assert isinstance(caught.value, ActionRefused) is refused
+
+
+def test_a_change_at_a_server_that_is_gone_was_not_made() -> None:
+    with answering(Answer()) as server:
+        gone = server.url
+    with pytest.raises(ActionRefused):
+        client(gone).send("POST", "/", TIME_S, data={}, changes=True)
+
+
+def test_a_redirect_is_not_followed_and_the_token_goes_nowhere_else() -> None:
+    with answering(Answer()) as other:
+        moved = Answer(307, headers={"Location": other.url})
+        with answering(moved) as server, pytest.raises(BackendError):
+            client(server.url, token="t" * 20).get("/", TIME_S)
+        assert other.asked == []
+        assert server.asked[0].headers["Authorization"] == "Bearer " + "t" * 20
+
+
+def test_a_person_signs_in_with_a_password_and_headers_are_sent() -> None:
+    with answering(Answer()) as server:
+        client(server.url, user="ada", password="p" * 8, headers={"X-Scope-OrgID": "payments"}).get("/", TIME_S)
+        asked = server.asked[0].headers
+    assert base64.b64decode(asked["Authorization"].removeprefix("Basic ")) == b"ada:" + b"p" * 8
+    assert asked["X-Scope-OrgID"] == "payments"
+
+
+def test_a_secret_is_in_no_message_and_in_no_repr() -> None:
+    secret = "s" * 24
+    with answering(Answer(401, json.dumps({"error": "no"}).encode())) as server:
+        asked = client(server.url, token=secret, password=secret)
+        with pytest.raises(BackendError) as caught:
+            asked.get("/", TIME_S)
+    assert secret not in repr(asked.server) + caught.value.message + str(caught.value.hint)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://[::1", "http://127.0.0.1:99999"])
+def test_an_address_that_is_none_is_an_error_and_no_traceback(url: str) -> None:
+    with pytest.raises(BackendError):
+        client(url).get("/", TIME_S)
