@@ -230,10 +230,24 @@ def _server_address(value: Any) -> str:
     return address.rstrip("/")
 
 
-def _server(name: str, what: str, address: str = "http://127.0.0.1:9090") -> tuple[Setting, ...]:
+def _socket_or_address(value: Any) -> str:
+    """An address, or a socket of this machine by its full path."""
+    if isinstance(value, str) and value.startswith("unix://"):
+        _file(value.removeprefix("unix://"))
+        return value
+    return _server_address(value)
+
+
+def _server(
+    name: str,
+    what: str,
+    address: str = "http://127.0.0.1:9090",
+    parse: Callable[[Any], str] = _server_address,
+    allowed: str = "empty, URL",
+) -> tuple[Setting, ...]:
     """The rows of one server. Its token or password is AIOPS_NAME_TOKEN or AIOPS_NAME_PASSWORD, or in the keyring."""
     return (
-        Setting(f"{name}.url", "", _server_address, f"{what}: its address, such as {address}.", "empty, URL"),
+        Setting(f"{name}.url", "", parse, f"{what}: its address, such as {address}.", allowed),
         Setting(f"{name}.user", "", _text_or_none,
                 f"Who signs in to {name} with a password (AIOPS_{name.upper()}_PASSWORD or the keyring); with a token"
                 f" (AIOPS_{name.upper()}_TOKEN) it stays empty.", "empty, a name"),
@@ -355,7 +369,8 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("kubernetes.kubectl", "kubectl", _text, "The kubectl to run.", "a name or a full path"),
         Setting("kubernetes.write", False, _flag, "Whether anything may be changed there, with your yes to each.",
                 "true, false"),
-        *_server("supervisor", "supervisord's XML-RPC, over HTTP", "http://127.0.0.1:9001"),
+        *_server("supervisor", "supervisord's XML-RPC, over HTTP or its socket", "http://127.0.0.1:9001",
+                 _socket_or_address, "empty, URL, unix:///run/supervisor.sock"),
         Setting("supervisor.write", False, _flag, "Whether processes may be started, stopped and restarted, with your"
                 " yes to each.", "true, false"),
         Setting("systemd.units", (), _names, "The units of this machine that are looked at.", "names of units"),

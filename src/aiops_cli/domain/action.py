@@ -332,6 +332,26 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             target="alert",
             undo_needed=False,
         ),
+        ActionSpec(
+            name="start_process",
+            summary="Start what a supervisor of processes has stopped.",
+            arguments=NoArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="what is started takes its share of the load; load on what it calls changes with it",
+            undo="stop it again",
+            reversible=True,
+            target="process or service",
+        ),
+        ActionSpec(
+            name="stop_process",
+            summary="Stop a process, or all of a service, until it is started again.",
+            arguments=NoArguments,
+            risk=Risk.HIGH,
+            blast_radius="what it does is not done until it is started again",
+            undo="start it again; state held in memory is lost",
+            reversible=True,
+            target="process or service",
+        ),
     )
 }
 

@@ -411,7 +411,7 @@ def _count(value: Any) -> int | None:
 
 # --- what a subject is made of ---------------------------------------------------------------------------------------
 
-_RESTARTS = frozenset({"fail_over", "restart_service", "revert_config", "rollback_release"})
+_RESTARTS = frozenset({"fail_over", "restart_service", "revert_config", "rollback_release", "stop_process"})
 _NUMBER_OF = re.compile(r"(\d+) of ")
 
 

@@ -47,7 +47,9 @@ class WebClient:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.name = server.name
-        self._base = server.url.rstrip("/")
+        # A server on a socket of this machine has no host; HTTP wants one all the same.
+        self._socket = urlsplit(server.url).path if server.url.startswith(_SOCKET) else ""
+        self._base = "http://localhost" if self._socket else server.url.rstrip("/")
 
     def get(self, path: str, deadline_s: float, parameters: Parameters | None = None) -> Any:
         """The JSON at a path."""
@@ -62,15 +64,16 @@ class WebClient:
         parameters: Parameters | None = None,
         data: Any = None,
         form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         changes: bool = False,
     ) -> bytes:
-        """The body of a good answer; `data` is sent as JSON, `form` as a form."""
+        """The body of a good answer; `data` is sent as JSON, `form` as a form, `content` as it is."""
         end = time.monotonic() + deadline_s
         try:
             with self._client(deadline_s) as client:
                 request = client.build_request(
-                    method, self._base + path, params=parameters, json=data, data=form, headers=headers
+                    method, self._base + path, params=parameters, json=data, data=form, content=content, headers=headers
                 )
                 response = client.send(request, stream=True, auth=self._auth())
                 try:
@@ -107,7 +110,15 @@ class WebClient:
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
         # A proxy of the environment has no way to what listens on this machine.
         outside = urlsplit(self._base).hostname not in _HERE
-        return httpx2.Client(headers=headers, verify=verify, timeout=timeout, follow_redirects=False, trust_env=outside)
+        transport = httpx2.HTTPTransport(uds=self._socket) if self._socket else None
+        return httpx2.Client(
+            headers=headers,
+            verify=verify,
+            timeout=timeout,
+            follow_redirects=False,
+            trust_env=outside,
+            transport=transport,
+        )
 
     def _auth(self) -> tuple[str, str] | None:
         return (self.server.user, self.server.password) if self.server.user else None
@@ -140,7 +151,7 @@ class WebClient:
         if "CERTIFICATE" in said.upper():
             hint = f"name the authority's file in {self.name}.ca_file; certificates are always checked"
             return kind(f"the certificate of {self.name} is not trusted: {said}", hint=hint)
-        return kind(f"{self.name} cannot be reached at {self._shown()}: {said}", hint=self._look())
+        return kind(f"{self.name} cannot be reached at {self.shown}: {said}", hint=self._look())
 
     def _bad_status(self, response: httpx2.Response, body: bytes, changes: bool) -> BackendError:
         status = response.status_code
@@ -153,7 +164,11 @@ class WebClient:
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
         return kind(words, hint=_HINTS.get(status, self._look()).format(name=self.name, upper=self.name.upper()))
 
-    def _shown(self) -> str:
+    @property
+    def shown(self) -> str:
+        """Where the server is, without what may be secret in it."""
+        if self._socket:
+            return f"{_SOCKET}{self._socket}"
         parts = urlsplit(self._base)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
@@ -161,6 +176,7 @@ class WebClient:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.name}.url"
 
 
+_SOCKET = "unix://"
 _HERE = frozenset(["127.0.0.1", "::1", "localhost"])
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.PoolTimeout)
 _HINTS = {

@@ -63,7 +63,7 @@ class Actions:
         spec = check_proposal(proposal, self._world.scenario.targets)
         make = self._actions.get(spec.name)
         if make is None:
-            raise ActionRefused(f"a simulated world has no {spec.name}")
+            raise ActionRefused(f"the simulated world has no {spec.name}")
         return make(proposal.target, proposal.arguments)
 
     # -- the state that a call is made on -----------------------------------------------------------------------------
