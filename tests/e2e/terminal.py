@@ -84,9 +84,9 @@ class Terminal:
         """The id of the incident in the report."""
         return self.wait_for(r"INC-\d+")[0]
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
+    def wait_for(self, pattern: str, limit_s: float = WAIT_LIMIT_S) -> re.Match[str]:
         """The first place on the screen that matches; waits for it, for a bounded time."""
-        limit = time.monotonic() + WAIT_LIMIT_S
+        limit = time.monotonic() + limit_s
         while True:
             screen = self.screen()
             found = re.search(pattern, screen)

@@ -117,16 +117,21 @@ class World:
         self._rate = folder / "rate"
         self._over = threading.Event()
 
-    @property
-    def supervised(self) -> Any:
-        """supervisord's own interface."""
-        return xmlrpc.client.ServerProxy(f"{self.supervisor}/RPC2").supervisor
+    def supervised(self, method: str, *arguments: object) -> Any:
+        """Call supervisord's own interface."""
+        with xmlrpc.client.ServerProxy(f"{self.supervisor}/RPC2") as server:
+            return getattr(server.supervisor, method)(*arguments)
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run."""
+        rows = self.supervised("getAllProcessInfo")
+        return {row["name"]: row["pid"] for row in rows if row["statename"] == "RUNNING"}
 
     def start(self, need: Callable[[str], str]) -> None:
         """Start everything; it is ready, with calm traffic, when this returns."""
         self._start_supervisor()
         for number in range(STARTED):
-            self.supervised.startProcess(f"web:web_{number}")
+            self.supervised("startProcess", f"web:web_{number}")
         self._discover_always()
         self.alertmanager = self._stack.enter_context(self._running(self._alertmanager(need), "alertmanager"))
         self.prometheus = self._stack.enter_context(self._running(self._prometheus(need), "prometheus"))
@@ -166,8 +171,7 @@ class World:
 
     def running_workers(self) -> list[int]:
         """Which workers run."""
-        rows = self.supervised.getAllProcessInfo()
-        return sorted(int(row["name"].rpartition("_")[2]) for row in rows if row["statename"] == "RUNNING")
+        return sorted(int(name.rpartition("_")[2]) for name in self.pids())
 
     def wait_until(self, holds: Callable[[], bool], otherwise: str) -> None:
         """Wait for a bounded time."""
@@ -203,7 +207,7 @@ class World:
 
     def _is_supervised(self) -> bool:
         try:
-            return bool(self.supervised.getState()["statename"] == "RUNNING")
+            return bool(self.supervised("getState")["statename"] == "RUNNING")
         except OSError:
             return False
 

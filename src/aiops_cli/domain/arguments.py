@@ -112,7 +112,8 @@ def _alias(change: Change) -> Mapping[str, object] | None:
 def _scale(lead: Hypothesis, case: Case) -> _Call | None:
     """Replicas that carry the present load at 70 % utilisation: at least one more than now, at most twice as many.
 
-    What is wanted counts, not what is ready: a figure below it would take replicas away.
+    What is wanted counts, not what is ready: a figure below it would take replicas away. Where a source says how many
+    there can be, it is no more than that.
     """
     counts = (Metric.REPLICAS, Metric.REPLICAS_WANTED)
     now = max((latest(s) for m in counts for _, s in case.evidence.series(m, lead.entity) if s.points), default=0.0)
@@ -120,7 +121,9 @@ def _scale(lead: Hypothesis, case: Case) -> _Call | None:
         return None
     load, busy = _ratio(case, lead.entity, Metric.TRAFFIC), _usual(case, lead.entity, Metric.UTILIZATION)
     needed = now * load * (busy if busy is not None else _TARGET_UTILIZATION) / _TARGET_UTILIZATION
-    return _Call(lead.entity, {"replicas": int(min(now * _MOST_GROWTH, max(now + 1, math.ceil(needed))))})
+    limits = [latest(s) for _, s in case.evidence.series(Metric.REPLICAS_MOST, lead.entity) if s.points]
+    wanted = int(min(*limits, now * _MOST_GROWTH, max(now + 1, math.ceil(needed))))
+    return _Call(lead.entity, {"replicas": wanted}) if wanted > now else None
 
 
 def _limit(lead: Hypothesis, case: Case) -> _Call | None:

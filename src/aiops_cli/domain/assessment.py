@@ -41,12 +41,9 @@ def assess(lead: Hypothesis | None, case: Case, book: Runbook | None) -> tuple[C
 def _figures(case: Case, entity: str, *metrics: Metric) -> str:
     """The figures of the entity, else of what the alert is about."""
     for name in dict.fromkeys((entity, case.entity)):
-        found = [
-            describe(series, METRICS[metric].floor)
-            for metric in metrics
-            for _, series in case.evidence.series(metric, name)
-            if series.points
-        ]
+        # Of two sources that have the same figure the first is told.
+        each = (next((s for _, s in case.evidence.series(metric, name) if s.points), None) for metric in metrics)
+        found = [describe(series, METRICS[Metric(series.metric)].floor) for series in each if series is not None]
         if found:
             return f"{name}: {', '.join(found)}"
     return _NOT_KNOWN

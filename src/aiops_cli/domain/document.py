@@ -421,6 +421,8 @@ class TelemetryPart(_Part):
     trace_id: str
     wall_s: float
     person_s: float
+    # Seconds in which a real world was waited for; runs before this was told apart have none.
+    waited_s: float = 0.0
     simulated_s: float
     model_calls: int
     tokens: TokensPart

@@ -20,6 +20,7 @@ class Metric(StrEnum):
     MEMORY_LIMIT = "memory_limit_bytes"
     REPLICAS = "replicas_ready"
     REPLICAS_WANTED = "replicas_wanted"
+    REPLICAS_MOST = "replicas_most"
     RESTARTS = "restarts_total"
     POOL_USED = "pool_used_ratio"
     CONNECTIONS_USED = "connections_used_ratio"
@@ -95,6 +96,7 @@ METRICS = {
     Metric.MEMORY_LIMIT: MetricMeaning("bytes", False, 1048576.0),
     Metric.REPLICAS: MetricMeaning("", True, 1.0),
     Metric.REPLICAS_WANTED: MetricMeaning("", False, 1.0),
+    Metric.REPLICAS_MOST: MetricMeaning("", False, 1.0),
     Metric.RESTARTS: MetricMeaning("", True, 1.0),
     Metric.POOL_USED: MetricMeaning("ratio", True, 0.02),
     Metric.CONNECTIONS_USED: MetricMeaning("ratio", True, 0.02),

@@ -166,9 +166,10 @@ def _counts(group: Group, scope: Scope) -> Iterator[Evidence]:
     since = max((p.since for p in group.processes), default=now)
     first = max(float(min(since, now)), scope.start.timestamp())
     times = [now - step * _STEP_S for step in range(int((now - first) // _STEP_S), -1, -1)]
-    for metric, count in ((Metric.REPLICAS, up), (Metric.REPLICAS_WANTED, wanted)):
+    most = len(group.processes)
+    for metric, count in ((Metric.REPLICAS, up), (Metric.REPLICAS_WANTED, wanted), (Metric.REPLICAS_MOST, most)):
         series = Series(metric, METRICS[metric].unit, tuple((at, float(count)) for at in times))
-        text = f"{metric} is {count} for {_length(round(now - first))}; {len(group.processes)} are configured"
+        text = f"{metric} is {count} for {_length(round(now - first))}; {most} are configured"
         yield Evidence("", _SOURCE, group.name, _moment(now), text, series)
 
 

@@ -91,7 +91,8 @@ class Telemetry:
         return TelemetryPart(
             trace_id=format_trace_id(root.context.trace_id) if root and root.context else "",
             wall_s=_seconds(root) if root else 0.0,
-            person_s=sum(_seconds(s) for s in self.spans if _attribute(s, _KIND) == OperationKind.PERSON),
+            person_s=self._taken(OperationKind.PERSON),
+            waited_s=self._taken(OperationKind.WORLD),
             simulated_s=simulated_s,
             model_calls=len(calls),
             tokens=_tokens(calls),
@@ -100,6 +101,10 @@ class Telemetry:
             slowest=self._slowest(),
             spans=[self._part(span, first, cost) for span in self.spans],
         )
+
+    def _taken(self, kind: OperationKind) -> float:
+        """Seconds that operations of a kind took together."""
+        return sum(_seconds(span) for span in self.spans if _attribute(span, _KIND) == kind)
 
     def rows(self) -> list[dict[str, Any]]:
         """The spans as rows of the store's span table."""

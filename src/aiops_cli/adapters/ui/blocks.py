@@ -294,8 +294,10 @@ def _attempt_rows(incident: Incident) -> list[tuple[str, str | Text]]:
 
 def telemetry_block(telemetry: TelemetryPart) -> RenderableType:
     """The span tree with bars, tokens and cost, and whose time it was."""
-    ours = max(0.0, telemetry.wall_s - telemetry.person_s)
-    whose = f"you {duration(telemetry.person_s)}, us {duration(ours)}"
+    waited = telemetry.waited_s if not telemetry.simulated_s else 0.0
+    ours = max(0.0, telemetry.wall_s - telemetry.person_s - waited)
+    waiting = f", waiting for the signal {duration(waited)}" if waited else ""
+    whose = f"you {duration(telemetry.person_s)}{waiting}, us {duration(ours)}"
     simulated = f" · simulated {duration(telemetry.simulated_s)}" if telemetry.simulated_s else ""
     tokens = telemetry.tokens
     used = (
