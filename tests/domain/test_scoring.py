@@ -192,7 +192,8 @@ def test_a_call_that_makes_no_sense_says_what_to_write(text: str, error: type[Us
 
 def test_every_action_says_what_kind_of_thing_it_acts_on() -> None:
     kinds = {spec.target for spec in CATALOGUE.values()}
-    assert kinds == {"service", "service or job", "service or client", "node", "namespace", "job", "model"}
+    assert kinds >= {"service", "service or job", "service or client", "node", "namespace", "job", "model", "alert"}
+    assert all(kind and kind == kind.lower() for kind in kinds)
 
 
 # --- many runs -------------------------------------------------------------------------------------------------------

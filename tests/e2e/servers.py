@@ -151,6 +151,7 @@ class Alertmanager:
     def __init__(self, port: int, receiver: Receiver) -> None:
         self._port = port
         self._receiver = receiver
+        self.url = f"http://{HOST}:{port}"
 
     def post(self, *alerts: dict[str, Any], ends_at: datetime | None = None) -> None:
         """Hand alerts over as Prometheus does; with `ends_at` they are resolved since then."""
