@@ -195,6 +195,12 @@ def test_the_one_broad_except_is_in_the_app() -> None:
     assert broad == {"cli/app.py"}
 
 
+def test_every_usage_error_says_what_to_do_next() -> None:
+    for name, tree in trees():
+        for call in calls_of(tree, "UsageError"):
+            assert any(word.arg in ("hint", None) for word in call.keywords), f"{name}:{call.lineno}"
+
+
 def test_nothing_runs_a_shell_or_evaluates_text() -> None:
     for name, tree in trees():
         source = ast.unparse(tree)

@@ -294,7 +294,9 @@ def test_a_late_answer_is_refused_and_the_request_ends(
     result = aiops("approvals", command[0], late.id, *command[1:], *more)
     assert result.code == 2 and "had to be answered by" in result.err
     assert shelf.kept(late).state is RequestState.EXPIRED
-    assert shelf.audit()[-1]["outcome"] == "expired"
+    ended, refused = shelf.audit()[-2:]
+    assert ended["outcome"] == "expired"
+    assert refused["outcome"] == "refused" and f"{command[0]} was not taken: {late.id} cannot" in refused["reason"]
     result = aiops("approvals", command[0], late.id, *command[1:], *more)
     assert "is expired" in result.err
 
@@ -330,6 +332,63 @@ def test_what_was_changed_in_the_store_is_not_approved(
         connection.execute(update(tables.request).values(**change(request.canonical.decode())))
     result = approve(aiops, request, signers, "ana")
     assert result.code in (1, 2) and ("changed in the store" in result.err or "cannot be read" in result.err)
+
+
+# --- in the record ----------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_not_taken_is_in_the_audit_log_with_the_reason(
+    aiops: Run, two: Shelf, signers: Signers
+) -> None:
+    request = two.file(principal="cem")
+    approve(aiops, request, signers, "ana")
+    key = ["approvals", "approve", request.id, "--key"]
+    tried = [
+        (["approvals", "approve", request.id], "needs 2 people"),
+        ([*key, str(signers.key("cem")), "--digest", request.digest], "cem asks for"),
+        ([*key, str(signers.key("ana")), "--digest", request.digest], "ana has signed"),
+        ([*key, str(signers.key("eve")), "--digest", request.digest], "not in the file of allowed signers"),
+        ([*key, str(signers.key("ben")), "--digest", "sha256:" + "0" * 64], "has another digest"),
+        ([*key, str(signers.key("ben"))], "typed at a terminal"),
+    ]
+    for command, why in tried:
+        before = two.audit()
+        result = aiops(*command)
+        assert result.code in (1, 2) and why in result.err and "hint:" in result.err, result.err
+        *same, row = two.audit()
+        assert same == before and (row["stage"], row["outcome"]) == ("decided", "refused")
+        assert row["reason"].startswith("approve was not taken: ") and why in row["reason"]
+        assert row["request"] == request.id and "(not authenticated)" in row["user"]
+    assert [each.principal for each in two.kept(request).filed.decisions] == ["ana"]
+
+
+def test_who_looks_and_types_nothing_has_tried_nothing(shelf: Shelf) -> None:
+    request = shelf.file()
+    code, _ = at_terminal(["approvals", "approve", request.id], (ASKED, "\r"))
+    assert code == 2 and [row["stage"] for row in shelf.audit()] == ["requested"]
+
+
+def test_one_damaged_row_hides_no_other(aiops: Run, shelf: Shelf) -> None:
+    requests = [shelf.file() for _ in range(3)]
+    with shelf.open() as (book, _), book.database.write() as connection:
+        damaged = tables.request.c.number == requests[1].number
+        connection.execute(update(tables.request).where(damaged).values(canonical="{}"))
+    result = aiops("approvals", "list")
+    assert result.code == 0 and f"note: {requests[1].id} cannot be read" in result.err and "audit verify" in result.err
+    assert [line.split()[0] for line in result.out.splitlines()[1:]] == [requests[0].id, requests[2].id]
+    data = json.loads(aiops("approvals", "list", "--output", "json").out)
+    assert [each["id"] for each in data["requests"]] == [requests[0].id, requests[2].id]
+    [named] = data["damaged"]
+    assert named.startswith(f"{requests[1].id} cannot be read")
+
+
+def test_what_is_over_counts_for_nobody_in_the_list_either(aiops: Run, shelf: Shelf) -> None:
+    request, now = shelf.file(), datetime.now(UTC)
+    with shelf.open() as (book, _):
+        book.decide(request, yes_to(request, expires_at=now - MINUTE))
+    assert aiops("approvals", "list").out.splitlines()[1].split()[2:5] == ["0", "of", "1"]
+    data = json.loads(aiops("approvals", "show", request.id, "--output", "json").out)["request"]
+    assert (data["people"], data["needed"]) == ([], 1)
 
 
 # --- at a terminal ----------------------------------------------------------------------------------------------------

@@ -466,6 +466,62 @@ def test_prune_asks_and_without_anybody_to_ask_takes_nothing(aiops: Aiops) -> No
     assert name in found(aiops, "payments-api", "latency")
 
 
+def played(aiops: Aiops, home: Path, *more: str, old: bool = True) -> str:
+    """A replay whose world nobody wrote to for three days, by its file."""
+    aiops("replay", "payments-evening", "--quiet", "--reasoner", "offline", *more)
+    name = listed(aiops)[0]
+    if old:
+        then = datetime.now(UTC).timestamp() - 3 * 86_400
+        os.utime(home / "worlds" / f"{name}.jsonl", (then, then))
+    return name
+
+
+def worlds(home: Path) -> set[str]:
+    return {path.stem for path in (home / "worlds").iterdir()}
+
+
+def test_prune_removes_the_worlds_that_nobody_takes_up_and_no_other(aiops: Aiops, home: Path) -> None:
+    over = played(aiops, home, "--approve-simulated")
+    pinned = played(aiops, home, "--approve-simulated")
+    aiops("history", "pin", pinned)
+    touched = played(aiops, home, "--approve-simulated", old=False)
+    waits = played(aiops, home)
+    unknown = played(aiops, home, "--approve-simulated")
+    store = open_records(home)
+    with store.database.write() as connection:
+        number = int(unknown.removeprefix("INC-"))
+        connection.exec_driver_sql(f"UPDATE request SET state = 'unknown' WHERE incident = {number}")
+    store.close()
+    (home / "worlds" / "INC-0999.jsonl").write_text("of another store")
+    (home / "worlds" / "notes.jsonl").write_text("a person's own")
+    for name in ("INC-0999", "notes"):
+        os.utime(home / "worlds" / f"{name}.jsonl", (0, 0))
+    everything = {over, pinned, touched, waits, unknown, "INC-0999", "notes"}
+    dry = json.loads(aiops("history", "prune", "--dry-run", "--older-than", "2", "-o", "json").out)
+    assert (dry["worlds"], worlds(home)) == (1, everything)
+    assert aiops("history", "prune", "--older-than", "2").code == 3 and worlds(home) == everything
+    done = aiops("history", "prune", "--older-than", "2", "--yes")
+    assert "; 1 simulated world (older" in done.out and worlds(home) == everything - {over}
+    again = json.loads(aiops("history", "prune", "--older-than", "2", "--yes", "-o", "json").out)
+    assert again["worlds"] == 0
+    # What was done in it is in no other world; what can be taken up still is.
+    undone = aiops("undo", over, "--approve-simulated")
+    assert undone.code == 2 and f"the simulated world of {over} is not kept any more" in undone.err
+    taken_up = aiops("triage", "--resume", waits, "--approve-simulated", "--reasoner", "offline")
+    assert taken_up.code == 0, taken_up.err
+
+
+def test_a_run_that_acted_is_not_taken_up_in_another_world(aiops: Aiops, home: Path) -> None:
+    name = played(aiops, home, "--approve-simulated")
+    store = open_records(home)
+    with store.database.write() as connection:
+        connection.exec_driver_sql("UPDATE incident SET status = 'interrupted'")
+    store.close()
+    (home / "worlds" / f"{name}.jsonl").unlink()
+    result = aiops("triage", "--resume", name, "--approve-simulated")
+    assert result.code == 2 and "is not kept any more" in result.err and not worlds(home)
+
+
 @pytest.mark.parametrize("days", ["0", "-1", "x", "99999999"])
 def test_prune_takes_a_number_of_days(aiops: Aiops, days: str) -> None:
     assert aiops("history", "prune", "--older-than", days).code == 2

@@ -14,6 +14,7 @@ from aiops_cli.bootstrap import open_records, refresh_runbooks
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.record import Link, Record
+from aiops_cli.domain.status import Status
 from aiops_cli.domain.timeline import moments_of
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput, UnknownName, UsageError
@@ -403,6 +404,29 @@ def test_what_is_younger_or_running_is_not_pruned(store: Transfer) -> None:
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE incident SET status = 'running'")
     assert store.prune(FUTURE, dry_run=True).texts == 0
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_what_is_over_is_what_ended_with_nothing_left_to_take_up(store: Transfer, status: Status) -> None:
+    name = replayed(store)
+    ended = store.find(name).closed_at
+    assert ended is not None
+    with store.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE incident SET status = '{status}'")
+    over = [name] if status in ("recovered", "healthy", "open", "resolved", "noted") else []
+    assert store.find_over([name, "INC-9999"], FUTURE) == over
+    assert store.find_over([name], ended) == store.find_over([], FUTURE) == []
+
+
+def test_what_nobody_knows_of_or_somebody_pinned_is_not_over(store: Transfer) -> None:
+    name = replayed(store)
+    assert store.find_over([name], FUTURE) == [name]
+    for state, over in (("executing", []), ("unknown", []), ("done", [name]), ("denied", [name])):
+        with store.database.write() as connection:
+            connection.exec_driver_sql(f"UPDATE request SET state = '{state}'")
+        assert store.find_over([name], FUTURE) == over, state
+    store.pin(name, True)
+    assert store.find_over([name], FUTURE) == []
 
 
 def test_classes_of_fault_are_those_of_the_program(store: Transfer) -> None:

@@ -15,10 +15,11 @@ from sqlalchemy import select, update
 
 from aiops_cli.adapters.store import audit as audit_module
 from aiops_cli.adapters.store import tables
-from aiops_cli.adapters.store.requests import RequestBook
+from aiops_cli.adapters.store.requests import RequestBook, event_of
 from aiops_cli.bootstrap import open_requests, open_store
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.approval import Answer, Decision
+from aiops_cli.domain.audit import AuditStage
 from aiops_cli.domain.gate import Filed, Ruling, judge
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.policy import Done
@@ -259,6 +260,35 @@ def test_a_yes_to_one_request_is_none_to_its_twin(book: RequestBook) -> None:
     assert claim(book, first).permit is not None
 
 
+@pytest.mark.parametrize(("seconds", "taken"), [(-3600, False), (-6, False), (-5, True), (0, True), (60, True)])
+def test_a_yes_from_before_what_was_written_last_is_not_taken(book: RequestBook, seconds: int, taken: bool) -> None:
+    """A clock that was set back would make an answer out of time one in time."""
+    request = file(book)
+    before, at = rows_of(book), NOW + seconds * S
+    if taken:
+        book.decide(request, yes_to(request, at=at))
+        assert state_of(book, request) is RequestState.APPROVED
+        return
+    with pytest.raises(StoreError, match="REQ-0001: the clock went back"):
+        book.decide(request, yes_to(request, at=at))
+    assert rows_of(book) == before
+    # Nobody has to set a clock to say No.
+    book.decide(request, no_to(request, at=at))
+    assert state_of(book, request) is RequestState.DENIED
+
+
+def test_an_answer_that_was_not_taken_is_in_the_log_and_changes_nothing_else(book: RequestBook) -> None:
+    request = file(book)
+    requests, decisions, log = rows_of(book)
+    book.note_refused(request, Answer.APPROVE, "eve", "eve is not in the file of allowed signers", NOW + S)
+    after, still, longer = rows_of(book)
+    assert (after, still, longer[:-1]) == (requests, decisions, log)
+    row = longer[-1]
+    assert (row["stage"], row["outcome"], row["user"], row["request"]) == ("decided", "refused", "eve", "REQ-0001")
+    assert row["digest"] == request.digest and row["method"] == "approvals-command"
+    assert row["reason"] == "approve was not taken: eve is not in the file of allowed signers"
+
+
 def test_a_refusal_that_time_may_mend_leaves_the_request_open(book: RequestBook) -> None:
     request = file(book)
     assert not claim(book, request).final
@@ -311,6 +341,72 @@ def test_what_was_edited_together_with_its_digest_has_no_yes(book: RequestBook) 
     ruling = claim(book, request)
     assert (ruling.rule, ruling.permit) == ("exact-call", None)
     assert "approved was" in ruling.reason
+
+
+ENDED = [RequestState.DONE, RequestState.FAILED, RequestState.UNKNOWN]
+
+
+@pytest.mark.parametrize("state", ["approved", "proposed"])
+@pytest.mark.parametrize("ended", ENDED)
+def test_what_began_once_does_not_begin_again_whatever_its_row_says(
+    book: RequestBook, ended: RequestState, state: str
+) -> None:
+    request = file(book)
+    book.decide(request, yes_to(request))
+    assert claim(book, request).allowed
+    book.settle(request, ended, "", 1.0, NOW)
+    put(book, request, state=state)
+    ruling = claim(book, request)
+    assert (ruling.permit, ruling.rule) == (None, "once")
+    assert "REQ-0001 began already, says the audit log" in ruling.reason
+    assert stages(book).count(("started", "pending")) == 1 and stages(book)[-1] == ("decided", "denied")
+    # It does not wait for anybody any more, and the row says why.
+    assert state_of(book, request) is RequestState.DENIED and "was changed in the store" in rows_of(book)[0][0].detail
+
+
+def test_what_began_under_another_number_does_not_begin_again(book: RequestBook) -> None:
+    """Whoever can write the store can copy what was approved, answers and all: the digest is the same."""
+    request = file(book)
+    book.decide(request, yes_to(request))
+    assert claim(book, request).allowed
+    book.settle(request, RequestState.DONE, "", 1.0, NOW)
+    with book.database.write() as connection:
+        for table, changed in ((tables.request, {"number": 2, "state": "approved"}), (tables.decision, {"request": 2})):
+            row = dict(connection.execute(select(table)).one()._mapping)
+            row.pop("id", None)
+            connection.execute(table.insert().values(**(row | changed)))
+    ruling = claim(book, replace(request, number=2))
+    assert (ruling.permit, ruling.rule) == (None, "once") and "REQ-0002 began already" in ruling.reason
+
+
+def test_only_its_own_beginning_stops_a_request(book: RequestBook) -> None:
+    """Neither that of another one, nor a text that looks like one."""
+    others = [file(book, key=f"{number:032d}") for number in range(11)]
+    looks = 'x","request":"REQ-0001","stage":"started","y":"'
+    for other in others[1:]:
+        book.decide(other, yes_to(other, reason=looks))
+        assert claim(book, other).allowed
+        book.settle(other, RequestState.DONE, looks, 1.0, NOW)
+    inside = {"request": "REQ-0001", "stage": "started"}
+    with book.database.write() as connection:
+        for event in (
+            event_of(others[0], AuditStage.REQUESTED, "ines", "pending", NOW),
+            event_of(others[1], AuditStage.STARTED, "ines", "pending", NOW),
+        ):
+            audit_module.append(connection, replace(event, model=inside))
+    book.decide(others[0], yes_to(others[0]))
+    assert others[-1].id == "REQ-0011" and claim(book, others[0]).allowed
+
+
+def test_a_log_that_cannot_be_read_lets_nothing_begin(book: RequestBook) -> None:
+    request = file(book)
+    book.decide(request, yes_to(request))
+    with book.database.write() as connection:
+        broken = '{"request":"REQ-0001","stage":"started",'
+        connection.execute(update(tables.audit).where(tables.audit.c.seq == 1).values(body=broken))
+    with pytest.raises(StoreError, match="row 1 of the audit log is none"):
+        claim(book, request)
+    assert state_of(book, request) is RequestState.APPROVED
 
 
 @pytest.mark.parametrize("canonical", ["", "{}", "not json", '{"schema":1}', "[]", "null", '{"schema":2}'])
@@ -562,6 +658,17 @@ def test_a_request_is_found_again_for_the_very_same_call_while_it_can_be_answere
 ) -> None:
     request = file(book)
     assert book.find_pending(call, policy, at) == (request if found else None)
+
+
+@pytest.mark.parametrize("damage", [{"canonical": "{}"}, {"canonical": "not json"}, {"details": "{"}])
+def test_a_damaged_row_is_named_and_the_others_are_there(book: RequestBook, damage: dict[str, Any]) -> None:
+    first, second, third = (file(book, key=key * 32) for key in "abc")
+    put(book, second, **damage)
+    found, damaged = book.waiting(NOW)
+    assert [kept.request for kept in found] == [first, third]
+    assert [error.message.partition(":")[0] for error in damaged] == ["REQ-0002 cannot be read"]
+    with pytest.raises(StoreError, match="REQ-0002 cannot be read"):
+        book.pending(NOW)
 
 
 @pytest.mark.parametrize("state", _STATES)

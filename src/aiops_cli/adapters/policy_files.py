@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -69,14 +70,27 @@ def _load_all(places: Sequence[_Place], problem: str = "") -> PolicySet:
         raw = b""
         try:
             raw = _read(place)
-            policy, document = _parse(raw, place)
-            # One whose tests fail is kept to be shown; with the problem nothing is allowed.
-            policies.append(policy)
-            _run_tests(policy, document)
+            policy, problem = _judge(raw, place)
+            policies += [policy] if policy is not None else []
+            problems += [problem] if problem else []
         except _Broken as broken:
             problems.append(str(broken))
         hashed.append(f"{place.label} {len(raw)}\n".encode() + raw)
     return PolicySet(tuple(policies), tuple(problems), digest_of(b"".join(hashed)))
+
+
+# An action asks for the policy half a dozen times. The bytes are read each time, and what they say is the same for the
+# same bytes in the same place.
+@lru_cache(maxsize=16)
+def _judge(raw: bytes, place: _Place) -> tuple[Policy | None, str]:
+    """The policy that these bytes are, and what does not hold of it; one whose tests fail is there to be shown."""
+    policy = None
+    try:
+        policy, document = _parse(raw, place)
+        _run_tests(policy, document)
+    except _Broken as broken:
+        return policy, str(broken)
+    return policy, ""
 
 
 # --- where they are --------------------------------------------------------------------------------------------------

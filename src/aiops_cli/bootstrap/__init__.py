@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.store.pages import Library, Refreshed, StoredPage, WholePage
     from aiops_cli.adapters.store.permissions import Permissions
     from aiops_cli.adapters.store.reading import Reading
+    from aiops_cli.adapters.store.records import Records
     from aiops_cli.adapters.store.requests import RequestBook
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.adapters.store.transfer import Transfer
@@ -727,6 +728,47 @@ def world_path(home: Path, incident_id: str) -> Path:
     return home / "worlds" / f"{incident_id}.jsonl"
 
 
+def _require_world(home: Path, incident_id: str) -> None:
+    """Raise UsageError where the simulated world of an incident is gone: what was done in it is in no other."""
+    if not world_path(home, incident_id).exists():
+        hint = f"`aiops history show {incident_id}` has what was done in it"
+        raise UsageError(f"the simulated world of {incident_id} is not kept any more", hint=hint)
+
+
+def find_old_worlds(store: "Records", home: Path, before: datetime) -> list[Path]:
+    """The journals of simulated worlds that nobody takes up any more. Raises StoreError.
+
+    Their incidents ended before then with nothing left to do or to find out, are not pinned, and nobody wrote to the
+    journal since then: a simulated incident may have dates of another year.
+    """
+    from aiops_cli.errors import StoreError
+
+    folder = home / "worlds"
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        old = {path.stem: path for path in found if _is_old_world(path, before)}
+    except OSError as error:
+        raise StoreError(f"cannot look into {folder}: {error.strerror}", hint="is it a folder of yours?") from error
+    return [old[name] for name in store.find_over(list(old), before)]
+
+
+def _is_old_world(path: Path, before: datetime) -> bool:
+    if path.suffix != ".jsonl" or not _INCIDENT.fullmatch(path.stem) or path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_mtime < before.timestamp()
+
+
+def remove_worlds(journals: Sequence[Path]) -> None:
+    """Take the journals of simulated worlds away. Raises StoreError."""
+    from aiops_cli.errors import StoreError
+
+    for path in journals:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot remove {path}: {error.strerror}", hint="is its folder yours?") from error
+
+
 def journalist(scene: Scene, home: Path, say: Callable[[str], None]) -> "Subscriber":
     """Keeps the journal of a simulated world with its incident; `say` gets what cannot be written, and work goes on."""
     from aiops_cli.errors import BackendError
@@ -757,13 +799,15 @@ def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Sce
     """
     from aiops_cli.config import find_home
     from aiops_cli.domain.intake import read_intake
+    from aiops_cli.domain.request import MAY_HAVE_RUN
+    from aiops_cli.domain.status import OVER
     from aiops_cli.resumption import CutOff
 
     home = find_home()
     store = open_store(home)
     row = store.find(incident_id)
     text = store.find_intake(row.id)
-    if row.status in _ENDED:
+    if row.status in OVER:
         raise UsageError(f"{row.id} is {row.status}: there is nothing to take up", hint=f"aiops history show {row.id}")
     if text is None:
         hint = "give its alert to `aiops triage` again"
@@ -771,6 +815,8 @@ def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Sce
     kept = open_requests(store, home, settings).of_incident(row.id, datetime.now(UTC))
     group = read_intake(text)
     store.close()
+    if row.simulated and any(each.state in MAY_HAVE_RUN for each in kept):
+        _require_world(home, row.id)
     return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
 
 
@@ -784,6 +830,7 @@ class Ended:
 
 def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended:
     """An incident whose actions can be taken back. Raises UnknownName, UsageError, BackendError or StoreError."""
+    from aiops_cli.config import find_home
     from aiops_cli.domain.incident import Incident
     from aiops_cli.domain.intake import read_intake
 
@@ -792,13 +839,11 @@ def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended
     if text is None:
         hint = "`aiops history show` says what was done; take it back where it was done"
         raise UsageError(f"{row.id} was not run by this version of aiops, or not here", hint=hint)
+    if row.simulated:
+        _require_world(find_home(), row.id)
     group = read_intake(text)
     incident = Incident(group, row.simulated, row.environment, opened_at=row.opened_at, id=row.id)
     return Ended(incident, reopen_scene(row.id, group, settings))
-
-
-# What a run ends with when nothing is left of it, and what people keep by hand.
-_ENDED = frozenset({"recovered", "healthy", "open", "resolved", "noted"})
 
 
 def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> Scene:

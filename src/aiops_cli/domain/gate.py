@@ -45,7 +45,8 @@ class Filed:
     """A request as the store holds it: `canonical` and `digest` are the columns, `request` was read from them.
 
     `last_at` is the time of the newest row of the audit log. `lapsed` says why a grant or promotion that a decision
-    stands on holds no longer.
+    stands on holds no longer. `begun` is set where the audit log has a row that its execution began, whatever the
+    state in its own row says.
     """
 
     request: Request
@@ -55,6 +56,7 @@ class Filed:
     decisions: tuple[Decision, ...]
     last_at: datetime | None = None
     lapsed: str | None = None
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def judge(filed: Filed, fresh: Fresh, *, now: datetime) -> Ruling:
     )
     if refusal is not None:
         return refusal
-    counted = _count(filed, fresh, now)
+    counted = count_answers(filed, fresh.verdict.approvals, now)
     permit = Permit(filed.request.call, filed.request.key, filed.request)
     said = f"approved by {', '.join(counted.people)} ({_methods(filed)})"
     return Ruling(True, said, fresh.verdict.rule, permit, counted.people)
@@ -143,19 +145,29 @@ def _wrong_record(filed: Filed) -> Ruling | None:
         return _no(veto.reason, "approval-required")
     if filed.state not in (RequestState.PROPOSED, RequestState.APPROVED):
         return _no(f"{filed.request.id} is {filed.state.replace('_', ' ')}: a request runs once", "once")
+    if filed.begun:
+        said = f"{filed.request.id} began already, says the audit log: its state was changed in the store"
+        return _no(said, "once")
     return None
 
 
 def _wrong_time(filed: Filed, now: datetime) -> Ruling | None:
     """Both clocks are looked at when it matters, and not by somebody who tidies up."""
     request = filed.request
-    if now < request.proposed_at - CLOCK_TOLERANCE or (filed.last_at and now < filed.last_at - CLOCK_TOLERANCE):
-        return _no(f"the clock went back: it is {now:%Y-%m-%d %H:%M:%S %Z}, and later was written before", "clock")
+    if back := why_clock_back(now, request.proposed_at, filed.last_at):
+        return _no(back, "clock")
     if now >= request.run_by:
         return _no(f"it had to run by {request.run_by:%Y-%m-%d %H:%M:%S %Z}", "expiry")
     if filed.decisions and all(_is_over(decision, request, now) for decision in filed.decisions):
         return _no(_why_over(filed.decisions[-1], request), "expiry")
     return None
+
+
+def why_clock_back(now: datetime, *written: datetime | None) -> str:
+    """Why a moment cannot be: something that is written down already is later; empty where it can."""
+    if any(each is not None and now < each - CLOCK_TOLERANCE for each in written):
+        return f"the clock went back: it is {now:%Y-%m-%d %H:%M:%S %Z}, and later was written before"
+    return ""
 
 
 def _is_over(decision: Decision, request: Request, now: datetime) -> bool:
@@ -178,9 +190,9 @@ def _wrong_policy(filed: Filed, fresh: Fresh) -> Ruling | None:
     return None
 
 
-def _count(filed: Filed, fresh: Fresh, now: datetime) -> Counted:
+def count_answers(filed: Filed, needed: int, now: datetime) -> Counted:
     """Who has said yes so that it counts at this moment: an answer that is over does not, whoever else gave one."""
-    request, needed = filed.request, fresh.verdict.approvals
+    request = filed.request
     valid = [d for d in filed.decisions if not _is_over(d, request, now)]
     return count_people(request, [d for d in valid if needed <= 1 or d.method not in STANDING], needed)
 
@@ -197,7 +209,7 @@ def _wrong_people(filed: Filed, fresh: Fresh, now: datetime) -> Ruling | None:
         return _no(filed.lapsed, "standing")
     if any(d.method is Method.TRUST for d in filed.decisions) and fresh.verdict.trust is None:
         return _no("the policy does not let it run unasked at this moment", "standing")
-    counted = _count(filed, fresh, now)
+    counted = count_answers(filed, fresh.verdict.approvals, now)
     return None if counted.enough else _no(counted.missing, fresh.verdict.rule, final=False)
 
 

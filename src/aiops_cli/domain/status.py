@@ -55,6 +55,9 @@ class Status(StrEnum):
         return _EXIT_CODES[self]
 
 
+# With nothing left of a run to take up; and what people keep by hand.
+OVER = frozenset({Status.RECOVERED, Status.HEALTHY, Status.OPEN, Status.RESOLVED, Status.NOTED})
+
 _EXIT_CODES = {
     Status.RUNNING: ExitCode.FAILED,
     Status.RECOVERED: ExitCode.DONE,

@@ -1,13 +1,13 @@
 """The audit log in the store: rows are appended in the transaction of what they tell of, read, and taken out late."""
 
 import json
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from aiops_cli.adapters.store import tables
@@ -69,6 +69,25 @@ def find_row(connection: Connection, seq: int) -> Row | None:
     """One row."""
     found = connection.execute(_all().where(_row.seq == seq)).first()
     return Row(found.seq, found.at, found.body, found.previous, found.hash) if found is not None else None
+
+
+def has_stage(connection: Connection, stage: AuditStage, names: Mapping[str, str], since: datetime) -> bool:
+    """Whether a row of this stage since then has one of these fields. Raises StoreError for a row that is no JSON."""
+    likely = or_(*(_row.body.contains(_field(name, value), autoescape=True) for name, value in names.items()))
+    query = select(_row.seq, _row.body).where(_row.at >= iso(since.astimezone(UTC)), likely)
+    for seq, text in connection.execute(query.where(_row.body.contains(_field("stage", stage.value), autoescape=True))):
+        try:
+            body = json.loads(text)
+            if body.get("stage") == stage.value and any(body.get(name) == value for name, value in names.items()):
+                return True
+        except (ValueError, AttributeError) as error:
+            raise StoreError(f"row {seq} of the audit log is none", hint=_HINT) from error
+    return False
+
+
+def _field(name: str, value: str) -> str:
+    """The text of a field as canonical JSON has it."""
+    return f"{json.dumps(name)}:{json.dumps(value)}"
 
 
 def _all() -> Select[tuple[int, str, str, str, str]]:
@@ -178,8 +197,8 @@ def _matching(connection: Connection, wanted: WantedRows, *, newest_first: bool)
     if wanted.since is not None:
         query = query.where(_row.at >= iso(wanted.since.astimezone(UTC)))
     for name, value in wanted.fields.items():
-        # The text of the field as canonical JSON has it; whether it is the row's own is looked at afterwards.
-        query = query.where(_row.body.contains(f"{json.dumps(name)}:{json.dumps(value)}", autoescape=True))
+        # Whether it is the row's own is looked at afterwards.
+        query = query.where(_row.body.contains(_field(name, value), autoescape=True))
     with connection.execute(query.execution_options(yield_per=_FETCHED)) as found:
         rows = (Row(each.seq, each.at, each.body, each.previous, each.hash) for each in found)
         yield from (row for row in rows if _has(row, wanted.fields))

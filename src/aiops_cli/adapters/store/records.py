@@ -17,7 +17,8 @@ from aiops_cli.adapters.store.ledger import LONGEST_KEPT
 from aiops_cli.adapters.store.sql import SqlStore, known_origins
 from aiops_cli.domain.document import document_of_record
 from aiops_cli.domain.record import Record, find_contradiction, record_of
-from aiops_cli.domain.status import Status
+from aiops_cli.domain.request import RequestState
+from aiops_cli.domain.status import OVER, Status
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput, UnknownName, UsageError
 
@@ -218,6 +219,24 @@ class Records(SqlStore):
         with self.database.write() as connection:
             number = find_row(connection, incident_id).number
             connection.execute(update(tables.incident).where(tables.incident.c.number == number).values(pinned=pinned))
+
+    def find_over(self, names: Sequence[str], before: datetime) -> list[str]:
+        """Those of these incidents that ended before then with nothing left to do, and are not pinned.
+
+        One of whose actions nobody knows whether it took effect is not among them.
+        """
+        at = tables.incident.c
+        open_states = (RequestState.EXECUTING.value, RequestState.UNKNOWN.value)
+        unsettled = select(tables.request.c.incident).where(tables.request.c.state.in_(open_states))
+        ended = func.coalesce(at.closed_at, at.opened_at) < iso(before)
+        over = (ended, ~at.pinned, at.status.in_(sorted(OVER)), at.number.not_in(unsettled))
+        found: list[str] = []
+        with self.database.read() as connection:
+            for start in range(0, len(names), _BATCH):
+                numbers = [number_of(name) for name in names[start : start + _BATCH]]
+                query = select(at.number).where(at.number.in_(numbers), *over).order_by(at.number)
+                found += map(name_of, connection.scalars(query))
+        return found
 
     def prune(self, before: datetime, *, dry_run: bool) -> Pruned:
         """Take the texts of evidence and the spans of incidents that ended before then out; everything else stays.

@@ -20,7 +20,7 @@ from aiops_cli.adapters.store.turns import take_turn
 from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.approval import Answer, Decision, Method
 from aiops_cli.domain.audit import AuditEvent, AuditStage, Head
-from aiops_cli.domain.gate import Filed, Kept, Ruling
+from aiops_cli.domain.gate import Filed, Kept, Ruling, why_clock_back
 from aiops_cli.domain.policy import Done, TrustTerms
 from aiops_cli.domain.request import (
     MAY_HAVE_RUN,
@@ -37,6 +37,8 @@ from aiops_cli.errors import StoreError, UnknownName
 from aiops_cli.ports import Weigh
 
 _COUNTED = timedelta(days=1)
+# Longer than any request waits: the setting decide_within is 7 days at most.
+_LONGEST_OPEN = timedelta(days=8)
 Prove = Callable[[Decision], str | None]
 
 
@@ -99,6 +101,10 @@ class RequestBook:
             state = RequestState(row.state)
             if state not in PENDING:
                 raise StoreError(f"{request.id} is {state.replace('_', ' ')}: there is nothing to decide")
+            # A No is never too early: it only takes away.
+            back = why_clock_back(decision.at, _last_at(connection)) if decision.answer is Answer.APPROVE else ""
+            if back:
+                raise StoreError(f"{request.id}: {back}", hint="set the clock right, then answer again")
             connection.execute(insert(tables.decision).values(**_decision_columns(row, decision)))
             outcome = "denied" if decision.answer is Answer.DENY else "approved"
             if decision.answer is Answer.DENY:
@@ -108,6 +114,14 @@ class RequestBook:
             event = event_of(request, AuditStage.DECIDED, decision.principal or decision.by, outcome, decision.at)
             event = replace(event, digest=decision.digest, method=decision.method.value, reason=decision.reason)
             self._log(connection, request.number, event)
+        self.copy()
+
+    def note_refused(self, request: Request, answer: Answer, by: str, why: str, now: datetime) -> None:
+        """Write down that somebody's answer was not taken, and why; the request stays as it is. Raises StoreError."""
+        with self.database.write() as connection:
+            event = event_of(request, AuditStage.DECIDED, by, "refused", now)
+            said = f"{answer.value} was not taken: {why}"
+            self._log(connection, request.number, replace(event, method=Method.COMMAND.value, reason=said))
         self.copy()
 
     def end(self, request: Request, state: RequestState, why: str, now: datetime) -> None:
@@ -159,6 +173,7 @@ class RequestBook:
             now = tell()
             row = _row(connection, request.number)
             filed = self._filed(connection, row, now)
+            filed = replace(filed, begun=_has_begun(connection, filed))
             ruling = weigh(filed, _done_lately(connection, row.incident, now))
             standing_now = _standing_of(filed) if ruling.allowed else None
             if standing_now is not None and standing_now.method is Method.GRANT:
@@ -264,13 +279,27 @@ class RequestBook:
         return kept
 
     def pending(self, now: datetime) -> list[Kept]:
-        """The requests that wait for an answer, the oldest first."""
+        """The requests that wait for an answer, the oldest first. Raises StoreError where one cannot be read."""
+        found, damaged = self.waiting(now)
+        if damaged:
+            raise damaged[0]
+        return found
+
+    def waiting(self, now: datetime) -> tuple[list[Kept], list[StoreError]]:
+        """The requests that wait for an answer, the oldest first, and for each that cannot be read why."""
         at = tables.request.c
+        query = select(tables.request).where(at.state.in_(sorted(PENDING)), at.foreign.is_(False)).order_by(at.number)
+        found: list[Kept] = []
+        damaged: list[StoreError] = []
         with self.database.read() as connection:
-            rows = connection.execute(
-                select(tables.request).where(at.state.in_(sorted(PENDING)), at.foreign.is_(False)).order_by(at.number)
-            ).all()
-            return [kept for row in rows if (kept := self._kept(connection, row, now)) is not None]
+            for row in connection.execute(query).all():
+                try:
+                    kept = self._kept(connection, row, now)
+                except StoreError as error:
+                    damaged.append(error)
+                    continue
+                found += [kept] if kept is not None else []
+        return found, damaged
 
     def unsettled(self, now: datetime) -> list[Kept]:
         """Requests of which nobody knows whether they took effect: unknown, or begun by a process that is gone."""
@@ -511,6 +540,12 @@ def _time(text: str) -> datetime:
 def _standing_of(filed: Filed) -> Decision | None:
     beforehand = (Method.GRANT, Method.TRUST)
     return next((d for d in filed.decisions if d.standing is not None or d.method in beforehand), None)
+
+
+def _has_begun(connection: Connection, filed: Filed) -> bool:
+    """Whether the audit log says that these very bytes, or a request of this number, began to run."""
+    names = {"request": filed.request.id, "digest": filed.digest}
+    return audit.has_stage(connection, AuditStage.STARTED, names, since=filed.request.decide_by - _LONGEST_OPEN)
 
 
 def _last_at(connection: Connection) -> datetime | None:

@@ -172,7 +172,8 @@ def revoke(connection: Connection, name: str, by: str, reason: str, now: datetim
         raise UnknownName("grant", name, [each.id for each in live_grants(connection, now)])
     over = why_over(grant, now)
     if over is not None:
-        raise UsageError(f"{over}: there is nothing to revoke")
+        hint = "`aiops approvals list` has the grants that can still be used"
+        raise UsageError(f"{over}: there is nothing to revoke", hint=hint)
     same = update(tables.session_grant).where(_grant.number == grant.number, _grant.revoked_at.is_(None))
     connection.execute(same.values(revoked_at=iso(now), revoked_by=by))
     audit.append(connection, _grant_event(grant, "revoke", by, reason, now))

@@ -1,5 +1,6 @@
 """`aiops approvals approve` and `deny`."""
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,8 @@ import typer
 from aiops_cli.cli.approvals.show import RequestArgument
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiops_cli.cli.approvals.desk import Desk
     from aiops_cli.domain.approval import Answer, Decision
     from aiops_cli.domain.gate import Kept
@@ -31,19 +34,26 @@ def approve(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
     """Say yes to exactly one request, after having seen it. Where two people are needed, each has to sign."""
+    from aiops_cli.cli.approvals.confirming import require_terminal
     from aiops_cli.domain.approval import Answer
 
     desk, kept = _find(request)
     signs = sign or key is not None
-    _refuse_what_is_over(desk, kept)
-    _refuse_other_digest(kept, digest)
-    _refuse_unsigned(desk, kept, signs=signs)
-    if not (signs and digest):
+    asks = not (signs and digest)
+    with _recorded(desk, kept, Answer.APPROVE):
+        _refuse_what_is_over(desk, kept)
+        _refuse_other_digest(kept, digest)
+        _refuse_unsigned(desk, kept, signs=signs)
+        if asks:
+            require_terminal(_NO_TERMINAL.format(kept.request.id))
+    if asks:
+        # Whoever sees it and does not type has tried nothing.
         _ask(desk, kept, signs=signs)
-    decision = _decide(desk, kept, Answer.APPROVE, reason or "approved on the command line", key if signs else None,
-                       signs=signs)  # fmt: skip
-    _refuse_own(desk, kept, decision)
-    desk.book.decide(kept.request, decision)
+    with _recorded(desk, kept, Answer.APPROVE):
+        decision = _decide(desk, kept, Answer.APPROVE, reason or "approved on the command line", key if signs else None,
+                           signs=signs)  # fmt: skip
+        _refuse_own(desk, kept, decision)
+        desk.book.decide(kept.request, decision)
     _say(desk, kept)
 
 
@@ -63,9 +73,10 @@ def deny(
     said = safe(reason.strip(), one_line=True, limit=300)
     if not said:
         raise UsageError("a No has a reason", hint='say it with --reason "..."')
-    _refuse_what_is_over(desk, kept)
-    decision = _decide(desk, kept, Answer.DENY, said, key, signs=sign or key is not None)
-    desk.book.decide(kept.request, decision)
+    with _recorded(desk, kept, Answer.DENY):
+        _refuse_what_is_over(desk, kept)
+        decision = _decide(desk, kept, Answer.DENY, said, key, signs=sign or key is not None)
+        desk.book.decide(kept.request, decision)
     say(f"{kept.request.id}: denied by {decision.principal or decision.by}; it will not run")
 
 
@@ -74,6 +85,24 @@ def _find(name: str) -> "tuple[Desk, Kept]":
 
     desk = open_desk(writing=True)
     return desk, desk.book.kept(name, desk.now)
+
+
+@contextmanager
+def _recorded(desk: "Desk", kept: "Kept", answer: "Answer") -> "Iterator[None]":
+    """Have an answer that is not taken in the audit log, with the reason; the error goes on to the person."""
+    from aiops_cli.cli.approvals.desk import named
+    from aiops_cli.cli.history.opening import who
+    from aiops_cli.cli.render import talk
+    from aiops_cli.errors import AiopsError, StoreError
+
+    try:
+        yield
+    except AiopsError as refused:
+        try:
+            desk.book.note_refused(kept.request, answer, named(who()), refused.message, datetime.now(UTC))
+        except StoreError as error:
+            talk(f"note: not in the audit log: {error.message}")
+        raise
 
 
 def _refuse_what_is_over(desk: "Desk", kept: "Kept") -> None:
@@ -88,7 +117,8 @@ def _refuse_what_is_over(desk: "Desk", kept: "Kept") -> None:
         raise UsageError(said, hint="`aiops audit verify` says whether the record was touched")
     if kept.state not in PENDING:
         why = f" ({kept.detail})" if kept.detail else ""
-        raise UsageError(f"{request.id} is {kept.state.replace('_', ' ')}{why}: there is nothing to decide")
+        said = f"{request.id} is {kept.state.replace('_', ' ')}{why}: there is nothing to decide"
+        raise UsageError(said, hint="`aiops approvals list` has what waits for an answer")
     if datetime.now(UTC) > request.decide_by:
         late = f"it had to be answered by {request.decide_by:%Y-%m-%d %H:%M:%S %Z}"
         if kept.state is RequestState.PROPOSED:
@@ -163,10 +193,15 @@ def _refuse_own(desk: "Desk", kept: "Kept", decision: "Decision") -> None:
     if principal is None:
         return
     if principal == kept.request.principal and desk.verdict(kept).approvals > 1:
-        raise UsageError(f"{principal} asks for {kept.request.id}, and cannot be one of those who approve it")
+        said = f"{principal} asks for {kept.request.id}, and cannot be one of those who approve it"
+        raise UsageError(said, hint=_ANOTHER.format(kept.request.id))
     before = [each for each in kept.filed.decisions if each.answer is Answer.APPROVE]
     if any(each.principal == principal and each.digest == decision.digest for each in before):
-        raise UsageError(f"{principal} has signed {kept.request.id} already; another person is needed")
+        said = f"{principal} has signed {kept.request.id} already; another person is needed"
+        raise UsageError(said, hint=_ANOTHER.format(kept.request.id))
+
+
+_ANOTHER = "another person signs it: aiops approvals approve {} --sign"
 
 
 def _say(desk: "Desk", kept: "Kept") -> None:

@@ -9,6 +9,14 @@ if TYPE_CHECKING:
     from aiops_cli.domain.gate import Kept
 
 
+def require_terminal(without: str) -> None:
+    """Raise UsageError, with this hint, where nobody can type."""
+    from aiops_cli.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("an answer is typed at a terminal, and this is none", hint=without)
+
+
 def confirm(desk: "Desk", kept: "Kept", does: str, draw: "Callable[[Kept, Desk], None]", *, without: str) -> None:
     """Draw the request and have `y` typed, or the target's name at high risk; `x` shows all that is kept of it.
 
@@ -21,9 +29,8 @@ def confirm(desk: "Desk", kept: "Kept", does: str, draw: "Callable[[Kept, Desk],
     from aiops_cli.domain.redact import safe_line
     from aiops_cli.errors import UsageError
 
+    require_terminal(without)
     request = kept.request
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("an answer is typed at a terminal, and this is none", hint=without)
     name = request.call.target if request.call.risk is Risk.HIGH else "y"
     question = f"{does}? Enter is No:"
     draw(kept, desk)

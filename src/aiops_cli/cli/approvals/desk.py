@@ -43,12 +43,10 @@ class Desk:
         return evaluate(self.policies, kept.request.subject, self.now, done)
 
     def count(self, kept: "Kept") -> "Counted":
-        """Who has said yes so that it counts, and how many have to."""
-        from aiops_cli.domain.approval import STANDING, count_people
+        """Who has said yes so that it counts now, and how many have to."""
+        from aiops_cli.domain.gate import count_answers
 
-        needed = self.verdict(kept).approvals
-        counting = [each for each in kept.filed.decisions if needed <= 1 or each.method not in STANDING]
-        return count_people(kept.request, counting, needed)
+        return count_answers(kept.filed, self.verdict(kept).approvals, self.now)
 
 
 def open_desk(*, writing: bool = False) -> Desk:

@@ -11,17 +11,24 @@ if TYPE_CHECKING:
 
 
 def list_requests(output: OutputOption = Output.TEXT) -> None:
-    """List the requests that wait for an answer or for their execution, and the grants that can still be used."""
+    """List the requests that wait for an answer or for their execution, and the grants that can still be used.
+
+    A request that cannot be read is named, and the others are listed all the same.
+    """
     from aiops_cli.cli.approvals.desk import open_desk
     from aiops_cli.cli.approvals.words import data_of, ends_at, grant_data
-    from aiops_cli.cli.render import print_json, print_rows, say
+    from aiops_cli.cli.render import print_json, print_rows, say, talk
 
     desk = open_desk()
-    waiting = [kept for kept in desk.book.pending(desk.now) if ends_at(kept.filed) > desk.now]
+    found, damaged = desk.book.waiting(desk.now)
+    waiting = [kept for kept in found if ends_at(kept.filed) > desk.now]
+    for error in damaged:
+        talk(f"note: {error.message}; {error.hint}")
     grants = desk.permissions.grants(desk.now)
     if output is Output.JSON:
         requests = [data_of(kept, desk) for kept in waiting]
-        print_json({"schema_version": 1, "requests": requests, "grants": [grant_data(each) for each in grants]})
+        print_json({"schema_version": 1, "requests": requests, "damaged": [error.message for error in damaged],
+                    "grants": [grant_data(each) for each in grants]})  # fmt: skip
         return
     print_rows(
         ("request", "incident", "people", "ends in", "asked by", "call"),
