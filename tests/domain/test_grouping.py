@@ -60,7 +60,7 @@ ROWS = [
      [alert("DiskFull", "node", instance="db7:9100", job="node"), alert("Lag", "mysql", instance="db7:9104", job="m")],
      [["mysql", "node"]], "2 alerts: all on node db7, began at one time"),
     ("machines that one job watches",
-     [alert("DiskFull", "node", instance="db7:9100", job="node"), alert("Hot", "node", instance="db8:9100", job="node")],
+     [alert("DiskFull", "node", instance="db7:91", job="node"), alert("Hot", "node", instance="db8:91", job="node")],
      [["node"], ["node"]], "1 alert, by itself"),
     ("what one exporter tells of two workloads",
      [alert("CrashLoop", "a-web", instance="10.0.0.9:8080", job="kube-state-metrics", deployment="a-web"),
@@ -103,6 +103,11 @@ def test_alerts_are_put_together_for_a_reason(alerts: list[Alert], together: lis
     bundles = find_incidents(groups_of(*alerts), CALLS)
     assert shape(bundles) == sorted(together)
     assert bundles[0].reason == reason
+
+
+def test_what_holds_for_a_part_is_told_of_a_part() -> None:
+    (bundle,) = find_incidents(groups_of(SLOW, alert("Errors", "payments-api"), alert("DiskSlow", "ledger-db")), CALLS)
+    assert bundle.reason.startswith("3 alerts: some on payments-api; payments-api calls ledger-db")
 
 
 def test_two_callers_of_one_callee_are_one_incident_with_two_reasons() -> None:

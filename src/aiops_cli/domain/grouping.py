@@ -256,7 +256,7 @@ def _same_service(here: Sequence[int], members: Sequence[_Member]) -> Iterator[_
     for (service, namespace), numbers in found.items():
         where = f" in {namespace}" if namespace else ""
         for near in _near(numbers, members, SAME_SERVICE_S):
-            yield _Link(0, f"all on {service}{where}", near)
+            yield _Link(0, f"on {service}{where}", near)
 
 
 def _calling(here: Sequence[int], members: Sequence[_Member], calls: Topology, near_s: float) -> Iterator[_Link]:
@@ -290,7 +290,7 @@ def _reached(caller: str, calls: Topology) -> list[tuple[str, str]]:
 def _same_host(here: Sequence[int], members: Sequence[_Member], near_s: float) -> Iterator[_Link]:
     for host, numbers in _buckets(here, lambda number: members[number].hosts).items():
         for near in _near(numbers, members, near_s):
-            yield _Link(2, f"all on node {host}", near)
+            yield _Link(2, f"on node {host}", near)
 
 
 def _of_the_cluster(here: Sequence[int], members: Sequence[_Member], near_s: float) -> Iterator[_Link]:
@@ -369,7 +369,9 @@ def _bundle(members: Sequence[_Member], said: Sequence[str]) -> Bundle:
     if len(parts) == 1:
         return _alone(parts[0])
     group = _merged(parts)
-    words = "; ".join(said[:_SHOWN]) + (f"; and {len(said) - _SHOWN} more such" if len(said) > _SHOWN else "")
+    which = "all" if len(said) == 1 else "some"
+    shown = [f"{which} {words}" if words.startswith("on ") else words for words in said[:_SHOWN]]
+    words = "; ".join(shown) + (f"; and {len(said) - _SHOWN} more such" if len(said) > _SHOWN else "")
     return Bundle(group, f"{_count(group)}: {words}{_began([member.start for member in members])}", parts)
 
 
