@@ -34,6 +34,7 @@ class _Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/hang":
             _OVER.wait(60)
+            return
         time.sleep(LATENCY_S)
         self.send_response(200)
         self.send_header("Content-Length", "2")
