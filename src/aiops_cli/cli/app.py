@@ -92,6 +92,7 @@ def _register() -> None:
         eval,
         handoff,
         history,
+        init,
         mcp,
         policy,
         redact,
@@ -108,6 +109,7 @@ def _register() -> None:
     app.command("eval")(eval.evaluate)
     app.command("undo")(undo.undo)
     app.command("handoff")(handoff.hand_off)
+    app.command("init")(init.init)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
