@@ -404,6 +404,10 @@ SETTINGS: Mapping[str, Setting] = {
                 "empty, a full path"),
         Setting("paved_road.write", False, _flag, "Whether its actions may be made, with your yes to each.",
                 "true, false"),
+        Setting("grouping.calls", (), _names, "Who calls whom, as CALLER=CALLEE: alerts of both may be one incident.",
+                "texts such as payments-api=ledger-db"),
+        Setting("grouping.within", 300.0, _seconds(0, 86_400), "How far apart such alerts begin at most.",
+                "0s to 86400s"),
     )
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from aiops_cli.domain.alert import Reading, Signal
 from aiops_cli.domain.approval import Decision
 from aiops_cli.domain.asking import Asked
 from aiops_cli.domain.diagnosis import Diagnosis
-from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.evidence import Coverage, EvidenceSet
 from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.incident import Attempt, Escalation, Incident
 from aiops_cli.domain.memory import Recall
@@ -41,6 +41,15 @@ class StageEntered(Event):
     """The state machine moved on."""
 
     stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesReported(Event):
+    """How far a look has come after `seconds`: rows of what answered or failed, and the sources that are waited for."""
+
+    done: tuple[Coverage, ...]
+    waiting: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,14 @@ from aiops_cli.events import (
     OperationKind,
     PlanDrafted,
     Recalled,
+    SourcesReported,
     StageEntered,
     Undone,
     Verified,
 )
 from aiops_cli.gatekeeping import Gatekeeper
 from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, deadline_in, investigate, is_needed, left_of
-from aiops_cli.ports import Clock, Gathered, Model, Observer, Outputs, Store
+from aiops_cli.ports import Clock, Gathered, Gathering, Model, Observer, Outputs, Store
 from aiops_cli.resumption import CutOff, take_up
 from aiops_cli.undoing import take_back
 
@@ -115,6 +116,9 @@ class Options:
     story: str = "auto"
     environment: str = "unknown"
     origin: str | None = None
+    # The profile of settings that holds, and why the group's alerts are one incident.
+    profile: str = ""
+    grouped: str = ""
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
     pace: Pace = PACE
 
@@ -128,6 +132,7 @@ def run(group: AlertGroup, kit: Kit, options: Options, cut_off: CutOff | None = 
     incident = Incident(
         group, kit.observer.simulated, options.environment, opened_at=kit.clock.now(), origin=options.origin
     )
+    incident.profile, incident.grouped = options.profile, options.grouped
     left: Attempt | None = None
     if cut_off is None:
         kit.store.open_incident(incident)
@@ -216,11 +221,15 @@ def _monitor(incident: Incident, kit: Kit, options: Options) -> Case:
 def _look(incident: Incident, kit: Kit, options: Options) -> EvidenceSet:
     now = kit.clock.now()
     with kit.bus.operation(OperationKind.OBSERVE, f"observe {kit.observer.name}") as operation:
-        gathered = kit.observer.observe(incident.group, now)
+        gathered = kit.observer.observe(incident.group, now, lambda far: _tell_how_far(far, incident, kit))
         operation.attributes["aiops.evidence.items"] = len(gathered.items)
     own = _own_word(incident.group)
     items = (*own.items, *options.handed.items, *gathered.items)
     return EvidenceSet.collect(items, (*own.coverage, *options.handed.coverage, *gathered.coverage), now)
+
+
+def _tell_how_far(gathering: Gathering, incident: Incident, kit: Kit) -> None:
+    kit.bus.publish(SourcesReported(incident, gathering.done, gathering.waiting, gathering.seconds))
 
 
 def _own_word(group: AlertGroup) -> Gathered:

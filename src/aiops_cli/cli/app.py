@@ -5,16 +5,50 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
+from copy import copy
 from types import TracebackType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 
 from aiops_cli import __version__
 from aiops_cli.errors import AiopsError, ExitCode
 
+
+class _Program(typer.core.TyperGroup):
+    """All commands. `--profile` is said before or after any of them: people add it where they are."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        # Hidden there: in the help it stands once, at the program's own.
+        profile = copy(next(each for each in self.params if each.name == "profile"))
+        profile.hidden, profile.expose_value = True, False  # type: ignore[attr-defined]
+        for command in _commands_of(self):
+            command.params.append(profile)
+
+
+def _commands_of(group: typer.core.TyperGroup) -> Iterator[Any]:
+    for command in group.commands.values():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from _commands_of(command)
+        else:
+            yield command
+
+
+def _choose_profile(name: str | None) -> str | None:
+    """For this process the chosen profile is as if the environment had named it."""
+    if name is not None:
+        from aiops_cli.config import PROFILE_VARIABLE
+
+        os.environ[PROFILE_VARIABLE] = name
+    return name
+
+
 app = typer.Typer(
     name="aiops",
+    cls=_Program,
     help="The incident copilot for on-call engineers: from an alert to a verified, recorded outcome.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,6 +68,15 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            callback=_choose_profile,
+            help="Settings of [profiles.NAME] in config.toml; also after any command.",
+        ),
+    ] = None,
 ) -> None:
     pass
 
@@ -49,6 +92,7 @@ def _register() -> None:
         eval,
         handoff,
         history,
+        init,
         mcp,
         policy,
         redact,
@@ -65,6 +109,7 @@ def _register() -> None:
     app.command("eval")(eval.evaluate)
     app.command("undo")(undo.undo)
     app.command("handoff")(handoff.hand_off)
+    app.command("init")(init.init)
     for name, group, text in (
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),

@@ -24,11 +24,11 @@ def talk(line: str) -> None:
         print(safe_line(line), file=sys.stderr, flush=True)
 
 
-def confirm(question: str) -> bool:
-    """A person's yes or no on stderr, with Enter for No. The caller has found out that there is a person."""
+def confirm(question: str, *, default: bool = False) -> bool:
+    """A person's yes or no on stderr, with Enter for `default`. The caller has found out that there is a person."""
     import typer
 
-    return typer.confirm(safe_line(question), default=False, err=True)
+    return typer.confirm(safe_line(question), default=default, err=True)
 
 
 def pour(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Running incidents: what `triage` and `replay` have in common."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json, talk
 from aiops_cli.cli.start import signals_held
-from aiops_cli.config import find_home
+from aiops_cli.config import find_home, find_profile
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, document
@@ -83,6 +83,8 @@ class Request:
     with_past: bool = False
     by_hand: tuple[Proposal, ...] = ()
     review: Reviewer | None = None
+    # Why the alerts of an incident are together, by the occasion of their group.
+    grouped: Mapping[str, str] = field(default_factory=dict)
     handed: Gathered = field(default_factory=lambda: Gathered((), ()))
 
     @property
@@ -195,6 +197,8 @@ def run_one(
         by_hand=request.by_hand,
         handed=request.handed,
         pace=PACE if scene.observer.simulated else pace_of(request.settings),
+        profile=find_profile(),
+        grouped=request.grouped.get(group.occasion, ""),
     )
     try:
         incident = pipeline.run(group, kit, options, cut_off)

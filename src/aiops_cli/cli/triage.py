@@ -44,6 +44,14 @@ def triage(
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="INCIDENT", help="Take up a run that was cut off or left open.")
     ] = None,
+    fetch_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="SOURCE[=URL]", help="Fetch what fires now: alertmanager, prometheus or pagerduty."
+        ),
+    ] = None,
+    split: Annotated[bool, typer.Option("--split", help="Every alert is an incident by itself.")] = False,
+    join: Annotated[bool, typer.Option("--join", help="All alerts are one incident.")] = False,
     evidence: Annotated[
         list[Path] | None,
         typer.Option("--evidence", "-e", metavar="PATH", help="A file or folder of evidence to read; repeatable."),
@@ -74,22 +82,24 @@ def triage(
     """Diagnose an alert, propose a plan, ask before anything changes, verify, and record.
 
     The alert's format is recognised: Alertmanager webhook, Prometheus alerts, aiops JSON, or plain words.
+
+    Several alerts become incidents by time, by who calls whom and by their labels, and the reason is shown.
     """
     import sys
+    from dataclasses import replace
 
     from aiops_cli.bootstrap import choose_scene, read_evidence
     from aiops_cli.cli.calls import read_calls
+    from aiops_cli.cli import intake
     from aiops_cli.cli.render import talk
-    from aiops_cli.cli.run import Request, run_all, take_up
+    from aiops_cli.cli.run import MAX_INCIDENTS, Request, run_all, take_up
     from aiops_cli.config import resolve
-    from aiops_cli.errors import UsageError
+    from aiops_cli.errors import ExitCode, UsageError
 
-    if (alert is None) is (resume is None):
-        raise UsageError("an alert is needed, or --resume INCIDENT" if alert is None else _NOT_BOTH, hint=_GIVE)
+    name, address = _only_one(alert, resume, fetch_from)
+    way = intake.find_way(each=split, joined=join)
     case = _find_case(alert) if alert is not None else None
     groups = [case.group] if case else read_alert(alert, sanitize=sanitize) if alert is not None else []
-    if do and len(groups) > 1:
-        raise UsageError("--do is for one incident, and there are several alerts", hint="hand over one of them")
     if evidence and not quiet and sys.stderr.isatty():
         # A large folder takes seconds, before there is an incident to show progress of.
         talk(f"  evidence   reading {len(evidence)} path{'s' * (len(evidence) != 1)}")
@@ -101,8 +111,16 @@ def triage(
         "incident_budget": max_cost,
         "critic": named(critic),
         "story": story,
+        **({f"{name}.url": address} if address else {}),
     }
     settings: Mapping[str, Resolved] = resolve(flags)
+    as_json, place = output is Output.JSON, ""
+    if name:
+        firing = intake.fetch(name, settings, sanitize=sanitize, quiet=quiet)
+        if not firing.groups:
+            intake.say_nothing_fires(firing, as_json=as_json)
+            return ExitCode.DONE
+        groups, place = list(firing.groups), firing.place
     if output is Output.TEXT and not (quiet or no_record):
         settings = _settled(settings, no_color)
     request = Request(
@@ -123,7 +141,28 @@ def triage(
     if resume is not None:
         return take_up(resume, request)
     handed = bool(evidence) or case is not None
-    return run_all(groups, lambda group: choose_scene(group, settings, handed), request)
+    chosen = intake.choose(groups, settings, way, intake.Showing(quiet, MAX_INCIDENTS), place)
+    if not chosen:
+        talk("none was chosen: nothing was looked at")
+        return ExitCode.INCONCLUSIVE
+    if do and len(chosen) > 1:
+        raise UsageError("--do is for one incident, and there are several", hint="hand over the alert of one of them")
+    reasons = {bundle.group.occasion: bundle.reason for bundle in chosen}
+    request = replace(request, grouped=reasons)
+    return run_all([each.group for each in chosen], lambda group: choose_scene(group, settings, handed), request)
+
+
+def _only_one(alert: str | None, resume: str | None, fetch_from: str | None) -> tuple[str, str]:
+    """Where alerts are fetched from, and its address; both empty where they are not. Raises UsageError for two ways."""
+    from aiops_cli.bootstrap.fetching import parse_from
+    from aiops_cli.errors import UsageError
+
+    given = [each for each in (alert, resume, fetch_from) if each is not None]
+    if len(given) > 1:
+        raise UsageError(_NOT_BOTH, hint=_GIVE)
+    if not given:
+        raise UsageError("an alert is needed, or --from SOURCE, or --resume INCIDENT", hint=_GIVE)
+    return parse_from(fetch_from) if fetch_from is not None else ("", "")
 
 
 def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str, Resolved]":
@@ -175,7 +214,7 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     return [read_free_text(argument, "the alert", sanitize=sanitize, known=known_services)]
 
 
-_NOT_BOTH = "--resume takes up what there is: no alert goes with it"
+_NOT_BOTH = "an alert, --from and --resume exclude each other"
 _GIVE = "give an alert file, - for standard input, or a sentence in quotes"
 
 

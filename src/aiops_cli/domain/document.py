@@ -58,6 +58,7 @@ class IncidentPart(_Part):
     times: Times
     note: str
     exit_code: int
+    profile: str = ""
 
 
 class AlertItem(_Part):
@@ -78,7 +79,7 @@ class AlertItem(_Part):
 class AlertPart(_Part):
     """The alert group as it was read; `condition` is what recovery is measured on, null when it is not known.
 
-    `left_out` counts alerts of the group that its source did not send.
+    `left_out` counts alerts of the group that its source did not send. `grouped` says why its alerts are one incident.
     """
 
     source: str
@@ -90,6 +91,7 @@ class AlertPart(_Part):
     condition: str | None
     left_out: int
     alerts: list[AlertItem]
+    grouped: str = ""
 
 
 class CoveragePart(_Part):
@@ -624,7 +626,9 @@ def _incident(incident: Incident) -> IncidentPart:
         closed=incident.closed_at,
     )
     return IncidentPart(
-        **_fields(incident, "id", "title", "environment", "simulated", "origin", "repeat_of", "occurrences", "note"),
+        **_fields(
+            incident, "id", "title", "environment", "simulated", "origin", "repeat_of", "occurrences", "note", "profile"
+        ),
         status=incident.status.value,
         stage=incident.stage.value,
         service=incident.group.service,
@@ -647,6 +651,7 @@ def _alert(incident: Incident) -> AlertPart:
         left_out=group.left_out,
         condition=incident.signal.expression if incident.signal else group.lead.expression,
         alerts=[_alert_item(alert) for alert in group.alerts],
+        grouped=incident.grouped,
     )
 
 

@@ -117,6 +117,9 @@ class Incident:
     opened_at: datetime
     id: str = ""
     origin: str | None = None
+    # The profile of settings that held, and why the group's alerts are one incident.
+    profile: str = ""
+    grouped: str = ""
     stage: Stage = Stage.RECEIVED
     status: Status = Status.RUNNING
     repeat_of: str | None = None

@@ -20,12 +20,17 @@ class Topology:
     @classmethod
     def of(cls, evidence: EvidenceSet) -> "Topology":
         """The graph of all `Call`s."""
+        return cls().with_calls((item.entity, call.callee) for item, call in evidence.of(Call))
+
+    def with_calls(self, pairs: Iterable[tuple[str, str]]) -> "Topology":
+        """The graph with more calls in it, each as (caller, callee)."""
         down: dict[str, dict[str, None]] = defaultdict(dict)
         up: dict[str, dict[str, None]] = defaultdict(dict)
-        for item, call in evidence.of(Call):
-            down[item.entity][call.callee] = None
-            up[call.callee][item.entity] = None
-        return cls({k: tuple(v) for k, v in down.items()}, {k: tuple(v) for k, v in up.items()})
+        known = ((caller, callee) for caller, callees in self.callees.items() for callee in callees)
+        for caller, callee in (*known, *pairs):
+            down[caller][callee] = None
+            up[callee][caller] = None
+        return Topology({k: tuple(v) for k, v in down.items()}, {k: tuple(v) for k, v in up.items()})
 
     def upstream(self, entities: Iterable[str]) -> frozenset[str]:
         """`entities` and all who call them, directly or not."""

@@ -56,7 +56,7 @@ class LiveObserver:
 
     def inventory(self) -> Sequence[str]:
         """What the backends may act on; one that does not answer in time is told by the next look's ledger."""
-        ended = _all_at_once([backend.targets for backend in self._backends], self._deadline_s)
+        ended = all_at_once([backend.targets for backend in self._backends], self._deadline_s)
         self._deaf = [
             Coverage(f"{backend.name} targets", CoverageStatus.FAILED, found, cannot="what could be acted on there")
             for backend, found in zip(self._backends, ended, strict=True)
@@ -69,7 +69,7 @@ class LiveObserver:
         if self._signals is None:
             return None
         signals = self._signals
-        (found,) = _all_at_once([lambda: signals.bind(group)], self._deadline_s)
+        (found,) = all_at_once([lambda: signals.bind(group)], self._deadline_s)
         if isinstance(found, str):
             row = Coverage(f"{signals.name} rules", CoverageStatus.FAILED, found, cannot="whether it recovers")
             self._deaf.append(row)
@@ -81,7 +81,7 @@ class LiveObserver:
         if self._signals is None:
             raise BackendError(_NO_SIGNAL)
         signals = self._signals
-        (found,) = _all_at_once([lambda: signals.measure(signal)], self._deadline_s)
+        (found,) = all_at_once([lambda: signals.measure(signal)], self._deadline_s)
         if isinstance(found, str):
             raise BackendError(found)
         return found
@@ -163,7 +163,7 @@ def _start(work: Callable[[], None]) -> None:
 T = TypeVar("T")
 
 
-def _all_at_once(asks: Sequence[Callable[[], T]], deadline_s: float) -> list[T | str]:
+def all_at_once(asks: Sequence[Callable[[], T]], deadline_s: float) -> list[T | str]:
     """What each gives, or in words why it gave nothing within the time."""
     found: list[T | str] = [f"no answer within {deadline_s:g} s" for _ in asks]
 

@@ -72,6 +72,10 @@ def header(incident: Incident, now: datetime) -> RenderableType:
     lines: list[RenderableType] = [line((f"{incident.id}  {incident.title}", "bold")), indented(Text(parts))]
     if lead.summary and lead.summary != lead.name:
         lines.append(indented(Text(lead.summary[:_SUMMARY_CHARS])))
+    if incident.grouped and len(incident.group.alerts) > 1:
+        lines.append(indented(Text(incident.grouped)))
+    if incident.profile:
+        lines.append(indented(Text(f"profile {incident.profile}")))
     if incident.simulated:
         where = incident.origin or "the embedded simulator"
         lines.append(

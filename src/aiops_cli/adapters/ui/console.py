@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console as RichConsole
@@ -41,6 +41,7 @@ from aiops_cli.events import (
     OperationStarted,
     PlanDrafted,
     Recalled,
+    SourcesReported,
     Undone,
     Verified,
 )
@@ -98,6 +99,7 @@ class Console:
         self._began: dict[int, float] = {}
         self._stage_began = 0.0
         self._heard = ""
+        self._slow: dict[str, float] = {}
         self._lost: set[RichConsole] = set()
         self._asking: Incident | None = None
         self.shown: str | None = None
@@ -114,8 +116,11 @@ class Console:
                 # A simulated alert has the simulated clock's age, a real one its own.
                 simulated = incident.group.source == "simulator"
                 self._print(blocks.header(incident, incident.opened_at if simulated else datetime.now(UTC)))
+            case SourcesReported():
+                self._watch(event)
             case EvidenceCollected(evidence=evidence):
                 self._say_stage("monitor", _coverage_line(evidence))
+                self._say_slow()
             case Recalled(recall=recall):
                 self._say("recall", _recall_line(recall))
             case ModelAsked(question=question, why=why):
@@ -193,6 +198,19 @@ class Console:
         elif "aiops.cached.age_s" in operation.attributes:
             self._say("model", f"an answer of {duration(operation.attributes['aiops.cached.age_s'])} ago is taken")
 
+    def _watch(self, far: SourcesReported) -> None:
+        """Who is waited for, once that takes longer than one notices."""
+        if not far.waiting or far.seconds < _PATIENCE_S:
+            return
+        self._slow |= dict.fromkeys(far.waiting, far.seconds)
+        self._update(f"{_DOING['monitor']}: {duration(far.seconds)}, waiting for {_named(far.waiting)}")
+
+    def _say_slow(self) -> None:
+        slow, self._slow = self._slow, {}
+        if slow:
+            worst = sorted(slow, key=lambda name: (-slow[name], name))
+            self._say("monitor", f"waited for {_named([f'{name} {duration(slow[name])}' for name in worst])}")
+
     def _hear(self, piece: str) -> None:
         """What a model says, as it comes: the summary of its answer, which is JSON and not whole yet."""
         self._heard += piece
@@ -268,6 +286,13 @@ class Console:
 
 _SUMMARY = re.compile(r'"summary"\s*:\s*"((?:[^"\\]|\\.)*)')
 _HEARD_CHARS = 70
+_PATIENCE_S = 1.0
+_WAITING_SHOWN = 4
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _WAITING_SHOWN
+    return ", ".join(names[:_WAITING_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _call_line(operation: Operation) -> str:
