@@ -36,7 +36,7 @@ class _Part(BaseModel):
 
 def _seconds(value: Any) -> Any:
     """Seconds as a number; `30s` is one too."""
-    return float(value[:-1]) if isinstance(value, str) and re.fullmatch(r"\d{1,4}(\.\d)?s", value) else value
+    return float(value[:-1]) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}([.][0-9])?s", value) else value
 
 
 def _is_pattern(text: str) -> str:
@@ -93,7 +93,7 @@ class Parameter(_Part):
             return "leads out of a folder"
         if self.type == "integer":
             assert self.min is not None and self.max is not None
-            whole = re.fullmatch(r"\d{1,15}", word) is not None
+            whole = re.fullmatch(r"0|[1-9][0-9]{0,14}", word) is not None
             return None if whole and self.min <= int(word) <= self.max else f"is not from {self.min} to {self.max}"
         if self.type == "flag":
             return None if word in ("true", "false") else "is not true or false"
