@@ -64,7 +64,7 @@ class CanaryArguments(_Arguments):
 class AliasArguments(_Arguments):
     """The alias of a registered model and the version that it is to point to."""
 
-    alias: _Name
+    alias: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
     version: _Revision
 
 

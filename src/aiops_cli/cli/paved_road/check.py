@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="A file to try; else the one set.")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A file to try; else the one set.")] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show what a file declares, and what it lacks on this machine; nothing of it is run. Exit code 2 when it does not
