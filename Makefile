@@ -31,6 +31,7 @@ retired:
 
 e2e: env
 	@tools/install_servers
+	@$(PYTHON) tools/install_mlflow.py $(VENV)-mlflow
 	@$(BIN)/python -m pytest -m e2e
 
 lint: env

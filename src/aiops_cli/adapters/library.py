@@ -260,7 +260,7 @@ def _check_action(entry: _ActionEntry, document: YamlDocument, path: tuple[str |
         where = document.where((*path, "action"))
         raise BadConfig(f"{where}: {entry.action[:80]!r} is not in the catalogue", hint="see `aiops actions list`")
     known = spec.arguments.model_fields
-    unknown = [key for key in entry.arguments if key not in known]
+    unknown = [key for key in entry.arguments if not spec.takes(key)]
     if unknown:
         where = document.where((*path, "arguments", unknown[0]))
         takes = ", ".join(known) or "no arguments"

@@ -94,7 +94,9 @@ def _register() -> None:
         history,
         init,
         mcp,
+        paved_road,
         policy,
+        readiness,
         redact,
         replay,
         runbooks,
@@ -119,12 +121,14 @@ def _register() -> None:
         ("audit", audit.app, "The audit log: what was done, by whom, and whether the log is as it was written."),
         ("approvals", approvals.app, "What waits for an answer: look at it, approve or deny it; grants beforehand."),
         ("trust", trust.app, "What helped so often that it may run unasked, and what has not yet."),
+        ("paved-road", paved_road.app, "Your team's own checks and operations."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
         ("config", config.app, "Settings, and the model's key."),
     ):
         app.add_typer(group, name=name, help=text)
     app.command("redact")(redact.redact)
+    app.command("readiness")(readiness.readiness)
     app.command("doctor")(doctor.doctor)
 
 

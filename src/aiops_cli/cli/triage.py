@@ -89,8 +89,8 @@ def triage(
     from dataclasses import replace
 
     from aiops_cli.bootstrap import choose_scene, read_evidence
-    from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli import intake
+    from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli.render import talk
     from aiops_cli.cli.run import MAX_INCIDENTS, Request, run_all, take_up
     from aiops_cli.config import resolve

@@ -1,12 +1,13 @@
 """The closed catalogue of typed actions: what may be proposed at all, with its risk, blast radius and undo."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aiops_cli.domain.canonical import canonical_json, digest_of
 from aiops_cli.domain.validation import first_problem
@@ -63,7 +64,7 @@ class CanaryArguments(_Arguments):
 class AliasArguments(_Arguments):
     """The alias of a registered model and the version that it is to point to."""
 
-    alias: _Name
+    alias: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
     version: _Revision
 
 
@@ -103,6 +104,33 @@ class MarkArguments(_Arguments):
     mark: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
+_WORD = r"^[^\s-]\S{0,199}$"
+_PARAMETER = r"^[a-z][a-z0-9_]{0,39}$"
+_MOST_PARAMETERS = 20
+
+
+class OperationArguments(_Arguments):
+    """An operation that a team declared, by its name, and beside it the operation's own parameters: words, numbers or
+    truth values. Which there are, and what they may be, says the team's file.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    operation: _Name
+
+    @model_validator(mode="after")
+    def _are_words(self) -> Self:
+        extra = self.model_extra or {}
+        if len(extra) > _MOST_PARAMETERS:
+            raise ValueError(f"more than {_MOST_PARAMETERS} parameters")
+        for name, value in extra.items():
+            if not re.fullmatch(_PARAMETER, name):
+                raise ValueError(f"{name[:40]!r} is no name of a parameter")
+            if not isinstance(value, str | int) or not re.fullmatch(_WORD, word_of(value)):
+                raise ValueError(f"{name} must be a word without spaces that does not begin with -")
+        return self
+
+
 class Risk(StrEnum):
     """How much an action can hurt when it is the wrong one."""
 
@@ -128,6 +156,15 @@ class ActionSpec:
     reversible: bool
     target: str = "service"
     undo_needed: bool = True
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes parameters beside those that it declares: then they decide what a call does."""
+        return self.arguments.model_config.get("extra") == "allow"
+
+    def takes(self, name: str) -> bool:
+        """Whether it has a parameter of that name."""
+        return name in self.arguments.model_fields or (self.open and re.fullmatch(_PARAMETER, name) is not None)
 
     @property
     def has_way_back(self) -> bool:
@@ -352,6 +389,15 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             reversible=True,
             target="process or service",
         ),
+        ActionSpec(
+            name="run_operation",
+            summary="Run an operation that the team declared in its own file.",
+            arguments=OperationArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="what the team's file says of the operation",
+            undo="the operation that the team's file names for it; one without is of high risk",
+            reversible=True,
+        ),
     )
 }
 
@@ -417,15 +463,20 @@ def parse_call(text: str) -> Proposal:
     return Proposal(name, rest[0], given.model_dump(), "asked for by hand", proposed_by=BY_HAND)
 
 
+def word_of(value: Any) -> str:
+    """An argument as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def describe_call(action: str, target: str, arguments: Mapping[str, Any]) -> str:
     """A call in the words that `parse_call` reads."""
-    words = (str(value).lower() if isinstance(value, bool) else str(value) for value in arguments.values())
-    return " ".join([action, target, *(f"{key}={word}" for key, word in zip(arguments, words, strict=True))])
+    return " ".join([action, target, *(f"{key}={word_of(value)}" for key, value in arguments.items())])
 
 
 def usage(spec: ActionSpec) -> str:
     """How a call of an action is written."""
-    return " ".join([spec.name, "TARGET", *(f"{name}={name.upper()}" for name in spec.arguments.model_fields)])
+    words = [spec.name, "TARGET", *(f"{name}={name.upper()}" for name in spec.arguments.model_fields)]
+    return " ".join([*words, *(["[PARAMETER=VALUE]..."] if spec.open else [])])
 
 
 @dataclass(frozen=True, slots=True)

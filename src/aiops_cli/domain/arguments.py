@@ -38,7 +38,9 @@ def fill(entry: RunbookAction, book_id: str, lead: Hypothesis, case: Case) -> Pr
 
     What the team wrote into the runbook goes before what the evidence says.
     """
-    wanted = CATALOGUE[entry.action].arguments.model_fields.keys()
+    spec = CATALOGUE[entry.action]
+    # What an open action takes beside its own names is known where the call is prepared.
+    wanted = spec.arguments.model_fields.keys() | (entry.arguments.keys() if spec.open else ())
     call = _MAKERS.get(entry.action, _without_arguments)(lead, case)
     # Where a change is to be taken back, one of that kind has to be there: no canary is ended that nobody began.
     if call is None and entry.when != "change" and entry.arguments and entry.arguments.keys() == wanted:

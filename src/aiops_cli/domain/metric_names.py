@@ -51,6 +51,7 @@ _NAMES: Mapping[str, Known] = {
     "vllm:time_to_first_token_seconds": Known(M.FIRST_TOKEN),
     "vllm:time_per_output_token_seconds": Known(M.TOKEN_TIME),
     "vllm:inter_token_latency_seconds": Known(M.TOKEN_TIME),
+    "vllm:request_time_per_output_token_seconds": Known(M.TOKEN_TIME),
     "vllm:e2e_request_latency_seconds": Known(M.LATENCY_P95),
     "vllm:request_queue_time_seconds": Known(M.QUEUE_WAIT),
     "vllm:request_prefill_time_seconds": Known(M.PREFILL),
@@ -64,9 +65,11 @@ _NAMES: Mapping[str, Known] = {
     "nv_inference_first_response_histogram_ms": Known(M.FIRST_TOKEN, 1e-3),
     "nv_gpu_utilization": Known(M.GPU_UTILIZATION),
     "nv_gpu_power_usage": Known(M.GPU_POWER),
-    # DCGM, dcgm-exporter; clocks are in MHz, utilization in per cent.
+    # DCGM, dcgm-exporter; clocks are in MHz, utilization in per cent, what it profiles and FB_USED_PERCENT are shares.
     "DCGM_FI_DEV_XID_ERRORS": Known(M.GPU_ERROR_CODE),
     "DCGM_FI_DEV_GPU_UTIL": Known(M.GPU_UTILIZATION, 0.01),
+    "DCGM_FI_PROF_GR_ENGINE_ACTIVE": Known(M.GPU_UTILIZATION),
+    "DCGM_FI_DEV_FB_USED_PERCENT": Known(M.GPU_MEMORY_USED),
     "DCGM_FI_DEV_GPU_TEMP": Known(M.GPU_TEMPERATURE),
     "DCGM_FI_DEV_SM_CLOCK": Known(M.GPU_CLOCK, _MHZ),
     "DCGM_FI_DEV_POWER_USAGE": Known(M.GPU_POWER),
@@ -83,6 +86,9 @@ _NAMES: Mapping[str, Known] = {
     "litellm_llm_api_latency_metric": Known(M.LATENCY_P95),
     "litellm_request_total_latency_metric": Known(M.LATENCY_P95),
     "litellm_llm_api_time_to_first_token_metric": Known(M.FIRST_TOKEN),
+    "litellm_deployment_latency_per_output_token": Known(M.TOKEN_TIME),
+    "litellm_in_flight_requests": Known(M.REQUESTS_RUNNING),
+    "litellm_request_queue_time_seconds": Known(M.QUEUE_WAIT),
     "litellm_proxy_total_requests_metric": Known(M.TRAFFIC, counter=True),
     "litellm_requests_metric": Known(M.TRAFFIC, counter=True),
     # OpenTelemetry's semantic conventions for generative AI; dots or underscores.
@@ -107,6 +113,7 @@ RATIOS = (
     Ratio("nv_inference_compute_infer_duration_us", "nv_inference_request_success", M.PREFILL, scale=_MICRO),
     Ratio("nv_cache_num_hits_per_model", "nv_cache_num_misses_per_model", M.CACHE_HITS, complement=True),
     Ratio("litellm_proxy_failed_requests_metric", "litellm_proxy_total_requests_metric", M.ERRORS),
+    Ratio("litellm_cache_hits_metric", "litellm_cache_misses_metric", M.CACHE_HITS, complement=True),
     Ratio("litellm_deployment_failure_responses", "litellm_deployment_total_requests", M.ERRORS),
     Ratio("DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", M.GPU_MEMORY_USED, complement=True, gauges=True),
     Ratio("nv_gpu_memory_used_bytes", "nv_gpu_memory_total_bytes", M.GPU_MEMORY_USED, gauges=True),

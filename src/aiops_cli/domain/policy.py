@@ -424,6 +424,8 @@ def touched_replicas(action: str, arguments: Mapping[str, Any], state: Mapping[s
     if action == "drain_node":
         runs = state.get("runs")
         return sum(int(count) for count in _NUMBER_OF.findall(runs)) if isinstance(runs, str) else None
+    if action in CATALOGUE and CATALOGUE[action].open:
+        return None
     return now if action in _RESTARTS else 0
 
 

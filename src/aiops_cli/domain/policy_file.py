@@ -281,8 +281,7 @@ class Given(_Part):
     def _names_arguments(self) -> Self:
         if self.action not in CATALOGUE:
             raise ValueError(f"action: {self.action!r} is a pattern; a test is about one call")
-        known = CATALOGUE[self.action].arguments.model_fields
-        unknown = [name for name in self.arguments if name not in known]
+        unknown = [name for name in self.arguments if not CATALOGUE[self.action].takes(name)]
         if unknown:
             raise ValueError(f"{self.action} takes no argument {unknown[0]!r}")
         return self

@@ -35,6 +35,11 @@ def why_not_beforehand(spec: ActionSpec, risk: Risk, *, reversible: bool) -> str
     return None
 
 
+def _why_never_earned(spec: ActionSpec) -> str | None:
+    """Trust is in an action on a target: where the arguments decide what is done, one call says nothing of another."""
+    return f"{spec.name} is whatever its arguments name, and earns no trust" if spec.open else None
+
+
 # --- grants ----------------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +189,7 @@ def why_not_promoted(
     record: TrustRecord, terms: TrustTerms | None, spec: ActionSpec, risk: Risk, *, reversible: bool
 ) -> str | None:
     """Why a person may not promote; None where one may. Nothing is ever promoted by itself."""
-    refused = why_not_beforehand(spec, risk, reversible=reversible)
+    refused = why_not_beforehand(spec, risk, reversible=reversible) or _why_never_earned(spec)
     if refused is not None:
         return refused
     if terms is None:
@@ -210,7 +215,8 @@ def find_lapse(promotion: Promotion, record: TrustRecord, call: EffectiveCall, p
         return Lapse("the policy changed since the promotion", ends=True)
     if record.last_failure is not None and record.last_failure >= promotion.at:
         return Lapse(f"it failed at {record.last_failure:%Y-%m-%d %H:%M:%S %Z}", ends=True)
-    refused = why_not_beforehand(CATALOGUE[call.action], call.risk, reversible=call.undo.possible)
+    spec = CATALOGUE[call.action]
+    refused = why_not_beforehand(spec, call.risk, reversible=call.undo.possible) or _why_never_earned(spec)
     if refused is not None:
         return Lapse(refused)
     if record.trusted_lately >= promotion.per_day:

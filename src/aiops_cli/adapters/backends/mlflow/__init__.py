@@ -1,0 +1,1 @@
+"""MLflow's registry of models: its versions and aliases are read, and an alias is moved."""

@@ -1,0 +1,5 @@
+"""`aiops readiness`."""
+
+
+def readiness() -> None:
+    """Not yet."""
