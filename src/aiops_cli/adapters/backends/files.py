@@ -4,29 +4,16 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from aiops_cli.adapters.backends.masked import masked
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
-from aiops_cli.domain.evidence import (
-    Change,
-    ClusterEvent,
-    Coverage,
-    CoverageStatus,
-    Evidence,
-    KubeObject,
-    LoadShare,
-    LogLine,
-    Monitor,
-    Payload,
-    TextLines,
-)
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, TextLines
 from aiops_cli.domain.reading import deduplicate, read_document
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.domain.trouble import has_trouble_bytes
 from aiops_cli.errors import BackendError, BadInput
 from aiops_cli.ports import Gathered, Watching, unwatched
@@ -41,8 +28,6 @@ _MAX_TROUBLE_LINES = 5_000
 _TAIL_LINES = 2_000
 _MAX_PROBLEMS = 5
 _NUL_PROBE = 8_000
-_SECRET_PARTS = frozenset({"data", "stringData"})
-_LEAST_SECRET_CHARS = 12
 # Where a command was asked for something and there is nothing, that is an answer and no failure.
 _NOTHING_THERE = re.compile(r"(?i)not ?found|no resources found|returned? (with )?(return )?code 1\b")
 
@@ -69,47 +54,11 @@ def read_handed_over(paths: Sequence[Path]) -> Gathered:
             continue
         room -= len(text)
         document = read_document(name, text)
-        items += map(_masked, document.items)
+        items += map(masked, document.items)
         ledger += _rows(name, document.items, document.problems, left)
     ledger += [_nothing_in(path) for path in paths if path.is_dir() and not any(path in p.parents for p, _ in files)]
     # The same object may be in several of the files.
     return Gathered(tuple(deduplicate(items)), tuple(ledger))
-
-
-def _masked(item: Evidence) -> Evidence:
-    """The item without secrets of known shapes in what is quoted of it: it is shown, stored and sent on."""
-    match item.payload:
-        case LogLine(message=message) | ClusterEvent(message=message):
-            payload: Payload = replace(item.payload, message=mask_secrets(message)[0])
-        case TextLines(lines=lines):
-            # Together: a private key goes over many of them.
-            payload = replace(item.payload, lines=tuple(mask_secrets("\n".join(lines))[0].split("\n")))
-        case KubeObject(kind="Secret"):
-            payload = replace(item.payload, body={k: v for k, v in item.payload.body.items() if k not in _SECRET_PARTS})
-        case KubeObject(body=body):
-            payload = replace(item.payload, body=_masked_tree(body))
-        case Change(summary=summary):
-            payload = replace(item.payload, summary=mask_secrets(summary)[0])
-        case Monitor(name=name, query=query):
-            payload = replace(item.payload, name=mask_secrets(name)[0], query=mask_secrets(query)[0])
-        case LoadShare(name=name):
-            payload = replace(item.payload, name=mask_secrets(name)[0])
-        case _:
-            return item
-    return replace(item, text=mask_secrets(item.text)[0], payload=payload)
-
-
-def _masked_tree(value: Any) -> Any:
-    """The same tree of mappings, lists and strings with the secrets in its strings masked."""
-    match value:
-        case str():
-            return mask_secrets(value)[0] if len(value) >= _LEAST_SECRET_CHARS else value
-        case dict():
-            return {key: _masked_tree(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_masked_tree(one) for one in value]
-        case _:
-            return value
 
 
 def _rows(name: str, items: Sequence[Evidence], problems: Sequence[str], left: int) -> Iterator[Coverage]:

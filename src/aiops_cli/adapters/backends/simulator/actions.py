@@ -61,7 +61,10 @@ class Actions:
     def step(self, proposal: Proposal) -> Step:
         """The proposal on the present state; nothing has happened yet. Raises ActionRefused."""
         spec = check_proposal(proposal, self._world.scenario.targets)
-        return self._actions[spec.name](proposal.target, proposal.arguments)
+        action = self._actions.get(spec.name)
+        if action is None:
+            raise ActionRefused(f"the simulator has no action {spec.name}")
+        return action(proposal.target, proposal.arguments)
 
     # -- the state that a call is made on -----------------------------------------------------------------------------
 
