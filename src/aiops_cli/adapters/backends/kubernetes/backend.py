@@ -12,10 +12,17 @@ from aiops_cli.adapters.backends.kubernetes.complaints import warnings_in
 from aiops_cli.adapters.backends.kubernetes.drain import Drain, refusals_in
 from aiops_cli.adapters.backends.kubernetes.keepers import managers_of, tags_of, team_of
 from aiops_cli.adapters.backends.kubernetes.kubectl import CHANGE_S, Kubectl, KubectlError, read_json
-from aiops_cli.adapters.backends.kubernetes.patch import annotate, as_text, differences, found_mark, mark_of, still
-from aiops_cli.adapters.backends.kubernetes.patch import MARK
+from aiops_cli.adapters.backends.kubernetes.patch import (
+    MARK,
+    annotate,
+    as_text,
+    differences,
+    found_mark,
+    mark_of,
+    still,
+)
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of
-from aiops_cli.adapters.backends.kubernetes.steps import KINDS, Wanted, plan_patch, replicas_of, state_of
+from aiops_cli.adapters.backends.kubernetes.steps import KINDS, Wanted, is_cordoned, plan_patch, replicas_of, state_of
 from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, Target, name_all, owner_of, read_printed
 from aiops_cli.domain.action import EffectiveCall, Proposal, Undo, check_proposal
 from aiops_cli.domain.gate import LookedBack, Permit
@@ -43,7 +50,7 @@ class _Prepared:
     preconditions: Mapping[str, Any]
     mark: str
     lines: tuple[tuple[str, ...], ...]
-    dry: tuple[str, ...]
+    tries: tuple[tuple[str, ...], ...]
     undo: Undo
     touched: int | None
     touches: tuple[str, ...]
@@ -182,7 +189,7 @@ class KubernetesBackend:
         self, target: Target, thing: Mapping[str, Any], preconditions: Mapping[str, Any], mark: str, wanted: Wanted
     ) -> _Prepared:
         line, dry = self._patch_lines(target, thing, mark, wanted.operations)
-        return _Prepared(target, thing, preconditions, mark, (line,), dry, wanted.undo, wanted.touched,
+        return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
                          (wanted.touches,))  # fmt: skip
 
     def _patch_lines(
@@ -209,14 +216,14 @@ class KubernetesBackend:
             raise ActionRefused(f"{target.name} belongs to no workload: nobody would start it again")
         preconditions = {"uid": pod["metadata"]["uid"]}
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-        line = self._kubectl.line(
-            "delete", f"--raw=/api/v1/namespaces/{target.namespace}/pods/{target.name}", "-f", "-",
-            _within(CHANGE_S),
-        )  # fmt: skip
+        path = f"/api/v1/namespaces/{target.namespace}/pods/{target.name}"
+        # `kubectl delete pod` takes no precondition; the API does, and this is how kubectl hands one over.
+        line = self._kubectl.line("delete", f"--raw={path}", "-f", "-", _within(CHANGE_S))
+        dry = self._kubectl.line("delete", f"--raw={path}?dryRun=All", "-f", "-", _within(CHANGE_S))
         undo = Undo(None, {}, f"nothing to undo: {owner[0]} {owner[1]} starts another in its place", 0.0, needed=False)
         touches = (f"{target.name}: 1 replica of {safe(owner[1], one_line=True)}; requests in it are cut off at the end"
                    " of its grace period",)  # fmt: skip
-        return _Prepared(target, pod, preconditions, "", (line,), line, undo, 1, touches,
+        return _Prepared(target, pod, preconditions, "", (line,), (dry,), undo, 1, touches,
                          given=_body(body), dry_given=_body({**body, "dryRun": ["All"]}),
                          said=f"deletes the pod; {owner[0]} {owner[1]} starts another in its place")  # fmt: skip
 
@@ -226,16 +233,18 @@ class KubernetesBackend:
         preconditions = {**_preconditions(node), "runs": plan.runs}
         mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
         cordon = {"op": "add", "path": "/spec/unschedulable", "value": True}
-        line, _ = self._patch_lines(target, node, mark, (cordon,))
+        line, dry = self._patch_lines(target, node, mark, (cordon,))
         undo = Undo("uncordon_node", {}, "let it take pods again; the pods stay where they are then", 1.0)
-        return _Prepared(target, node, preconditions, mark, (line, drain.line), (*drain.line, "--dry-run=server"),
-                         undo, len(plan.pods), plan.touches, said=f"takes no new pods; evicts {plan.said}",
+        if is_cordoned(node):
+            undo = Undo(None, {}, "nothing to undo: it took no pods before either", 0.0, needed=False)
+        return _Prepared(target, node, preconditions, mark, (line, drain.line), (dry, drain.check), undo,
+                         len(plan.pods), plan.touches, said=f"takes no new pods; evicts {plan.said}",
                          teams=tuple(team_of(pod) for pod in plan.pods))  # fmt: skip
 
     def _try_out(self, prepared: _Prepared) -> tuple[str, tuple[str, ...]]:
         """What would change, as the server says, and what it warns of. Raises ActionRefused for what it refuses."""
         try:
-            answer = self._kubectl.run(prepared.dry, CHANGE_S, given=prepared.dry_given)
+            answer, *_ = [self._kubectl.run(line, CHANGE_S, given=prepared.dry_given) for line in prepared.tries]
         except KubectlError as error:
             # A dry run changes nothing, whatever became of it.
             raise ActionRefused(f"refused when it was tried out: {error.message}", hint=error.hint) from error

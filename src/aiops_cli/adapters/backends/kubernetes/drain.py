@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.adapters.backends.kubernetes.complaints import GUIDE
 from aiops_cli.adapters.backends.kubernetes.keepers import metadata_texts
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl
 from aiops_cli.adapters.backends.kubernetes.target import owner_of
 from aiops_cli.domain.identity import workload_of
 from aiops_cli.domain.redact import safe
+from aiops_cli.errors import ActionRefused
 
 _REFUSED = re.compile(
     r'evicting pods?[/ ]"(?P<pod>[^"]{1,253})"(?: -n "(?P<space>[^"]{1,253})")?[^:]{0,80}: (?P<why>.{1,300})'
@@ -42,9 +44,14 @@ class Drain:
         self._node = node
         self._read_s = read_s
         self.line = kubectl.line("drain", node, "--ignore-daemonsets", f"--timeout={drain_s}s")
+        # On the server a dry run would wait for the budgets as long as the drain itself does.
+        self.check = (*self.line, "--dry-run=client")
 
     def plan(self) -> DrainPlan:
-        """What a drain would do now. Raises KubectlError."""
+        """What a drain would do now. Raises KubectlError, and ActionRefused where no pod may be evicted."""
+        asked = ("auth", "can-i", "create", "pods", "--subresource=eviction", "--all-namespaces")
+        if self._kubectl.run(self._kubectl.line(*asked), self._read_s, fails=False).out.strip() == b"no":
+            raise ActionRefused("the account may not evict pods (create pods/eviction)", hint=GUIDE)
         of_node = f"--field-selector=spec.nodeName={self._node}"
         listed = self._kubectl.get("pods", "--all-namespaces", of_node, deadline_s=self._read_s)
         budgets = self._kubectl.get("poddisruptionbudgets", "--all-namespaces", deadline_s=self._read_s)

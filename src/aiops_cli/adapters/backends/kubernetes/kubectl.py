@@ -32,7 +32,7 @@ class KubectlError(BackendError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run of kubectl gave; `cut` where its output was longer than what is read of it, `complaint` if it failed."""
+    """What a run of kubectl gave: `cut` where it printed more than is read of it, a `complaint` where it failed."""
 
     out: bytes
     said: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aiops_cli.adapters.backends.kubernetes.patch import RESTART, annotations, bare_template, differences
+from aiops_cli.adapters.backends.kubernetes.patch import RESTART, Difference, annotations, bare_template, differences
 from aiops_cli.adapters.backends.kubernetes.target import owner_of
 from aiops_cli.domain.reading.kubectl_values import read_number, read_time
 from aiops_cli.domain.redact import safe
@@ -120,13 +120,16 @@ def step_between(before: Revision, after: Revision) -> Step:
                  if before.images.get(name) != image]  # fmt: skip
         return Step("deploy", _words(moved))
     found = [each for each in differences(before.template, after.template)]
-    other = [each for each in found if not _is_restart(each.path)]
+    other = [each for each in found if not _is_restart(each)]
     return Step("config", _words([each.words for each in other])) if other else Step("restart", "")
 
 
-def _is_restart(path: Sequence[str | int]) -> bool:
-    """Whether a difference is only the annotation that a restart leaves, or the first annotations of all with it."""
-    return path[-1] in _RESTARTS or path == ("metadata", "annotations")
+def _is_restart(found: Difference) -> bool:
+    """Whether a difference is only what a restart leaves: its annotation, or all annotations where they are that."""
+    if found.path[-1] in _RESTARTS:
+        return True
+    sides = (found.before or {}, found.after or {})
+    return found.path == ("metadata", "annotations") and all(set(side) <= set(_RESTARTS) for side in sides)
 
 
 def _words(parts: Sequence[str]) -> str:
