@@ -14,6 +14,7 @@ import json
 import re
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests import protobuf
 
 HOST = "127.0.0.1"
 CONTEXT = "north"
@@ -300,7 +303,7 @@ def answer(cluster: Cluster, asked: Asked) -> Any:
     if fixed is not None:
         return fixed
     if asked.path.endswith("/selfsubjectaccessreviews"):
-        return _review(cluster, json.loads(asked.body))
+        return _review(cluster, asked.body)
     match = _PATH.fullmatch(asked.path)
     kind = _BY_PLACE.get((match["group"] or "", match["plural"])) if match else None
     if match is None or kind is None:
@@ -342,13 +345,24 @@ def _check_right(cluster: Cluster, kind: Kind, verb: str, namespace: str, name: 
         )  # fmt: skip
 
 
-def _review(cluster: Cluster, review: Thing) -> Thing:
-    wanted = review["spec"]["resourceAttributes"]
+_ATTRIBUTES = {1: "namespace", 2: "verb", 3: "group", 4: "version", 5: "resource", 6: "subresource", 7: "name"}
+_PROTOBUF = b"k8s\x00"
+
+
+def _review(cluster: Cluster, body: bytes) -> Thing:
+    """Whether the account has a right; newer kubectl ask in protocol buffers, older ones in JSON."""
+    if body.startswith(_PROTOBUF):
+        review = protobuf.read(protobuf.read(body.removeprefix(_PROTOBUF))[2])
+        found = protobuf.read(protobuf.read(review[2])[1])
+        wanted = {_ATTRIBUTES[number]: value.decode() for number, value in found.items()}
+    else:
+        wanted = json.loads(body)["spec"]["resourceAttributes"]
     name = "/".join(part for part in (wanted["resource"], wanted.get("subresource", "")) if part)
     full = f"{name}.{wanted['group']}" if wanted.get("group") else name
     allowed = f"{wanted['verb']} {full}" not in cluster.denied
     status = {"allowed": allowed} if allowed else {"allowed": False, "reason": "no role of this account has it"}
-    return {**review, "status": status}
+    return {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {},
+            "spec": {"resourceAttributes": wanted}, "status": status}  # fmt: skip
 
 
 def _list(cluster: Cluster, kind: Kind, namespace: str, query: Mapping[str, str]) -> Thing:
@@ -465,9 +479,9 @@ def _check_patched(thing: Thing, after: Thing) -> None:
         resources = container.get("resources", {})
         limit, request = (resources.get(each, {}).get("memory") for each in ("limits", "requests"))
         if limit and request and _bytes(request) > _bytes(limit):
-            message = (f'{kind.kind}.{kind.group} "{name}" is invalid: spec.template.spec.containers[0].resources.'
-                       f'requests: Invalid value: "{request}": must be less than or equal to memory limit of {limit}')  # fmt: skip
-            raise Refused(422, "Invalid", message)
+            why = f'Invalid value: "{request}": must be less than or equal to memory limit of {limit}'
+            where = "spec.template.spec.containers[0].resources.requests"
+            raise Refused(422, "Invalid", f'{kind.kind}.{kind.group} "{name}" is invalid: {where}: {why}')
 
 
 def _bytes(amount: str) -> float:
@@ -542,6 +556,25 @@ def _discovery(path: str) -> Thing | None:
     return None
 
 
+def openapi() -> bytes:
+    """The document that kubectl before 1.27 wants to see before a dry run: which kinds can be patched dry.
+
+    The numbers are those of the fields in gnostic's openapiv2.proto.
+    """
+    paths = []
+    for kind in KINDS:
+        about = f"group: {kind.group}\nkind: {kind.kind}\nversion: {kind.api.rpartition('/')[2]}\n"
+        extension = protobuf.message((1, "x-kubernetes-group-version-kind"), (2, protobuf.message((2, about))))
+        query = protobuf.message((2, "query"), (4, "dryRun"), (6, "string"))
+        parameter = protobuf.message((1, protobuf.message((2, protobuf.message((3, query))))))
+        operation = protobuf.message((8, parameter), (13, extension))
+        place = "/apis/" if kind.group else "/api/"
+        path = f"{place}{kind.api}/{kind.plural}/{{name}}"
+        paths.append((2, protobuf.message((1, path), (2, protobuf.message((8, operation))))))
+    info = protobuf.message((1, "fake"), (2, "v1"))
+    return protobuf.message((1, "2.0"), (2, info), (8, protobuf.message(*paths)))
+
+
 def _resources(api: str) -> list[Thing]:
     if api.startswith("authorization"):
         return [{"name": "selfsubjectaccessreviews", "singularName": "", "namespaced": False,
@@ -552,13 +585,14 @@ def _resources(api: str) -> list[Thing]:
         if kind.api == api:
             found.append({"name": kind.plural, "singularName": kind.kind.lower(), "namespaced": kind.namespaced,
                           "kind": kind.kind, "verbs": verbs, "shortNames": list(kind.short)})  # fmt: skip
-            found += [{"name": f"{kind.plural}/{sub}", "singularName": "", "namespaced": True, "kind": _SUB[sub],
-                       **({"group": "policy", "version": "v1"} if sub == "eviction" else {}), "verbs": ["get", "create"]}
-                      for sub in kind.subresources]  # fmt: skip
+            found += [_subresource(f"{kind.plural}/{sub}", sub) for sub in kind.subresources]
     return found
 
 
-_SUB = {"log": "Pod", "eviction": "Eviction", "scale": "Scale"}
+def _subresource(name: str, sub: str) -> Thing:
+    kind = {"log": "Pod", "eviction": "Eviction", "scale": "Scale"}[sub]
+    where = {"group": "policy", "version": "v1"} if sub == "eviction" else {}
+    return {"name": name, "singularName": "", "namespaced": True, "kind": kind, **where, "verbs": ["get", "create"]}
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -611,6 +645,8 @@ class FakeKubernetes:
                 return self._broken(fault)
             with cluster.lock:
                 cluster.asked.append(asked)
+                if asked.path == "/openapi/v2":
+                    return 200, openapi(), "application/octet-stream"
                 found = answer(cluster, asked)
                 text = found if isinstance(found, str) else json.dumps(found)
             if fault is not None:
@@ -651,7 +687,9 @@ class _Server(ThreadingHTTPServer):
         return accepted, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not believe the certificate, is nothing to talk about."""
+        """A client that goes away, or does not believe the certificate, is nothing to talk about; our own faults are."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def _handler(fake: FakeKubernetes) -> type[BaseHTTPRequestHandler]:
@@ -778,8 +816,9 @@ def fill_shop(cluster: Cluster) -> None:
     for number, image in ((1, "registry.example/ledger:7.0"), (2, "registry.example/ledger:7.1")):
         old = copy.deepcopy(template)
         old["spec"]["containers"][0]["image"] = image
+        data = {"spec": {"template": {**old, "$patch": "replace"}}}
         cluster.add(
-            {"kind": "ControllerRevision", "revision": number, "data": {"spec": {"template": {**old, "$patch": "replace"}}},
+            {"kind": "ControllerRevision", "revision": number, "data": data,
              "metadata": {"name": f"ledger-{number}", "namespace": "books", "ownerReferences": [_owner(ledger)]}}
         )  # fmt: skip
     for number in range(2):

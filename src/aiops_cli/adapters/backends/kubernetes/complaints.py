@@ -80,7 +80,7 @@ def _essence(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     own = [line for line in lines if not _LOG_LINE.match(line) and not line.startswith("Warning:")] or lines
     named = [line for line in own if re.match(r"(?i)error|unable|the ", line)] or own
-    words = re.sub(r"^(?:error: |Error from server )", "", named[-1]) if named else "kubectl failed and said nothing"
+    words = re.sub(r"^(?:error: )?(?:Error from server (?:\([^)]{0,40}\): )?)?", "", named[-1]) if named else "kubectl failed and said nothing"
     return safe(words, one_line=True, limit=_SAID_CHARS)
 
 

@@ -47,7 +47,7 @@ def managers_of(thing: Mapping[str, Any], scalers: Sequence[Mapping[str, Any]], 
     """What else changes this object by itself, and will do so after the action."""
     kind, name = str(thing.get("kind", "")), str(thing["metadata"]["name"])
     found = [*_gitops(thing)]
-    owner = owner_of(thing)
+    owner = owner_of(thing) if kind != "Pod" else None
     if owner is not None:
         found.append(f"{_line(owner[0])} {_line(owner[1])} owns this: its operator may change it back")
     if action == "scale_service":

@@ -91,8 +91,7 @@ class Kubectl:
         try:
             out, said, cut = _collect(process, time.monotonic() + deadline_s, most, given)
         except TimeoutError:
-            hint = "the API server, or the login program of the kubeconfig, does not answer"
-            raise _error("slow", f"kubectl gave no answer within {deadline_s:g} s", hint) from None
+            raise too_late(deadline_s) from None
         finally:
             _kill(process)
         text = said.decode("utf-8", "replace")
@@ -121,6 +120,12 @@ def read_json(text: bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _error("other", "kubectl printed no JSON", "run the same command by hand") from error
+
+
+def too_late(deadline_s: float) -> KubectlError:
+    """The error for a kubectl that was waited for so long (seconds) and no longer."""
+    hint = "the API server, or the login program of the kubeconfig, does not answer"
+    return _error("slow", f"kubectl gave no answer within {deadline_s:.3g} s", hint)
 
 
 def _error(kind: str, message: str, hint: str, *, harmless: bool = False) -> KubectlError:
