@@ -86,6 +86,17 @@ class PodsArguments(_Arguments):
     pods: Annotated[int, Field(ge=1, le=10_000)]
 
 
+_Amount = Annotated[str, Field(pattern=r"^(none|[0-9]{1,9}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?)$")]
+
+
+class ResourceArguments(_Arguments):
+    """One bound of one container, as Kubernetes writes amounts (`500m`, `512Mi`); `none` takes the bound away."""
+
+    container: _Name
+    resource: Annotated[str, Field(pattern=r"^(cpu|memory)_(limit|request)$")]
+    amount: _Amount
+
+
 class VolumeArguments(_Arguments):
     """The size that the volume is to have."""
 
@@ -396,6 +407,53 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             risk=Risk.MEDIUM,
             blast_radius="what the team's file says of the operation",
             undo="the operation that the team's file names for it; one without is of high risk",
+        ),
+        ActionSpec(
+            name="pause_rollout",
+            summary="Hold a rollout where it is.",
+            arguments=NoArguments,
+            risk=Risk.LOW,
+            blast_radius="none at once: replicas stay as they are, old and new, until it is resumed",
+            undo="resume the rollout",
+            reversible=True,
+        ),
+        ActionSpec(
+            name="resume_rollout",
+            summary="Let a rollout go on that was held.",
+            arguments=NoArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="every replica that is not of the new template yet, one after another",
+            undo="pause it again; replicas that were replaced stay replaced",
+            reversible=True,
+        ),
+        ActionSpec(
+            name="delete_pod",
+            summary="Delete one pod, for its workload to start another in its place.",
+            arguments=NoArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="one replica, and the requests that it is busy with",
+            undo="none needed: the workload starts another pod; what it held in memory is lost",
+            reversible=False,
+            target="pod",
+            undo_needed=False,
+        ),
+        ActionSpec(
+            name="cordon_node",
+            summary="Take a node out of scheduling; the replicas on it stay.",
+            arguments=NoArguments,
+            risk=Risk.LOW,
+            blast_radius="no replica at once; new ones have one node less to go to",
+            undo="put the node back into scheduling",
+            reversible=True,
+            target="node",
+        ),
+        ActionSpec(
+            name="set_resources",
+            summary="Set what a container may use of CPU or memory, or what is set aside for it.",
+            arguments=ResourceArguments,
+            risk=Risk.MEDIUM,
+            blast_radius="all replicas restart, one after another; each needs room on a node for what it asks",
+            undo="set the amount that it has now",
             reversible=True,
         ),
     )

@@ -1,0 +1,1 @@
+"""A cluster, through the kubectl of whoever is on call: observed, and acted on where that is allowed."""

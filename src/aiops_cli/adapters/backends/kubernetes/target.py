@@ -1,0 +1,62 @@
+"""What can be acted on, by the names that people use for it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiops_cli.errors import ActionRefused
+
+WORKLOADS = ("deployment", "statefulset", "daemonset")
+POD, NODE = "pod", "node"
+# Where one name is that of several things it means the first of these; the others have their kind in front.
+_ORDER = (*WORKLOADS, POD, NODE)
+_PRINTED = re.compile(
+    r"(deployment|statefulset|daemonset|pod|node)(?:\.apps)?/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
+)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An object of the cluster. `kind` is the word that kubectl takes; a node has no namespace."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def said(self) -> str:
+        """The object as kubectl takes it."""
+        return f"{self.kind}/{self.name}"
+
+
+def read_printed(text: str, namespace: str) -> list[Target]:
+    """What `kubectl get -o name` printed; lines that are no such name are passed over."""
+    found = (_PRINTED.fullmatch(line.strip()) for line in text.splitlines())
+    return [Target(match[1], "" if match[1] == NODE else namespace, match[2]) for match in found if match]
+
+
+def name_all(targets: Iterable[Target], first: str) -> dict[str, Target]:
+    """Each target by its name: bare in the `first` namespace, `namespace/name` in others; nodes are bare too."""
+    named: dict[str, Target] = {}
+    for target in sorted(targets, key=lambda each: (_ORDER.index(each.kind), each.namespace, each.name)):
+        prefix = "" if target.namespace in ("", first) else f"{target.namespace}/"
+        name = prefix + target.name
+        named[f"{prefix}{target.said}" if name in named else name] = target
+    return named
+
+
+def checked_name(name: Any, what: str) -> str:
+    """A name of the cluster that may stand on a command line. Raises ActionRefused."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ActionRefused(f"{what} has a name that no object of a cluster can have")
+    return name
+
+
+def owner_of(thing: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Kind and name of the controller that an object belongs to, or None."""
+    for owner in (thing.get("metadata") or {}).get("ownerReferences") or ():
+        if isinstance(owner, dict) and owner.get("controller") is True:
+            return str(owner.get("kind", "")), str(owner.get("name", ""))
+    return None
