@@ -25,8 +25,10 @@ class ArgoSource:
     def gather(self, scope: Scope, deadline_s: float) -> Gathered:
         """The history of all applications that the account sees. Raises BackendError."""
         answer = self._web.get(_PATH, deadline_s, {"fields": _FIELDS})
-        rows = answer.get("items", ()) if isinstance(answer, Mapping) else None
-        if not isinstance(rows, list | tuple | None) or not isinstance(answer, Mapping):
+        # Without an application the list is null, or not there at all beside what is asked for of it.
+        rows = answer.get("items", () if not answer else None) if isinstance(answer, Mapping) else None
+        known = isinstance(rows, list | tuple) or (isinstance(answer, Mapping) and "items" in answer and rows is None)
+        if not known:
             raise BackendError("argocd did not list applications", hint="is argocd.url the address of Argo CD?")
         found: list[Happened] = []
         problems: list[str] = []
