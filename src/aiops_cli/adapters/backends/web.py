@@ -126,6 +126,8 @@ class WebClient:
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
         # A proxy of the environment has no way to what listens on this machine.
         outside = urlsplit(self._base).hostname not in _HERE
+        if self._socket:
+            _probe(self._socket, timeout.connect or _CONNECT_S)
         transport = httpx2.HTTPTransport(uds=self._socket) if self._socket else None
         return httpx2.Client(
             headers=headers,
@@ -194,6 +196,18 @@ class WebClient:
 
     def _look(self) -> str:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
+
+
+def _probe(path: str, within_s: float) -> None:
+    """Raises ConnectError where nobody listens on a socket: the library would leave it open then."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise httpx2.ConnectError(error.strerror or str(error)) from error
 
 
 _SOCKET = "unix://"
