@@ -687,7 +687,7 @@ class _Server(ThreadingHTTPServer):
         return accepted, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not believe the certificate, is nothing to talk about; our own faults are."""
+        """A client that goes away, or does not believe the certificate, is nothing to tell; our own faults are."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

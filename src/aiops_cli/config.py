@@ -233,7 +233,7 @@ def _server_address(value: Any) -> str:
 def _socket_or_address(value: Any) -> str:
     """An address, or a socket of this machine by its full path."""
     if isinstance(value, str) and value.startswith("unix://"):
-        _file(value.removeprefix("unix://"))
+        _file(_text(value.removeprefix("unix://")))
         return value
     return _server_address(value)
 

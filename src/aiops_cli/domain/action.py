@@ -407,6 +407,7 @@ CATALOGUE: Mapping[str, ActionSpec] = {
             risk=Risk.MEDIUM,
             blast_radius="what the team's file says of the operation",
             undo="the operation that the team's file names for it; one without is of high risk",
+            reversible=True,
         ),
         ActionSpec(
             name="pause_rollout",

@@ -143,14 +143,17 @@ class _Doing:
 
     def _move(self, verb: str, process: Process) -> None:
         """Stop or start one process, and wait until it is there."""
+        told = f"{process.name} was told to {verb}"
         method = f"supervisor.{verb}Process"
         try:
             self._supervisord.rpc.call(method, process.name, False, deadline_s=_CALL_S, changes=True)
         except RpcFault as fault:
             if fault.code in _NOTHING_DONE:
                 raise ActionRefused(fault.message) from fault
-            raise
-        self._done.append(f"{process.name} was told to {verb}")
+            # It was tried: what could not be spawned may be tried again by supervisord itself.
+            self._done.append(told)
+            raise BackendError(f"{process.name} did not {verb}: {fault.message}") from fault
+        self._done.append(told)
         _wait(self._supervisord, process.name, verb)
 
 

@@ -23,7 +23,7 @@ class Server:
     """Where a server is and how one signs in there. `name` is what messages call it.
 
     `token` is sent as a bearer, `user` and `password` as basic authentication. Certificates are always checked, by
-    `ca_file` where it is set.
+    `ca_file` where it is set. `setting` is what its address is set by, where that is not `name.url`.
     """
 
     name: str
@@ -35,6 +35,12 @@ class Server:
     ca_file: str = ""
     client_cert: str = ""
     client_key: str = ""
+    setting: str = ""
+
+    @property
+    def address_setting(self) -> str:
+        """The setting that holds its address."""
+        return self.setting or f"{self.name}.url"
 
 
 class WebClient:
@@ -51,9 +57,19 @@ class WebClient:
         self._socket = urlsplit(server.url).path if server.url.startswith(_SOCKET) else ""
         self._base = "http://localhost" if self._socket else server.url.rstrip("/")
 
-    def get(self, path: str, deadline_s: float, parameters: Parameters | None = None) -> Any:
+    def get(
+        self,
+        path: str,
+        deadline_s: float,
+        parameters: Parameters | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """The JSON at a path."""
-        return self.read_json(self.send("GET", path, deadline_s, parameters=parameters))
+        return self.read_json(self.send("GET", path, deadline_s, parameters=parameters, headers=headers))
+
+    def ask(self, path: str, deadline_s: float, data: Any, parameters: Parameters | None = None) -> Any:
+        """The JSON that a question in JSON is answered with."""
+        return self.read_json(self.send("POST", path, deadline_s, data=data, parameters=parameters))
 
     def send(
         self,
@@ -113,6 +129,8 @@ class WebClient:
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
         # A proxy of the environment has no way to what listens on this machine.
         outside = urlsplit(self._base).hostname not in _HERE
+        if self._socket:
+            _probe(self._socket, timeout.connect or _CONNECT_S)
         transport = httpx2.HTTPTransport(uds=self._socket) if self._socket else None
         return httpx2.Client(
             headers=headers,
@@ -162,10 +180,15 @@ class WebClient:
         kind = ActionRefused if changes and status < 500 else BackendError
         if 300 <= status < 400:
             to = safe(response.headers.get("location", "nowhere"), one_line=True, limit=100)
-            return kind(f"{self.name} sends us elsewhere, to {to}", hint=f"set {self.name}.url to where it really is")
+            return kind(
+                f"{self.name} sends us elsewhere, to {to}",
+                hint=f"set {self.server.address_setting} to where it really is",
+            )
         said = safe(body[:2000].decode("utf-8", "replace"), one_line=True, limit=_SAID_CHARS)
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
-        return kind(words, hint=_HINTS.get(status, self._look()).format(name=self.name, upper=self.name.upper()))
+        hint = _HINTS.get(status, self._look())
+        address = self.server.address_setting
+        return kind(words, hint=hint.format(name=self.name, upper=self.name.upper(), address=address))
 
     @property
     def shown(self) -> str:
@@ -176,7 +199,19 @@ class WebClient:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def _look(self) -> str:
-        return f"`aiops doctor --live` looks at it; its address is the setting {self.name}.url"
+        return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
+
+
+def _probe(path: str, within_s: float) -> None:
+    """Raises ConnectError where nobody listens on a socket: the library would leave it open then."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(within_s)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise httpx2.ConnectError(error.strerror or str(error)) from error
 
 
 _SOCKET = "unix://"
@@ -185,6 +220,6 @@ _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtoco
 _HINTS = {
     401: "set AIOPS_{upper}_TOKEN, or {name}.user and AIOPS_{upper}_PASSWORD",
     403: "the account that is set may not do this there",
-    404: "is {name}.url right, with the path that it is served under?",
+    404: "is {address} right, with the path that it is served under?",
     429: "it has too much to do; try again in a minute",
 }

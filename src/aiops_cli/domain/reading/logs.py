@@ -128,6 +128,15 @@ def _moment(stamp: str) -> datetime | None:
     return None
 
 
+def split_moment(line: str) -> tuple[datetime | None, str]:
+    """When a line says that it was written, and the rest of it; None without a date or a year.
+
+    A time without a zone is taken as UTC.
+    """
+    entry = _stamped(0, "", "", line[:_MAX_LINE])
+    return _moment(entry.stamp), entry.text
+
+
 def _iso(text: str, zone: str) -> datetime:
     day, clock = text[:10].replace("/", "-").replace(".", "-"), text[11:].replace(",", ".")
     moment = datetime.fromisoformat(f"{day}T{clock[:15]}")
