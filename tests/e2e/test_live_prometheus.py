@@ -56,6 +56,10 @@ def rows(now: float) -> Iterator[str]:
         for service in ("cart", "search", "login"):
             value = 1 if name == "up" else 2e8
             yield from (f'{name}{{service="{service}",instance="{service}-1"}} {value} {at:.3f}' for at in times)
+    yield "# TYPE ALERTS gauge"
+    for hours in (20, 9):
+        spells = [at for at in times if 0 <= at - (now - hours * 3600) < 1200]
+        yield from (f'ALERTS{{alertname="SlowCart",service="cart",alertstate="firing"}} 1 {at:.3f}' for at in spells)
     yield "# TYPE http_requests counter"
     for service in ("cart", "search"):
         labels = f'service="{service}",instance="{service}-1",code="200"'
@@ -184,8 +188,11 @@ def test_figures_of_the_service_and_of_those_beside_it(shop: PrometheusClient, s
     assert len(slow.points) <= 245
     yesterday = rows["cart", "latency_p95_seconds_day_before"]
     assert max(yesterday.values) < 0.2 and yesterday.points[-1][0] < slow.points[0][0]
+    assert any(item.text.startswith("SlowCart fired 2 times before in a week") for item in found.items), [
+        i.text for i in found.items if "fired" in i.text
+    ]
     (row,) = found.coverage
-    assert row.status is CoverageStatus.CHECKED and "by service" in row.detail and row.items == len(found.items)
+    assert row.status is CoverageStatus.CHECKED and "by service" in row.detail and row.items == len(rows)
 
 
 def test_a_service_that_prometheus_does_not_know_gives_what_there_is_of_the_others(

@@ -9,7 +9,7 @@ from math import ceil
 
 from aiops_cli.adapters.backends.prometheus.queries import Found, PrometheusClient, quoted
 from aiops_cli.adapters.backends.prometheus.signals import PrometheusSignals
-from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, Series
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, Series, TextLines
 from aiops_cli.domain.findings.baseline import describe
 from aiops_cli.domain.metric_queries import FigureQuery, figure_queries, find_counter
 from aiops_cli.domain.vocabulary import METRICS, Metric
@@ -23,6 +23,8 @@ _LEAST_STEP_S = 1.0
 _RATE_STEPS = 4
 _DAY_S = 86_400.0
 _HOUR_S = 3_600.0
+_WEEK_S = 7 * _DAY_S
+_WEEK_STEP_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class PrometheusFigures:
         failed = [answer for answer in answers if isinstance(answer, str)]
         rows = [row for answer in answers if not isinstance(answer, str) for row in answer]
         items = _distinct([*signals, *_nearest(rows, scope), *self._day_before(scope, window, end)])
-        return Gathered(tuple(self._evidence(items)), (self._row(label, items, failed, window),))
+        past = list(self._fired_before(scope, end))
+        return Gathered((*self._evidence(items), *past), (self._row(label, items, failed, window),))
 
     def _row(self, label: str, items: Sequence["_Row"], failed: Sequence[str], window: _Window) -> Coverage:
         minutes = (window.end - window.start) / 60
@@ -129,6 +132,25 @@ class PrometheusFigures:
             for series in [] if bound.counts else bound.of(before)[:1]:
                 yield _Row(signal.entity, f"{signal.metric}_day_before", signal.unit, _scaled(series, bound.scale))
 
+    def _fired_before(self, scope: Scope, end: float) -> Iterator[Evidence]:
+        """How often the same alert fired in a week, by the record that the server keeps of its alerts."""
+        now, name = scope.end.timestamp(), scope.group.lead.name
+        query = f'max(ALERTS{{alertname={quoted(name)},alertstate="firing"}})'
+        try:
+            found = self._client.query_range(query, now - _WEEK_S, now, _WEEK_STEP_S, _left(end))
+        except BackendError:
+            return
+        times = [time for time, _ in found[0].points] if found else []
+        # The one that fires at this moment is not before.
+        goes_on = bool(times) and times[-1] > now - 2 * _WEEK_STEP_S
+        began = _episodes(times)[: -1 if goes_on else None]
+        if not began:
+            return
+        often = f"{len(began)} times" if len(began) > 1 else "once"
+        last = datetime.fromtimestamp(began[-1], UTC)
+        text = f"{name} fired {often} before in a week, the last on {last:%Y-%m-%d at %H:%M} UTC"
+        yield Evidence("", self.name, scope.group.service or name, scope.end, text, TextLines((text,)))
+
     def _evidence(self, rows: Iterable["_Row"]) -> Iterator[Evidence]:
         for row in rows:
             series = Series(row.metric, row.unit, row.points)
@@ -150,6 +172,11 @@ class _Row:
 
 def _scaled(series: Found, scale: float) -> tuple[tuple[float, float], ...]:
     return tuple((time, value * scale) for time, value in series.points)
+
+
+def _episodes(times: Sequence[float]) -> list[float]:
+    """When each unbroken run of times began."""
+    return [at for at, before in zip(times, (0.0, *times), strict=False) if at - before > 2 * _WEEK_STEP_S]
 
 
 def _left(end: float) -> float:
