@@ -817,7 +817,7 @@ def read_cut_off(incident_id: str, settings: Settings) -> "tuple[AlertGroup, Sce
     store.close()
     if row.simulated and any(each.state in MAY_HAVE_RUN for each in kept):
         _require_world(home, row.id)
-    return group, reopen_scene(row.id, group, settings), CutOff(row.id, row.opened_at, kept)
+    return group, reopen_scene(row.id, group, settings, simulated=row.simulated), CutOff(row.id, row.opened_at, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -843,15 +843,30 @@ def read_ended(store: "SqlStore", incident_id: str, settings: Settings) -> Ended
         _require_world(find_home(), row.id)
     group = read_intake(text)
     incident = Incident(group, row.simulated, row.environment, opened_at=row.opened_at, id=row.id)
-    return Ended(incident, reopen_scene(row.id, group, settings))
+    return Ended(incident, reopen_scene(row.id, group, settings, simulated=row.simulated))
 
 
-def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings) -> Scene:
-    """Where an earlier incident is looked at: its own simulated world as it was left, else what there is now."""
+# Where nothing is looked at, nothing is taken for anything else.
+_NOWHERE = "none"
+
+
+def reopen_scene(incident_id: str, group: "AlertGroup", settings: Settings, *, simulated: bool) -> Scene:
+    """Where an earlier incident is looked at: its own simulated world as it was left, else the systems that are set.
+
+    A real incident is never looked for in a simulated world, nor a simulated one in real systems. Raises UsageError
+    where there is no place to look.
+    """
     from aiops_cli.config import find_home
 
     path = world_path(find_home(), incident_id)
-    return restore_scene(path) if path.exists() else choose_scene(group, settings, False)
+    if path.exists():
+        return restore_scene(path)
+    scene = choose_scene(group, settings, False)
+    if scene.observer.simulated is not simulated and scene.observer.name != _NOWHERE:
+        kind, other = ("simulated", "real systems are set") if simulated else ("real", "no real system is set")
+        hint = "bring back its world" if simulated else "set the systems that it was on: `aiops init`, or --profile"
+        raise UsageError(f"{incident_id} was {kind}, and {other} here", hint=hint)
+    return scene
 
 
 def review_replay(
