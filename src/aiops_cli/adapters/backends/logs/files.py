@@ -70,7 +70,7 @@ class FileLogSource:
 
 def _patterns(places: Iterable[LogFiles], scope: Scope) -> Iterator[tuple[str, str]]:
     """Services and the patterns of their files."""
-    named = [service for service in scope.services if _SERVICE.fullmatch(service) and ".." not in service]
+    named = [service for service in scope.services if _SERVICE.fullmatch(service)]
     for place in places:
         pattern = os.path.expanduser(place.pattern)
         if place.service:
