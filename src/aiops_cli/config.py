@@ -389,7 +389,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("changes.git", (), _names, "Checkouts whose log is read for changes, as SERVICE=PATH or PATH.",
                 "texts such as payments-api=/srv/payments"),
         Setting("changes.feed", "", _server_address,
-                "A list of changes as JSON (docs/guides/sources.md); where AIOPS_CHANGES_TOKEN is set it is sent along.",
+                "A list of changes as JSON (docs/guides/sources.md); AIOPS_CHANGES_TOKEN goes along.",
                 "empty, URL"),
         *_server("argocd", "Argo CD", "https://argocd.example.com"),
         *_server("github", "GitHub's API, for deployments", "https://api.github.com"),
