@@ -177,7 +177,7 @@ def test_the_command_check_finds_mistakes(line: str, problem: str | None) -> Non
 @every(DOCS)
 def test_every_setting_in_the_docs_exists(path: Path) -> None:
     known = {setting.variable for setting in SETTINGS.values()} | {"AIOPS_HOME", DATABASE_VARIABLE, TOKEN_VARIABLE}
-    servers = [name.removesuffix(".url").upper() for name in SETTINGS if name.endswith(".url")]
+    servers = [name.rpartition(".")[0].upper() for name in SETTINGS if name.endswith((".url", ".feed"))]
     known |= {f"AIOPS_{server}_{kind}" for server in servers for kind in ("TOKEN", "PASSWORD")} | {PROFILE_VARIABLE}
     assert set(re.findall(r"\bAIOPS_[A-Z_]+\b", path.read_text(encoding="utf-8"))) - known == set()
 

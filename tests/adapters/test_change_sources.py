@@ -191,7 +191,8 @@ def test_a_row_that_cannot_be_read_is_counted_and_told(bad: Any, said: str) -> N
 
 def test_texts_of_a_feed_are_harmless_and_bounded() -> None:
     secret = Maker(5).hex(40)
-    hostile = row(summary=f"\x1b[2Jpassword={secret} " + "x" * 9_000, service="pay\u202ements", by="a\nb")
+    hostile = row(summary=f"\x1b[2Jpassword={secret} " + "x" * 9_000, service="pay\u202ements", by="a\nb",
+                  before=f"password={secret}")  # fmt: skip
     with FaultServer(answering(lambda _: [hostile, *[row()] * 6_000])) as server:
         gathered = FeedSource(client(server, "changes")).gather(scope("payments"), 10)
 

@@ -387,6 +387,16 @@ def test_what_is_no_log_is_told_and_never_waited_for(tmp_path: Path) -> None:
         assert said in gathered.coverage[0].detail
 
 
+def test_what_there_was_no_time_for_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        written(tmp_path / f"web.{number}.log", stamped(1, "ERROR of web"))
+    places = [LogFiles("web", str(tmp_path / "web.*.log"))]
+
+    gathered = FileLogSource(places).gather(scope("web"), -1)
+
+    assert status(gathered) is CoverageStatus.FAILED and "no time was left" in gathered.coverage[0].detail
+
+
 def test_a_service_s_name_leads_to_no_other_folder(tmp_path: Path) -> None:
     written(tmp_path / "logs" / "web.log", stamped(1, "ERROR of web"))
     written(tmp_path / "secret.log", stamped(1, "ERROR of nobody"))

@@ -53,6 +53,13 @@ def act(at: Stage, action: str, target: str, **arguments: object) -> None:
     actuator.apply(permit_for(call, key=uuid.uuid4().hex))
 
 
+def test_an_action_of_other_systems_is_refused_and_no_crash() -> None:
+    at = stage("payments-evening")
+    for action in ("stop_process", "start_process"):
+        with pytest.raises(ActionRefused, match=f"has no {action}"):
+            act(at, action, "payments-api")
+
+
 def p95(at: Stage, service: str, minutes: float) -> float:
     at.scene.clock.wait(60 * minutes)
     points = at.world.recorder.points(service, Metric.LATENCY_P95)

@@ -153,6 +153,16 @@ def test_a_log_that_cannot_be_read_hides_no_other_and_secrets_stay() -> None:
     assert row.status is CoverageStatus.CHECKED and "NO_FILE" in row.detail and row.cannot
 
 
+def test_lines_of_last_week_are_not_of_the_incident() -> None:
+    rows = [process(stdout_logfile="/x")]
+    log = f"{NOW:%Y-%m-%d} 11:58:00 ERROR no disk\n2026-02-20 10:00:00 ERROR no memory\nERROR no time is said\n"
+    with FaultServer(fake_supervisord(getAllProcessInfo=lambda: rows, readProcessStdoutLog=lambda *_: log)) as server:
+        items = SupervisorSource(supervisord(server)).gather(scope("web"), 5).items
+
+    said = {item.payload.message for item in items if isinstance(item.payload, LogLine)}
+    assert said == {"no disk", "no time is said"}
+
+
 def restart_on(server: FaultServer) -> EffectiveCall:
     return SupervisorBackend(supervisord(server), write=True).prepare(parse_call("restart_service web"))
 

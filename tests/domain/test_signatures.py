@@ -151,6 +151,8 @@ LINES = [
     ("G06", "Back-off restarting failed container app in pod web-1", "application-error"),
     ("G07", "web-1 0/1 Init:0/2 0 12m", "dependency-failure"),
     ("G08", "Warning FailedScheduling 0/3 nodes are available", "pod-unschedulable"),
+    ("G09", "web:web_00 is fatal for 3 min: Exited too quickly (process log may have details)", "application-error"),
+    ("G10", "web:web_01 is backoff: can't find command '/srv/web'", "configuration-error"),
     ("Q99", "queue is full, rejecting 4.0% of requests", "capacity-exhausted"),
 ]
 
@@ -263,6 +265,8 @@ NEAR_MISSES = [
     ("G06", "container app started, no back-off"),
     ("G07", "init: done"),
     ("G08", "Scheduled, failures: 0"),
+    ("G09", "web:web_00 is stopped for 3 min"),
+    ("G10", "web:web_01 is fatal for 3 min, last with exit status 1"),
     ("Q99", "queue 40 % full"),
 ]
 

@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+from aiops_cli.adapters.backends.logs.sampling import is_of_window
 from aiops_cli.adapters.backends.masked import masked
 from aiops_cli.adapters.backends.supervised import Group, Process, Supervisord
 from aiops_cli.adapters.backends.xml_rpc import RpcFault
-from aiops_cli.domain.evidence import Change, ClusterEvent, Coverage, CoverageStatus, Evidence, LogLine, Series
+from aiops_cli.domain.evidence import Change, ClusterEvent, Coverage, CoverageStatus, Evidence, Series
 from aiops_cli.domain.identity import is_related
 from aiops_cli.domain.reading.logs import read_log
 from aiops_cli.domain.vocabulary import METRICS, Metric
@@ -60,7 +61,7 @@ class SupervisorSource:
                 continue
             read += 1
             found = read_log(f"{_SOURCE}:{process.name}:{channel}", process.group, text.split("\n"))
-            items += [item for item in found if _is_of_window(item, scope)]
+            items += [item for item in found if is_of_window(item, scope.start)]
         return items, _row_of_logs(len(items), read, problems)
 
     def _tail(self, process: Process, channel: str, end: float) -> str:
@@ -98,13 +99,6 @@ def _channels(processes: Iterable[Process]) -> list[tuple[Process, str]]:
     # What went wrong is on stderr; and of all processes something rather than of one all.
     processes = list(processes)
     return [(p, "stderr") for p in processes if p.has_stderr] + [(p, "stdout") for p in processes if p.has_stdout]
-
-
-def _is_of_window(item: Evidence, scope: Scope) -> bool:
-    """A tail may go back for weeks; what has no time may be of now."""
-    last = item.payload.last if isinstance(item.payload, LogLine) else None
-    newest = max((at for at in (item.at, last) if at is not None), default=None)
-    return newest is None or newest >= scope.start
 
 
 def _items(group: Group, scope: Scope) -> Iterator[Evidence]:

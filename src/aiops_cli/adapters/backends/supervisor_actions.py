@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiops_cli.adapters.backends.supervised import Process, Supervisord, Target, names_of
+from aiops_cli.adapters.backends.supervised import Process, Supervisord, Target, find_target, names_of
 from aiops_cli.adapters.backends.xml_rpc import RpcFault
 from aiops_cli.domain.action import CATALOGUE, EffectiveCall, Proposal, Undo, check_proposal
 from aiops_cli.domain.gate import LookedBack, Permit
@@ -17,7 +17,7 @@ _CALL_S = 30.0
 # How long one process may take to stop, or to stay up for its startsecs.
 _SETTLE_S = 120.0
 _LOOK_S = 0.1
-_LONGEST_LOOK_S = 1.0
+_LONGEST_LOOK_S = 0.5
 # supervisor.xmlrpc.Faults that are given before anything is done: no such method, name, program or state.
 _NOTHING_DONE = frozenset({1, 2, 3, 4, 6, 10, 20, 21, 60, 70})
 _RESTART_S, _MOVE_S = 15.0, 5.0
@@ -65,7 +65,7 @@ class SupervisorBackend:
             raise ActionRefused(cannot)
         groups = self._supervisord.groups(_READ_S)
         check_proposal(proposal, names_of(groups))
-        target = self._supervisord.target(proposal.target, _READ_S)
+        target = find_target(groups, proposal.target, _NAME)
         step = _step(proposal.action, target, proposal.arguments)
         return EffectiveCall(
             action=proposal.action,

@@ -46,6 +46,7 @@ def _row(id_: str, words: str, pattern: str, fault: F, weight: float, blames: bo
 
 # A row of `kubectl get pods`: name, ready of wanted, then the status.
 _ROW = r"\s\d{1,4}/\d{1,4}\s+"
+_DOWN = r"^\S{1,200} is (fatal|backoff)\b.{0,40}: "
 _CONFIG = (
     r"(environment variable|env(ironment)? var|env var|config(uration)?( key| file| value)?"
     r"|setting|propert(y|ies))"
@@ -375,6 +376,10 @@ SIGNATURES = (
     _row("G06", "back-off restarting", r"back-off .{0,30}restarting failed container", F.APPLICATION_ERROR, 2),
     _row("G07", "init:", rf"{_ROW}Init:\d{{1,3}}/\d{{1,3}}\s", F.DEPENDENCY_FAILURE, 1.5),
     _row("G08", "failedscheduling", r"^FailedScheduling\b|\sFailedScheduling\s", F.SCHEDULING, 2.5),
+    # A process that supervisord gave up, or tries again: its name, its state, and supervisord's own words.
+    _row("G09", "fatal|backoff", rf"{_DOWN}exited too quickly", F.APPLICATION_ERROR, 2),
+    _row("G10", "fatal|backoff", rf"{_DOWN}(can't find command|command at .{{1,200}} is not executable|no permission)",
+         F.CONFIGURATION_ERROR, 3),
     _row("Q99", " full|exhaust", r"queue (is )?full, rejecting|worker slots exhausted", F.CAPACITY_EXHAUSTED, 1.5),
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from aiops_cli.adapters.backends.masked import masked
 from aiops_cli.domain.evidence import Change, Coverage, CoverageStatus, Evidence
 from aiops_cli.domain.identity import workload_of
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.ports import Gathered, Scope
 
 CANNOT = "a release or configuration change as the cause"
@@ -77,7 +78,7 @@ def _item(one: Happened) -> Evidence:
 
 
 def _or_none(text: str | None) -> str | None:
-    return _line(text, _NAME_CHARS) if text else None
+    return mask_secrets(_line(text, _NAME_CHARS))[0] if text else None
 
 
 def _line(text: str, limit: int) -> str:
