@@ -25,6 +25,7 @@ _OWN = words_of(
     "results item items record records commonlabels labels commonannotations annotations grouplabels context "
     "properties condition essentials content input report"
 )
+_OWN_ENDS = ("rule", "rules", "alert", "check", "incident", "issue", "alarm", "problem", "event")
 _LISTS = ("alerts", "events", "incidents", "problems", "issues", "results", "records", "items", "notifications", "data")
 
 
@@ -51,7 +52,7 @@ _STATUSES = _ranked(
 _SEVERITIES = _ranked(
     "severity alertseverity severitylevel severityname criticality eventseverity",
     "priority prioritylevel alertpriority prioritylabel",
-    "level alertlevel urgency importance loglevel risk",
+    "level alertlevel urgency importance importancelevel loglevel risk",
 )
 _SERVICES = _ranked(
     "service servicename subjectname workloadname workload app application appname applicationname deployment",
@@ -69,6 +70,7 @@ _ENDS = _ranked(
 _EXPRESSIONS = _ranked("expression expr alertquery promql", "query condition", "threshold rule")
 _SUMMARIES = ("summary", "description", "message", "suspectedsymptom", "error")
 _SOURCES = _ranked("alertsource source", "provider product integration monitoringtool tool")
+_HAPPENED = words_of("created updated deleted changed added removed test ping alert event notification")
 _SECRET = re.compile(r"token|secret|passw|apikey|routingkey|servicekey|signature|authorization|credential|cookie")
 _LINK = re.compile(r"https?://[^\s<>\"]{4,2000}")
 _PICTURE = re.compile(r"\.(?:png|svg|gif|jpe?g|ico|pem)(?:$|\?)|xmlns|w3\.org")
@@ -148,7 +150,7 @@ def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
         if isinstance(value, list):
             waiting.extend((inner, depth, inside) for inner in value[:5] if isinstance(inner, Mapping))
             continue
-        for key, inner in value.items():
+        for key, inner in _rows(value):
             count += 1
             if count > _MAX_FIELDS:
                 return
@@ -165,6 +167,17 @@ def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
                 yield _Field(depth, inside, name, str(key), inner, text)
 
 
+def _rows(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The fields of an object; an object that is itself a name and a value is that one field besides."""
+    rows = list(value.items())[:_MAX_FIELDS]
+    if 2 <= len(rows) <= 4:
+        view = View(value)
+        name = view.text("key", "name", "title", "label", "field")
+        if name and "value" in view.fields and len(name) <= 80:
+            return [(name, view.fields["value"])]
+    return rows
+
+
 def _is_plain_list(value: Any) -> bool:
     return isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value)
 
@@ -177,7 +190,8 @@ def _best(fields: list[_Field], names: Mapping[str, int]) -> _Field | None:
 
 def _is_own(field: _Field) -> bool:
     """Whether it is about the alert: a name inside `user` or `service` is not the alert's."""
-    return not field.inside or field.inside in _OWN or field.key not in _TITLES
+    own = not field.inside or field.inside in _OWN or field.inside.endswith(_OWN_ENDS)
+    return own or field.key not in _TITLES
 
 
 def _text(field: _Field | None) -> str:
@@ -189,11 +203,21 @@ def _outermost(fields: list[_Field], name: str) -> str:
 
 
 def _title(fields: list[_Field], called: str) -> str:
-    words = [field for field in fields if not re.fullmatch(r"[\d.:-]*|true|false", field.text)]
+    words = [field for field in fields if _could_name(field)]
     best = _best(words, _TITLES)
     if best is not None and (not called or _TITLES[best.key] <= _SURE_RANK):
         return best.text if _TITLES[best.key] < _TITLES["type"] or _best(fields, _SEVERITIES) or called else ""
     return called
+
+
+def _could_name(field: _Field) -> bool:
+    """Neither a number nor, under a name that is no title's, the word for what happened to something."""
+    if re.fullmatch(r"[\d.:-]*|true|false", field.text):
+        return False
+    weak = _TITLES.get(field.key, 0) > _SURE_RANK
+    return not (
+        weak and " " not in field.text and (field.text.lower() in _HAPPENED or means_over(field.text) is not None)
+    )
 
 
 def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:

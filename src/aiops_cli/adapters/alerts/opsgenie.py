@@ -12,8 +12,8 @@ from aiops_cli.adapters.alerts.shape import PRIORITIES, Shape, said
 # https://support.atlassian.com/opsgenie/docs/update-alert-priority-level/
 _STATUSES = said(
     firing="open acked create acknowledge unacknowledge addnote snooze snoozeended escalate escalatenext "
-    "assignownership takeownership addtags removetags adddetails removedetails addteam addrecipient addresponder updatepriority "
-    "updatemessage updatedescription customaction reopen",
+    "assignownership takeownership addtags removetags adddetails removedetails addteam addrecipient addresponder "
+    "updatepriority updatemessage updatedescription customaction reopen",
     resolved="closed close resolved delete deleted",
 )
 
