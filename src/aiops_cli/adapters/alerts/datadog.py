@@ -6,6 +6,7 @@ Events: https://docs.datadoghq.com/api/latest/events/
 """
 
 import re
+from dataclasses import replace
 
 from aiops_cli.adapters.alerts.shape import PRIORITIES, Shape, levels, said
 from aiops_cli.adapters.alerts.view import View
@@ -46,6 +47,21 @@ def _priority(view: View) -> str:
     return "" if found.lower() in ("normal", "all") else found
 
 
+_EVENT = Shape(
+    name="Datadog event",
+    source="datadog",
+    needs=("title", "text", "alerttype|datehappened|aggregationkey"),
+    title=("title",),
+    status=(_status_of_title, "alerttype"),
+    statuses=_STATUSES,
+    severity=(_priority_of_title, "alerttype"),
+    severities=_SEVERITIES,
+    summary=("text",),
+    labels=("tags", "host"),
+    starts=("datehappened",),
+    ends=("datehappened",),
+    links=("url",),
+)
 FORMATS = (
     Shape(
         name="Datadog monitor",
@@ -85,36 +101,7 @@ FORMATS = (
         expression=("alertquery", "alert.alertquery", "query"),
         links=("link", "url", "event.eventurl", "alert.url", "snapshot"),
     ),
-    Shape(
-        name="Datadog event",
-        source="datadog",
-        needs=("title", "text", "alerttype|datehappened|aggregationkey"),
-        title=("title",),
-        status=(_status_of_title, "alerttype"),
-        statuses=_STATUSES,
-        severity=(_priority_of_title, "alerttype"),
-        severities=_SEVERITIES,
-        summary=("text",),
-        labels=("tags", "host"),
-        starts=("datehappened",),
-        ends=("datehappened",),
-        links=("url",),
-    ),
-    Shape(
-        name="Datadog event API",
-        source="datadog",
-        needs=("event.title|events.title", "event.text|events.text"),
-        holds=lambda view: view.has("event.datehappened|events.datehappened|event.alerttype|events.alerttype"),
-        each="event",
-        title=("title",),
-        status=(_status_of_title, "alerttype"),
-        statuses=_STATUSES,
-        severity=(_priority_of_title, "alerttype"),
-        severities=_SEVERITIES,
-        summary=("text",),
-        labels=("tags", "host"),
-        starts=("datehappened",),
-        ends=("datehappened",),
-        links=("url",),
-    ),
+    _EVENT,
+    replace(_EVENT, name="Datadog event API", needs=("event.title", "event.text"), each="event"),
+    replace(_EVENT, name="Datadog event API", needs=("events.title", "events.text"), each="events"),
 )

@@ -25,6 +25,12 @@ _OWN = words_of(
     "results item items record records commonlabels labels commonannotations annotations grouplabels context "
     "properties condition essentials content input report"
 )
+# Objects that an alert speaks of and is not: their names are never its title.
+_THINGS = words_of(
+    "user service host team teams org organization organisation account project sender owner agent repository customer "
+    "assignee assignees actor device node cluster server pod container instance author application tenant channel "
+    "labels tags site contact responder responders escalationpolicy receiver source target resource entity"
+)
 _OWN_ENDS = ("rule", "rules", "alert", "check", "incident", "issue", "alarm", "problem", "event")
 _LISTS = ("alerts", "events", "incidents", "problems", "issues", "results", "records", "items", "notifications", "data")
 
@@ -184,7 +190,8 @@ def _is_plain_list(value: Any) -> bool:
 
 def _best(fields: list[_Field], names: Mapping[str, int]) -> _Field | None:
     """The field whose name fits best and that is furthest out, or None."""
-    found = [field for field in fields if field.key in names and _is_own(field)]
+    named = [field for field in fields if field.key in names]
+    found = [field for field in named if _is_own(field)] or [field for field in named if field.inside not in _THINGS]
     return min(found, key=lambda field: names[field.key] + 2 * field.depth, default=None)
 
 

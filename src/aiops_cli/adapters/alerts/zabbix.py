@@ -7,7 +7,7 @@ API: https://www.zabbix.com/documentation/current/en/manual/api/reference/proble
 
 from dataclasses import replace
 
-from aiops_cli.adapters.alerts.shape import Shape, levels, said
+from aiops_cli.adapters.alerts.shape import Shape, levels, read_labels, said
 from aiops_cli.adapters.alerts.view import View
 
 # {EVENT.VALUE} is 1 for a problem and 0 for recovery, {TRIGGER.STATUS} and {EVENT.STATUS} say it in words.
@@ -38,6 +38,11 @@ def _is_over(view: View) -> str:
     """A problem of the API has no status: it is over when a recovery is known."""
     over = view.text("reventid") not in ("", "0") or view.text("rclock") not in ("", "0")
     return "resolved" if over else view.text("value") or "problem"
+
+
+def _tagged_service(view: View) -> str:
+    """The tag `service`; what Zabbix' own templates tag is a class of things, not a service."""
+    return read_labels(view, ("eventtags", "eventtagsjson", "tags")).get("service", "")
 
 
 _PROBLEM = Shape(
@@ -74,7 +79,7 @@ FORMATS = (
         statuses=_STATUSES,
         severity=("eventseverity", "triggerseverity", "severity", "eventnseverity", "triggernseverity"),
         severities=_SEVERITIES,
-        service=("service", "application", *_HOSTS),
+        service=("service", "application", _tagged_service, *_HOSTS),
         summary=("alertmessage", "message", "eventopdata", "triggerdescription", "eventname"),
         labels=("eventtags", "eventtagsjson", "tags", *_HOSTS, "hostip"),
         starts=("eventtimestamp", "eventdatetime", "eventstart", "timestamp", "clock"),
