@@ -125,7 +125,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("time is a number", json.dumps(webhook({**fired(), "startsAt": 17})).encode(), r"alerts\[0\].startsAt"),
     ("two thousand alerts", json.dumps(webhook(*[fired()] * 2000)).encode(), "more than 1000"),
     ("endless number", b'{"name": ' + b"9" * 5000 + b"}", "too long"),
-    ("our own, unknown field", b'{"name": "A", "colour": "red"}', "colour"),
+    ("our own, unknown field", b'{"schema_version": 1, "name": "A", "colour": "red"}', "colour"),
     ("our own, no zone", b'{"name": "A", "starts_at": "2026-11-20T03:08:00"}', "starts_at"),
     ("our own, empty name", b'{"name": ""}', "name"),
     ("escape in a label", json.dumps(webhook(fired(pod="\x1b[2J"))).encode(), "control"),

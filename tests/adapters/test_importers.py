@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from aiops_cli.adapters.importers import FORMATS, Problem, read_file, read_records
-from aiops_cli.adapters.importers.fields import find_resolved, find_severity
+from aiops_cli.adapters.importers.fields import find_resolved
 from aiops_cli.adapters.importers.headings import kinds_of
 from aiops_cli.adapters.importers.timeline import find_events, read_timeline
 from aiops_cli.adapters.importers.times import NotATime, Order, find_order, read_span, read_time
+from aiops_cli.domain.alert import find_severity
 from aiops_cli.domain.record import Record
 
 

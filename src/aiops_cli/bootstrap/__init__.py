@@ -1212,16 +1212,12 @@ def read_case(folder: Path) -> OpenedCase:
 
 
 def _read_recorded_alert(path: Path, name: str) -> "AlertGroup":
-    """An alert that a parser knows, or failing that whatever its JSON says. Raises BadInput."""
+    """The worst group of a recorded alert. Raises BadInput."""
     from aiops_cli.adapters.alerts import MAX_BYTES, read_alerts
-    from aiops_cli.adapters.alerts.loose import read_loosely
 
     with path.open("rb") as file:
         raw = file.read(MAX_BYTES + 1)
-    try:
-        return read_alerts(raw, name, sanitize=True)[0]
-    except BadInput:
-        return read_loosely(raw[:MAX_BYTES], name)
+    return read_alerts(raw, name, sanitize=True)[0]
 
 
 # --- the gate --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,15 +21,23 @@ class Severity(StrEnum):
 
 _RANK = {level: rank for rank, level in enumerate(Severity)}
 
-# Words as Prometheus rules carry them in the `severity` label. `page` and `none` come from the kubernetes-mixin.
+# Words as Prometheus rules carry them in the `severity` label. `page` and `none` come from the kubernetes-mixin, emerg
+# to debug from syslog (https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1).
 _SEVERITY_WORDS = {
-    "critical": Severity.CRITICAL, "page": Severity.CRITICAL, "fatal": Severity.CRITICAL,
-    "emergency": Severity.CRITICAL, "sev1": Severity.CRITICAL, "p1": Severity.CRITICAL,
-    "high": Severity.HIGH, "error": Severity.HIGH, "major": Severity.HIGH, "sev2": Severity.HIGH, "p2": Severity.HIGH,
-    "warning": Severity.WARNING, "warn": Severity.WARNING, "minor": Severity.WARNING, "sev3": Severity.WARNING,
-    "p3": Severity.WARNING, "ticket": Severity.WARNING,
-    "info": Severity.INFO, "informational": Severity.INFO, "none": Severity.INFO, "low": Severity.INFO,
-    "sev4": Severity.INFO, "p4": Severity.INFO,
+    "critical": Severity.CRITICAL, "crit": Severity.CRITICAL, "page": Severity.CRITICAL, "fatal": Severity.CRITICAL,
+    "emergency": Severity.CRITICAL, "emerg": Severity.CRITICAL, "disaster": Severity.CRITICAL,
+    "sev0": Severity.CRITICAL, "sev1": Severity.CRITICAL, "p0": Severity.CRITICAL, "p1": Severity.CRITICAL,
+    "high": Severity.HIGH, "error": Severity.HIGH, "err": Severity.HIGH, "major": Severity.HIGH,
+    "sev2": Severity.HIGH, "p2": Severity.HIGH,
+    "warning": Severity.WARNING, "warn": Severity.WARNING, "minor": Severity.WARNING, "medium": Severity.WARNING,
+    "moderate": Severity.WARNING, "average": Severity.WARNING, "sev3": Severity.WARNING, "p3": Severity.WARNING,
+    "ticket": Severity.WARNING,
+    "info": Severity.INFO, "informational": Severity.INFO, "information": Severity.INFO, "notice": Severity.INFO,
+    "debug": Severity.INFO, "none": Severity.INFO, "low": Severity.INFO, "sev4": Severity.INFO, "sev5": Severity.INFO,
+    "p4": Severity.INFO, "p5": Severity.INFO,
+    # Jira's default priorities (blocker to trivial before version 7) and ServiceNow's.
+    "highest": Severity.CRITICAL, "blocker": Severity.CRITICAL, "urgent": Severity.CRITICAL,
+    "lowest": Severity.INFO, "trivial": Severity.INFO, "planning": Severity.INFO,
 }  # fmt: skip
 
 # The first label that is there names the service: most specific convention first. `job` and `container` are
@@ -69,6 +78,31 @@ def read_severity(word: str | None) -> Severity:
     return _SEVERITY_WORDS.get((word or "").strip().lower(), Severity.UNKNOWN)
 
 
+# What people write where a field has no value.
+UNSET = frozenset(
+    {"", "-", "--", "—", "none", "n/a", "na", "tbd", "unset", "null", "unknown", "unassigned", "not set", "?"}
+)
+
+
+def find_severity(text: str) -> Severity:
+    """The severity that a phrase such as `SEV-1 (critical)` or `2 - High` names; unknown when it names several."""
+    lowered = text.lower().strip()
+    if lowered in UNSET or len(lowered) > 200:
+        return Severity.UNKNOWN
+    lowered = re.sub(r"[‐‑–—]", "-", lowered)
+    grades = re.findall(r"\b(?:s(?:ev(?:erity)?)?|p(?:rio(?:rity)?)?)[\s_.#-]*([0-9])\b", lowered)
+    # A grade that is not known (sev 7) leaves the words beside it.
+    found: set[Severity] = {
+        level for digit in grades if (level := read_severity(f"sev{digit}")) is not Severity.UNKNOWN
+    }
+    if not found:
+        words = re.findall(r"[a-z]+\d?", lowered)
+        found = {level for word in words if (level := read_severity(word)) is not Severity.UNKNOWN}
+    if not found and re.fullmatch(r"[0-5]", lowered):
+        found = {read_severity(f"sev{lowered}")} - {Severity.UNKNOWN}
+    return found.pop() if len(found) == 1 else Severity.UNKNOWN
+
+
 def find_service(labels: Mapping[str, str]) -> str | None:
     """The service that the labels name, by the conventions of Prometheus and Kubernetes, or None."""
     return next((labels[key] for key in _SERVICE_LABELS if labels.get(key)), None)
@@ -76,10 +110,11 @@ def find_service(labels: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert of a source. Times are aware; `native_severity` is the source's own word."""
+    """One alert of a source. Times are aware; `native_severity` and `native_status` are the source's own words."""
 
     name: str
     status: AlertStatus = AlertStatus.FIRING
+    native_status: str | None = None
     severity: Severity = Severity.UNKNOWN
     native_severity: str | None = None
     service: str | None = None

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
-from aiops_cli.domain.alert import Alert, AlertStatus, find_service, read_severity
+from aiops_cli.domain.alert import Alert, AlertStatus, Severity, find_service, find_severity, read_severity
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BadInput
 
 _MAX_VALUE = 4_000
 _MAX_ALERTS = 1_000
+_MAX_LABELS = 200
+_MAX_LINKS = 20
+# PagerDuty takes summaries of 1,024 characters; the words of a severity or a status are short.
+_MAX_NAME = 1_024
+_MAX_WORD = 200
 
 
 def read_map(value: Any, what: str, *, one_line: bool = False) -> dict[str, str]:
@@ -81,20 +87,69 @@ def alert_of(
     starts_at: datetime | None,
     ends_at: datetime | None,
     links: tuple[str, ...],
+    *,
+    native_status: str = "",
+    expression: str = "",
 ) -> Alert:
     """An alert in Prometheus' terms: everything is in labels and annotations."""
     summary = annotations.get("summary") or annotations.get("message") or annotations.get("description") or ""
-    native = labels.get("severity")
-    return Alert(
-        name=labels.get("alertname") or "unnamed alert",
+    native = labels.get("severity") or labels.get("priority") or ""
+    name = labels.get("alertname") or labels.get("rulename") or annotations.get("title") or summary
+    return build(
+        name=name or "unnamed alert",
         status=status,
-        severity=read_severity(native),
+        native_status=native_status,
+        severity=severity_of(native),
         native_severity=native,
-        service=find_service(labels),
-        summary=safe(summary, one_line=True),
+        summary=summary,
         labels=labels,
         annotations=annotations,
         starts_at=starts_at,
+        ends_at=ends_at,
+        expression=expression,
+        links=links,
+    )
+
+
+def severity_of(word: str) -> Severity:
+    """The severity of a word that everybody uses, or of a phrase with one such as `1 - Critical`."""
+    level = read_severity(word)
+    return level if level is not Severity.UNKNOWN else find_severity(word)
+
+
+def build(
+    *,
+    name: str,
+    status: AlertStatus = AlertStatus.FIRING,
+    native_status: str = "",
+    severity: Severity = Severity.UNKNOWN,
+    native_severity: str = "",
+    service: str = "",
+    summary: str = "",
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str] = MappingProxyType({}),
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    expression: str = "",
+    links: tuple[str, ...] = (),
+) -> Alert:
+    """An alert of foreign texts, each made safe to show and bounded; an empty text is none.
+
+    Without a service the labels are asked. Only a resolved alert has an end.
+    """
+    kept = read_map(dict(list(labels.items())[:_MAX_LABELS]), "labels", one_line=True)
+    return Alert(
+        name=safe(name, one_line=True, limit=_MAX_NAME),
+        status=status,
+        native_status=safe(native_status, one_line=True, limit=_MAX_WORD) or None,
+        severity=severity,
+        native_severity=safe(native_severity, one_line=True, limit=_MAX_WORD) or None,
+        service=safe(service, one_line=True, limit=_MAX_WORD) or find_service(kept),
+        summary=safe(summary, one_line=True, limit=_MAX_VALUE),
+        labels=kept,
+        annotations=annotations,
+        starts_at=starts_at,
         ends_at=ends_at if status is AlertStatus.RESOLVED else None,
-        links=tuple(link for link in links if link),
+        expression=safe(expression, one_line=True, limit=_MAX_VALUE) or None,
+        links=tuple(dict.fromkeys(safe(link, one_line=True, limit=_MAX_VALUE) for link in links if link))[:_MAX_LINKS],
     )

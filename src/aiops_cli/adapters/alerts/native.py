@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from aiops_cli.adapters.alerts.fields import bounded_time, read_list, read_map
+from aiops_cli.adapters.alerts.shape import Format
+from aiops_cli.adapters.alerts.view import View
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, find_service, read_severity
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.validation import first_problem
 from aiops_cli.errors import BadInput
-
-NAME = "aiops JSON"
 
 Text = Annotated[str, Field(max_length=4000)]
 
@@ -35,13 +35,30 @@ class NativeAlert(BaseModel):
     links: Annotated[list[Text], Field(max_length=20)] = []
 
 
-def matches(data: Any) -> bool:
-    """An object with a name, or with alerts and nothing of another product around them."""
-    return isinstance(data, Mapping) and ("name" in data or "alerts" in data)
+_FIELDS = frozenset(NativeAlert.model_fields)
 
 
-def parse(data: Any) -> list[AlertGroup]:
+def _is_ours(view: View) -> bool:
+    """Marked with our schema's version, or with no field but ours; another product's status is not ours either."""
+    data = view.raw
+    if "schema_version" in data:
+        return "name" in data or "alerts" in data
+    if "alerts" in data:
+        items = data["alerts"]
+        one = isinstance(items, list) and all(_is_one(item) for item in items)
+        return set(data) <= {"alerts", "key"} and one
+    return _is_one(data)
+
+
+def _is_one(item: Any) -> bool:
+    if not isinstance(item, Mapping) or "name" not in item or not set(item) <= _FIELDS:
+        return False
+    return item.get("status", "firing") in ("firing", "resolved") and isinstance(item["name"], str)
+
+
+def _parse(view: View) -> list[AlertGroup]:
     """One group with all alerts. Raises BadInput naming the field."""
+    data = view.raw
     items = read_list(data.get("alerts", [data]), "alerts")
     alerts = [_alert(item, f"alerts[{index}]." if "alerts" in data else "") for index, item in enumerate(items)]
     if not alerts:
@@ -61,6 +78,7 @@ def _alert(item: Any, where: str) -> Alert:
     return Alert(
         name=safe(read.name, one_line=True),
         status=AlertStatus(read.status),
+        native_status=read.status,
         severity=read_severity(read.severity),
         native_severity=safe(read.severity, one_line=True) if read.severity else None,
         service=safe(read.service, one_line=True) if read.service else find_service(labels),
@@ -72,3 +90,6 @@ def _alert(item: Any, where: str) -> Alert:
         expression=safe(read.expression, one_line=True) if read.expression else None,
         links=tuple(safe(link, one_line=True) for link in read.links),
     )
+
+
+FORMATS = (Format("aiops JSON", _is_ours, _parse),)

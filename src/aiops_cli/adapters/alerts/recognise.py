@@ -1,10 +1,46 @@
 """From bytes to alert groups: decoding, bounds, and which parser takes it."""
 
 import json
-from collections.abc import Callable, Collection
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from aiops_cli.adapters.alerts import alertmanager, free_text, native, prometheus
+from aiops_cli.adapters.alerts import (
+    alertmanager,
+    aws,
+    azure,
+    checkly,
+    cloudwatch,
+    coralogix,
+    dash0,
+    datadog,
+    dynatrace,
+    free_text,
+    gcp,
+    generic,
+    grafana,
+    mail,
+    nagios,
+    native,
+    netbox,
+    newrelic,
+    opsgenie,
+    others,
+    pagerduty,
+    pingdom,
+    prometheus,
+    sentry,
+    servicenow,
+    site24x7,
+    splunk_oncall,
+    thousandeyes,
+    zabbix,
+    zenduty,
+)
+from aiops_cli.adapters.alerts.envelopes import Inner, only_child, open_envelope
+from aiops_cli.adapters.alerts.fields import build, read_list
+from aiops_cli.adapters.alerts.shape import Reader
+from aiops_cli.adapters.alerts.view import View
 from aiops_cli.domain.alert import AlertGroup, worst_first
 from aiops_cli.domain.redact import find_control, safe
 from aiops_cli.errors import BadInput
@@ -12,18 +48,49 @@ from aiops_cli.errors import BadInput
 # Alertmanager's largest notifications are a few hundred kilobytes; ten megabytes of alert is a mistake.
 MAX_BYTES = 10 * 1024 * 1024
 _MAX_DEPTH = 60
-_KNOWN = "Alertmanager webhook v4, Prometheus /api/v1/alerts, aiops' own JSON, or plain text"
+# An alarm in a notification in a queue's message in an event: more than that is no alert.
+_MAX_ENVELOPES = 5
+
+# The first that matches reads it: our own before all, then those with a mark of their own, then those with little.
+FORMATS: tuple[Reader, ...] = (
+    *native.FORMATS,
+    *grafana.FORMATS,
+    *alertmanager.FORMATS,
+    *prometheus.FORMATS,
+    *pagerduty.FORMATS,
+    *opsgenie.FORMATS,
+    *sentry.FORMATS,
+    *zenduty.FORMATS,
+    *gcp.FORMATS,
+    *cloudwatch.FORMATS,
+    *aws.FORMATS,
+    *azure.FORMATS,
+    *newrelic.FORMATS,
+    *dynatrace.FORMATS,
+    *datadog.FORMATS,
+    *splunk_oncall.FORMATS,
+    *servicenow.FORMATS,
+    *checkly.FORMATS,
+    *pingdom.FORMATS,
+    *site24x7.FORMATS,
+    *nagios.FORMATS,
+    *zabbix.FORMATS,
+    *coralogix.FORMATS,
+    *dash0.FORMATS,
+    *thousandeyes.FORMATS,
+    *netbox.FORMATS,
+    *others.FORMATS,
+    alertmanager.POSTED,
+    prometheus.BARE,
+)
 
 
-class _Parser(Protocol):
-    NAME: str
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What was read: the name of the format, and the groups in the order of the payload; none when nothing fires."""
 
-    def matches(self, data: Any) -> bool: ...
-
-    def parse(self, data: Any) -> list[AlertGroup]: ...
-
-
-_PARSERS: tuple[_Parser, ...] = (alertmanager, prometheus, native)
+    format: str
+    groups: tuple[AlertGroup, ...]
 
 
 def read_alerts(
@@ -33,21 +100,25 @@ def read_alerts(
 
     `known` gives names of services that a sentence may be about; it is asked for only when there is a sentence.
 
-    Raises BadInput with one line and a hint when it is empty, too large, not UTF-8, cut off, nested too deep, of an
-    unknown shape, or when it holds terminal control characters and `sanitize` is not set.
+    Raises BadInput with one line and a hint when it is empty, too large, not UTF-8, cut off, nested too deep, JSON in
+    which nothing names an alert, or when it holds terminal control characters and `sanitize` is not set.
     """
-    text = _decode(raw, name)
-    if text.lstrip()[:1] not in ("{", "["):
-        return [read_free_text(text, name, sanitize=sanitize, known=known)]
-    data = _parse_json(text, name)
-    _check_strings(data, name, sanitize)
-    parser = next((parser for parser in _PARSERS if parser.matches(data)), None)
-    if parser is None:
-        raise BadInput(f"{name} is JSON, but not an alert that aiops knows", hint=f"known: {_KNOWN}")
-    groups = parser.parse(data)
+    groups = read_payload(raw, name, sanitize=sanitize, known=known).groups
     if not groups:
         raise BadInput(f"{name} holds no alert", hint="nothing is firing there: an empty list was sent")
     return worst_first(groups)
+
+
+def read_payload(
+    raw: bytes, name: str, *, sanitize: bool = False, known: Callable[[], Collection[str]] = tuple
+) -> Payload:
+    """The same with the format's name, in the order of the payload; an empty list of alerts is no error here."""
+    text = _decode(raw, name)
+    if text.lstrip()[:1] not in ("{", "["):
+        return _read_text(text, name, sanitize, known)
+    data = _parse_json(text, name)
+    _check_strings(data, name, sanitize)
+    return _read(data, name)
 
 
 def read_free_text(
@@ -58,6 +129,101 @@ def read_free_text(
         raise BadInput(f"{name} is empty", hint="give an alert file, - for standard input, or a sentence in quotes")
     _check_text(text, name, sanitize)
     return free_text.parse(safe(text.strip(), limit=free_text.MAX_CHARS), known())
+
+
+def _read_text(text: str, name: str, sanitize: bool, known: Callable[[], Collection[str]]) -> Payload:
+    if mail.matches(text):
+        _check_text(text, name, sanitize)
+        group = mail.parse(text)
+        if group is not None:
+            return Payload(mail.NAME, (group,))
+    return Payload(free_text.NAME, (read_free_text(text, name, sanitize=sanitize, known=known),))
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def _read(data: Any, name: str, opened: int = 0) -> Payload:
+    """The payload of an object or a list, envelopes opened. Raises BadInput when nothing names an alert."""
+    if isinstance(data, list):
+        return _read_list(data, name, opened)
+    if not isinstance(data, Mapping):
+        raise _no_alert(name)
+    view = View(data)
+    inside = open_envelope(view) if opened < _MAX_ENVELOPES else []
+    if inside:
+        return _join([_read_inner(inner, name, opened) for inner in inside])
+    reader = next((reader for reader in FORMATS if reader.matches(view)), None)
+    if reader is not None:
+        return Payload(reader.name, tuple(reader.parse(view)))
+    child = only_child(view) if opened < _MAX_ENVELOPES else None
+    if child is not None:
+        return _read(child, name, opened + 1)
+    return _read_generic(data, name)
+
+
+def _read_list(data: list[Any], name: str, opened: int) -> Payload:
+    """Several in a row: what Alertmanager's API answers with, or each read for itself."""
+    read_list(data, name)
+    if not data or all(map(alertmanager.is_api_alert, data)):
+        return Payload(alertmanager.LIST, tuple(alertmanager.parse_list(data)))
+    if all(map(alertmanager.is_posted_alert, data)):
+        return Payload(alertmanager.POSTED.name, tuple(alertmanager.parse_list(data)))
+    objects = [item for item in data if isinstance(item, Mapping)]
+    if not objects:
+        raise _no_alert(name)
+    return _join([_read(item, f"{name}[{index}]", opened) for index, item in enumerate(objects)])
+
+
+def _read_inner(inner: Inner, name: str, opened: int) -> Payload:
+    """What an envelope holds; a text, or an object without a name, is called what the envelope calls it."""
+    if isinstance(inner.content, Mapping | list) and inner.content:
+        _check_depth(inner.content, name)
+        try:
+            read = _read(inner.content, name, opened + 1)
+            if read.format == generic.NAME and inner.called:
+                read = _read_generic(inner.content, name, inner.called)
+        except BadInput:
+            if not inner.called:
+                raise
+            read = Payload(generic.NAME, _plain(inner, inner.called, ""))
+        return Payload(f"{read.format} in {inner.kind}", tuple(_dated(group, inner) for group in read.groups))
+    text = safe(str(inner.content or "").strip(), limit=free_text.MAX_CHARS)
+    called = inner.called or text.partition("\n")[0]
+    if not called:
+        raise _no_alert(name)
+    return Payload(f"text in {inner.kind}", _plain(inner, called, text))
+
+
+def _plain(inner: Inner, called: str, text: str) -> tuple[AlertGroup, ...]:
+    service = free_text.find_name(f"{called}\n{text}") or ""
+    alert = build(name=called, summary=text or called, service=service, labels={}, starts_at=inner.at)
+    return (AlertGroup(inner.source, alert.name, (alert,)),)
+
+
+def _dated(group: AlertGroup, inner: Inner) -> AlertGroup:
+    """An alert without a time has that of its envelope."""
+    alerts = tuple(replace(alert, starts_at=alert.starts_at or inner.at) for alert in group.alerts)
+    return replace(group, alerts=alerts)
+
+
+def _read_generic(data: Any, name: str, called: str = "") -> Payload:
+    groups = generic.parse(data, called=called)
+    if not groups:
+        raise _no_alert(name)
+    return Payload(generic.NAME, tuple(groups))
+
+
+def _join(payloads: list[Payload]) -> Payload:
+    formats = dict.fromkeys(payload.format for payload in payloads)
+    return Payload(", ".join(formats), tuple(group for payload in payloads for group in payload.groups))
+
+
+def _no_alert(name: str) -> BadInput:
+    return BadInput(
+        f"{name} is JSON, but not an alert: nothing in it is a title, a name or a message",
+        hint="docs/guides/alerts.md in the repository has the formats; is it the right file?",
+    )
 
 
 def _decode(raw: bytes, name: str) -> str:
@@ -105,6 +271,11 @@ def _check_strings(data: Any, name: str, sanitize: bool) -> None:
             stack += [(inner, depth + 1) for inner in value]
         elif isinstance(value, str):
             _check_text(value, name, sanitize)
+
+
+def _check_depth(data: Any, name: str) -> None:
+    """The bound on depth for JSON that was inside a string; its characters were looked at as part of that."""
+    _check_strings(data, name, True)
 
 
 def _check_text(text: str, name: str, sanitize: bool) -> None:

@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from aiops_cli.adapters.importers import adf
-from aiops_cli.adapters.importers.fields import UNSET, Draft, find_resolved, find_severity, shown
+from aiops_cli.adapters.importers.fields import Draft, find_resolved, shown
 from aiops_cli.adapters.importers.times import NotATime, find_stamp, read_span, read_time
-from aiops_cli.domain.alert import Severity
+from aiops_cli.domain.alert import UNSET, Severity, find_severity
 from aiops_cli.domain.vocabulary import FaultClass
 
 # Names in the order in which they count: the first that is there and has a value gives the field.

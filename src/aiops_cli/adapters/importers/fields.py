@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from aiops_cli.domain.alert import Severity, read_severity
+from aiops_cli.domain.alert import UNSET, Severity
 from aiops_cli.domain.record import Link, Moment, Person, Record
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.vocabulary import FaultClass
@@ -170,40 +170,6 @@ def _cut(text: str, limit: int) -> str:
 def short_hash(value: Any) -> str:
     """12 hex digits that stay the same as long as the content does."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:12]
-
-
-# Words that read_severity does not know. Jira's default priorities (highest to lowest; blocker to trivial before
-# version 7), ServiceNow's (1 - Critical to 5 - Planning), and the grades that teams number from zero.
-_SEVERITY_WORDS = {
-    "sev0": Severity.CRITICAL, "p0": Severity.CRITICAL, "sev5": Severity.INFO, "p5": Severity.INFO,
-    "highest": Severity.CRITICAL, "blocker": Severity.CRITICAL, "urgent": Severity.CRITICAL,
-    "medium": Severity.WARNING, "moderate": Severity.WARNING, "lowest": Severity.INFO, "trivial": Severity.INFO,
-    "planning": Severity.INFO,
-}  # fmt: skip
-UNSET = frozenset(
-    {"", "-", "--", "—", "none", "n/a", "na", "tbd", "unset", "null", "unknown", "unassigned", "not set", "?"}
-)
-
-
-def find_severity(text: str) -> Severity:
-    """The severity that a phrase such as `SEV-1 (critical)` or `2 - High` names; unknown when it names several."""
-    lowered = text.lower().strip()
-    if lowered in UNSET or len(lowered) > 200:
-        return Severity.UNKNOWN
-    lowered = re.sub(r"[‐‑–—]", "-", lowered)
-    grades = re.findall(r"\b(?:s(?:ev(?:erity)?)?|p(?:rio(?:rity)?)?)[\s_.#-]*([0-9])\b", lowered)
-    # A grade that is not known (sev 7) leaves the words beside it.
-    found: set[Severity] = {level for digit in grades if (level := _severity_of(f"sev{digit}")) is not Severity.UNKNOWN}
-    if not found:
-        words = re.findall(r"[a-z]+\d?", lowered)
-        found = {level for word in words if (level := _severity_of(word)) is not Severity.UNKNOWN}
-    if not found and re.fullmatch(r"[0-5]", lowered):
-        found = {_severity_of(f"sev{lowered}")} - {Severity.UNKNOWN}
-    return found.pop() if len(found) == 1 else Severity.UNKNOWN
-
-
-def _severity_of(word: str) -> Severity:
-    return _SEVERITY_WORDS.get(word) or read_severity(word)
 
 
 _OVER = r"resolved|closed|done|fixed|completed?|recovered|restored|finished"

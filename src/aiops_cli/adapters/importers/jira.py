@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiops_cli.adapters.importers.columns import Row, assign, flatten, keep_rest, text_of, words
-from aiops_cli.adapters.importers.fields import Draft, find_resolved, find_severity
+from aiops_cli.adapters.importers.fields import Draft, find_resolved
 from aiops_cli.adapters.importers.times import NotATime, read_time
-from aiops_cli.domain.alert import Severity
+from aiops_cli.domain.alert import Severity, find_severity
 
 NAME = "Jira JSON"
 CSV_NAME = "Jira CSV"

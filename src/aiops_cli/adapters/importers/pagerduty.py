@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from aiops_cli.adapters.importers.columns import Row, assign, flatten, keep_rest, text_of, words
-from aiops_cli.adapters.importers.fields import UNSET, Draft, find_severity
+from aiops_cli.adapters.importers.fields import Draft
 from aiops_cli.adapters.importers.times import NotATime, read_time
-from aiops_cli.domain.alert import Severity
+from aiops_cli.domain.alert import UNSET, Severity, find_severity
 
 NAME = "PagerDuty JSON"
 CSV_NAME = "PagerDuty CSV"

@@ -1,0 +1,297 @@
+"""JSON of no known product, by the names that alerts have everywhere; what it finds, it has guessed.
+
+A field counts the more, the better its name fits and the further out it is. Only what is read by its own parser is
+read by rules of its product: the caller says that this is not.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiops_cli.adapters.alerts.fields import build, severity_of
+from aiops_cli.adapters.alerts.view import View, fold, text_of, time_of
+from aiops_cli.adapters.alerts.words import find_over, means_over, words_of
+from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Severity, group_alerts
+
+NAME = "generic JSON"
+_MAX_DEPTH = 6
+_MAX_FIELDS = 3_000
+# Objects that are the alert itself or a part of it; a name in another object is the name of that.
+_OWN = words_of(
+    "alert alerts alarm event events incident incidents issue issues problem problems rule rules check monitor trigger "
+    "notification data payload body message messages detail details attributes attachments embeds sections result "
+    "results item items record records commonlabels labels commonannotations annotations grouplabels context "
+    "properties condition essentials content input report"
+)
+# Objects that an alert speaks of and is not: their names are never its title.
+_THINGS = words_of(
+    "user service host team teams org organization organisation account project sender owner agent repository customer "
+    "assignee assignees actor device node cluster server pod container instance author application tenant channel "
+    "labels tags site contact responder responders escalationpolicy receiver source target resource entity"
+)
+_OWN_ENDS = ("rule", "rules", "alert", "check", "incident", "issue", "alarm", "problem", "event")
+_LISTS = ("alerts", "events", "incidents", "problems", "issues", "results", "records", "items", "notifications", "data")
+
+
+def _ranked(*tiers: str) -> Mapping[str, int]:
+    """Names with their rank; a tier is worth as much as half a level of depth."""
+    return {name: 2 * rank for rank, names in enumerate(tiers) for name in names.split()}
+
+
+_TITLES = _ranked(
+    "title alertname alerttitle alertrulename alarmname rulename ruletitle checkname monitorname conditionname "
+    "problemtitle incidenttitle incidentname eventtitle problemname triggername detectorname",
+    "subject name displayname shortdescription headline heading alert alarm rule monitor check",
+    "summary eventname event issuetype problem detailtype",
+    "message msg description text reason details body content error",
+    "type eventtype",
+)
+_SURE_RANK = 2
+_STATUSES = _ranked(
+    "status state alertstatus alertstate currentstate currentstatus newstate newstatus incidentstatus eventstatus "
+    "transition alerttransition phase",
+    "action eventaction alertaction notificationtype alerttype eventtype statustype",
+    "type event resolved isresolved firing isfiring active isactive",
+)
+_SEVERITIES = _ranked(
+    "severity alertseverity severitylevel severityname criticality eventseverity",
+    "priority prioritylevel alertpriority prioritylabel",
+    "level alertlevel urgency importance importancelevel loglevel risk",
+)
+_SERVICES = _ranked(
+    "service servicename subjectname workloadname workload app application appname applicationname deployment",
+    "component componentname resourcename resource entityname entity function job jobname project projectname",
+    "host hostname instance server node device target site",
+)
+_STARTS = _ranked(
+    "startsat startedat starttime start firedat triggeredat triggeredtime openedat activeat",
+    "occurredat createdat creationdate created eventtime alerttime detectedat firstseen",
+    "timestamp time date datetime ts",
+)
+_ENDS = _ranked(
+    "endsat endedat endtime end resolvedat closedat clearedat recoveredat", "updatedat lastseen", "timestamp"
+)
+_EXPRESSIONS = _ranked("expression expr alertquery promql", "query condition", "threshold rule")
+_SUMMARIES = ("summary", "description", "message", "suspectedsymptom", "error")
+_SOURCES = _ranked("alertsource source", "provider product integration monitoringtool tool")
+_HAPPENED = words_of("created updated deleted changed added removed test ping alert event notification")
+_SECRET = re.compile(r"token|secret|passw|apikey|routingkey|servicekey|signature|authorization|credential|cookie")
+_LINK = re.compile(r"https?://[^\s<>\"]{4,2000}")
+_PICTURE = re.compile(r"\.(?:png|svg|gif|jpe?g|ico|pem)(?:$|\?)|xmlns|w3\.org")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One value: how far in it is, the name of the object around it, its own name, and the value as text."""
+
+    depth: int
+    inside: str
+    key: str
+    shown: str
+    value: Any
+    text: str
+
+
+def parse(data: Any, *, called: str = "") -> list[AlertGroup]:
+    """Groups of one alert or of a list of them, or nothing when no field names it.
+
+    `called` is what an envelope calls it; it counts before a message that has no title.
+    """
+    items = _items(data)
+    found = [alert for item in items if (alert := _alert(item, called))]
+    return [
+        group for source in dict.fromkeys(source for _, source in found)
+        for group in group_alerts(source, [alert for alert, of in found if of == source])
+    ]  # fmt: skip
+
+
+def _items(data: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list, or of the one list of alerts in an object; else the object."""
+    if isinstance(data, list):
+        return [item for item in data[:1_000] if isinstance(item, Mapping)]
+    if not isinstance(data, Mapping):
+        return []
+    view = View(data)
+    named = any(fold(str(key)) in _TITLES and text_of(value) for key, value in list(data.items())[:200])
+    lists = [items for name in _LISTS if (items := _objects(view.fields.get(name)))]
+    return lists[0][:1_000] if len(lists) == 1 and not named else [data]
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return value if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value) else []
+
+
+def _alert(item: Mapping[str, Any], called: str) -> tuple[Alert, str] | None:
+    fields = list(_walk(item))
+    title = _title(fields, called)
+    if not title:
+        return None
+    status, native_status = _status(fields, title)
+    native_severity, severity = _severity(fields)
+    alert = build(
+        name=title.splitlines()[0] if len(title) > 200 else title,
+        status=status,
+        native_status=native_status,
+        severity=severity,
+        native_severity=native_severity,
+        service=_text(_best(fields, _SERVICES)),
+        summary=" ".join(dict.fromkeys(text for name in _SUMMARIES if (text := _outermost(fields, name)))) or title,
+        labels=_labels(fields),
+        starts_at=_time(fields, _STARTS),
+        ends_at=_time(fields, _ENDS),
+        expression=_text(_best(fields, _EXPRESSIONS)),
+        links=tuple(_links(fields)),
+    )
+    return alert, _source(fields)
+
+
+def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
+    """Fields of an object and of what is in it, the outermost first; bounded in depth and number."""
+    waiting: deque[tuple[Any, int, str]] = deque([(item, 0, "")])
+    count = 0
+    while waiting:
+        value, depth, inside = waiting.popleft()
+        if isinstance(value, list):
+            waiting.extend((inner, depth, inside) for inner in value[:5] if isinstance(inner, Mapping))
+            continue
+        for key, inner in _rows(value):
+            count += 1
+            if count > _MAX_FIELDS:
+                return
+            name = fold(str(key))
+            if isinstance(inner, Mapping | list):
+                if depth < _MAX_DEPTH:
+                    waiting.append((inner, depth + (1 if name in _OWN else 2), name))
+                inner = (
+                    inner
+                    if isinstance(inner, list) and not any(isinstance(one, Mapping | list) for one in inner)
+                    else None
+                )
+            if inner is not None and (text := text_of(inner)):
+                yield _Field(depth, inside, name, str(key), inner, text)
+
+
+def _rows(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The fields of an object; an object that is itself a name and a value is that one field besides."""
+    rows = list(value.items())[:_MAX_FIELDS]
+    if 2 <= len(rows) <= 4:
+        view = View(value)
+        name = view.text("key", "name", "title", "label", "field")
+        if name and "value" in view.fields and len(name) <= 80:
+            return [(name, view.fields["value"])]
+    return rows
+
+
+def _is_plain_list(value: Any) -> bool:
+    return isinstance(value, list) and not any(isinstance(item, Mapping | list) for item in value)
+
+
+def _best(fields: list[_Field], names: Mapping[str, int]) -> _Field | None:
+    """The field whose name fits best and that is furthest out, or None."""
+    named = [field for field in fields if field.key in names]
+    found = [field for field in named if _is_own(field)] or [field for field in named if field.inside not in _THINGS]
+    return min(found, key=lambda field: names[field.key] + 2 * field.depth, default=None)
+
+
+def _is_own(field: _Field) -> bool:
+    """Whether it is about the alert: a name inside `user` or `service` is not the alert's."""
+    own = not field.inside or field.inside in _OWN or field.inside.endswith(_OWN_ENDS)
+    return own or field.key not in _TITLES
+
+
+def _text(field: _Field | None) -> str:
+    return field.text if field else ""
+
+
+def _outermost(fields: list[_Field], name: str) -> str:
+    return next((field.text for field in fields if field.key == name), "")
+
+
+def _title(fields: list[_Field], called: str) -> str:
+    words = [field for field in fields if _could_name(field)]
+    best = _best(words, _TITLES)
+    if best is not None and (not called or _TITLES[best.key] <= _SURE_RANK):
+        return best.text if _TITLES[best.key] < _TITLES["type"] or _best(fields, _SEVERITIES) or called else ""
+    return called
+
+
+def _could_name(field: _Field) -> bool:
+    """Neither a number nor, under a name that is no title's, the word for what happened to something."""
+    if re.fullmatch(r"[\d.:-]*|true|false", field.text):
+        return False
+    weak = _TITLES.get(field.key, 0) > _SURE_RANK
+    return not (
+        weak and " " not in field.text and (field.text.lower() in _HAPPENED or means_over(field.text) is not None)
+    )
+
+
+def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:
+    """A field that says it, else a word in the title. A word that nobody knows is firing."""
+    held = [_as_status(field) for field in fields]
+    found = [field for field in held if field and (field.key in _FIRST or means_over(field.text) is not None)]
+    best = _best(found, _STATUSES)
+    if best is None:
+        over = find_over(title)
+        return (AlertStatus.RESOLVED if over else AlertStatus.FIRING), over
+    return (AlertStatus.RESOLVED if _says_over(best) else AlertStatus.FIRING), best.text
+
+
+_FIRST = frozenset(name for name, rank in _STATUSES.items() if rank == 0)
+_YES_WHEN_OVER = frozenset({"resolved", "isresolved"})
+_NO_WHEN_OVER = frozenset({"firing", "isfiring", "active", "isactive"})
+
+
+def _as_status(field: _Field) -> _Field | None:
+    """A status may be an object with its value inside."""
+    if field.inside in _FIRST and field.key in ("value", "name", "state", "current"):
+        return _Field(field.depth, "", field.inside, field.shown, field.value, field.text)
+    if field.key in _YES_WHEN_OVER | _NO_WHEN_OVER:
+        if field.text not in ("true", "false"):
+            return None
+        over = (field.text == "true") is (field.key in _YES_WHEN_OVER)
+        return _Field(field.depth, field.inside, "phase", field.shown, field.value, "resolved" if over else "firing")
+    return field
+
+
+def _says_over(field: _Field) -> bool:
+    return means_over(field.text) is True
+
+
+def _severity(fields: list[_Field]) -> tuple[str, Severity]:
+    """The best name whose word is known; a number counts under a name that says priority alone."""
+    known = [field for field in fields if field.key in _SEVERITIES and _level(field) is not Severity.UNKNOWN]
+    best = _best(known, _SEVERITIES) or _best(fields, {"severity": 0, "priority": 1})
+    return (best.text, _level(best)) if best else ("", Severity.UNKNOWN)
+
+
+def _level(field: _Field) -> Severity:
+    if field.text.isdigit():
+        return severity_of(f"p{field.text}") if "priority" in field.key else Severity.UNKNOWN
+    return severity_of(field.text) if len(field.text) <= 60 else Severity.UNKNOWN
+
+
+def _time(fields: list[_Field], names: Mapping[str, int]) -> Any:
+    return (best := _best([field for field in fields if time_of(field.value)], names)) and time_of(best.value)
+
+
+def _labels(fields: list[_Field]) -> dict[str, str]:
+    """Short values by name; of equal names the outermost, and none that could be a secret."""
+    labels: dict[str, str] = {}
+    for field in fields:
+        if len(field.text) <= 200 and not _SECRET.search(field.key):
+            labels.setdefault(f"subject_{field.shown}" if field.inside == "subject" else field.shown, field.text)
+    return labels
+
+
+def _links(fields: list[_Field]) -> Iterator[str]:
+    for field in fields:
+        if _LINK.fullmatch(field.text) and not _PICTURE.search(field.text) and not _SECRET.search(field.key):
+            yield field.text
+
+
+def _source(fields: list[_Field]) -> str:
+    """What the payload calls its source, when that is one plain word."""
+    word = _text(_best(fields, _SOURCES))
+    return word.lower() if re.fullmatch(r"(?!text$)[A-Za-z][\w .-]{0,30}", word) else "generic"

@@ -1,0 +1,436 @@
+"""Every format that is read: its name, and the alert's title, status, severity, service, times, link and expression."""
+
+import json
+from typing import Any
+
+import pytest
+
+from aiops_cli.adapters.alerts import Payload, read_alerts, read_payload
+from aiops_cli.adapters.alerts.recognise import FORMATS
+from aiops_cli.domain.alert import Alert, AlertStatus, Severity
+from aiops_cli.errors import BadInput
+from tests.alert_samples import SAMPLES, Sample, in_cloud_event, in_sns
+
+
+def read(data: Any) -> Payload:
+    return read_payload(data if isinstance(data, bytes) else json.dumps(data).encode(), "alert.json")
+
+
+def first(data: Any) -> Alert:
+    return read(data).groups[0].alerts[0]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[f"{at}-{sample.format}" for at, sample in enumerate(SAMPLES)])
+def test_a_payload_is_read_as_what_it_is(sample: Sample) -> None:
+    payload = read(sample.raw)
+    alert = payload.groups[0].alerts[0]
+    shown = {
+        "format": payload.format,
+        "title": alert.name,
+        "status": alert.status.value,
+        "severity": alert.severity.value,
+        "word": alert.native_severity,
+    }
+    assert shown == {name: getattr(sample, name) for name in shown}
+    if sample.service is not None:
+        assert alert.service == sample.service
+    if sample.start is not None:
+        assert alert.starts_at is not None and alert.starts_at.isoformat() == sample.start
+    assert (alert.ends_at and alert.ends_at.isoformat()) == sample.end or sample.end is None
+    if sample.link is not None:
+        assert sample.link in alert.links
+    if sample.expression is not None:
+        assert alert.expression == sample.expression
+    if sample.state is not None:
+        assert alert.native_status == sample.state
+
+
+def test_every_format_has_a_sample() -> None:
+    names = {part for sample in SAMPLES for part in sample.format.split(" in ")} | {sample.format for sample in SAMPLES}
+    assert {reader.name for reader in FORMATS} - names == set()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[f"{at}-{sample.format}" for at, sample in enumerate(SAMPLES)])
+def test_fields_in_another_order_are_the_same_alert(sample: Sample) -> None:
+    if isinstance(sample.payload, str):
+        return
+    assert read(_turned(sample.payload)).groups[0].alerts[0].name == sample.title
+
+
+def _turned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _turned(inner) for key, inner in reversed(value.items())}
+    return [_turned(item) for item in value] if isinstance(value, list) else value
+
+
+# --- what a product's words mean --------------------------------------------------------------------------------------
+
+# Each word of a product's documentation, with what it means: (payload, where the word goes, word, status or severity).
+WORDS: list[tuple[str, dict[str, Any], str, str]] = [
+    *(
+        ("opsgenie", {"action": "Create", "alert": {"alertId": "a", "message": "m", "priority": word}}, word, level)
+        for word, level in (("P1", "critical"), ("P2", "high"), ("P3", "warning"), ("P4", "info"), ("P5", "info"))
+    ),
+    *(
+        ("azure", {"data": {"essentials": {"alertRule": "m", "severity": word}}}, word, level)
+        for word, level in (
+            ("Sev0", "critical"),
+            ("Sev1", "high"),
+            ("Sev2", "warning"),
+            ("Sev3", "info"),
+            ("Sev4", "info"),
+        )
+    ),
+    *(
+        (
+            "pagerduty",
+            {"event_action": "trigger", "routing_key": "r", "payload": {"summary": "m", "severity": word}},
+            word,
+            level,
+        )
+        for word, level in (("critical", "critical"), ("error", "high"), ("warning", "warning"), ("info", "info"))
+    ),
+    *(
+        ("zabbix", {"event_id": "1", "event_name": "m", "event_severity": word}, word, level)
+        for word, level in (
+            ("Disaster", "critical"),
+            ("High", "high"),
+            ("Average", "warning"),
+            ("Warning", "warning"),
+            ("Information", "info"),
+            ("Not classified", "unknown"),
+        )
+    ),
+    *(
+        ("dynatrace", {"ProblemTitle": "m", "State": "OPEN", "ProblemSeverity": word}, word, level)
+        for word, level in (
+            ("AVAILABILITY", "critical"),
+            ("ERROR", "high"),
+            ("PERFORMANCE", "warning"),
+            ("RESOURCE_CONTENTION", "warning"),
+            ("MONITORING_UNAVAILABLE", "critical"),
+            ("CUSTOM_ALERT", "warning"),
+            ("INFO", "info"),
+        )
+    ),
+    *(
+        ("sentry", {"action": "triggered", "data": {"event": {"title": "m", "level": word}}}, word, level)
+        for word, level in (
+            ("fatal", "critical"),
+            ("error", "high"),
+            ("warning", "warning"),
+            ("info", "info"),
+            ("debug", "info"),
+        )
+    ),
+    *(
+        (
+            "gcp",
+            {"incident": {"incident_id": "i", "state": "open", "condition_name": "m", "severity": word}},
+            word,
+            level,
+        )
+        for word, level in (
+            ("Critical", "critical"),
+            ("Error", "high"),
+            ("Warning", "warning"),
+            ("No severity", "unknown"),
+        )
+    ),
+    *(
+        (
+            "datadog",
+            {"title": "m", "alert_transition": "Triggered", "alert_id": "1", "alert_priority": word},
+            word,
+            level,
+        )
+        for word, level in (("P1", "critical"), ("P2", "high"), ("P3", "warning"), ("P4", "info"), ("P5", "info"))
+    ),
+    *(
+        ("datadog", {"title": "m", "alert_transition": "Triggered", "alert_id": "1", "alert_type": word}, word, level)
+        for word, level in (("error", "high"), ("warning", "warning"), ("info", "info"))
+    ),
+    *(
+        ("newrelic", {"title": "m", "state": "ACTIVATED", "priority": word, "issueUrl": "u"}, word, level)
+        for word, level in (("CRITICAL", "critical"), ("HIGH", "high"), ("MEDIUM", "warning"), ("LOW", "info"))
+    ),
+    *(
+        ("servicenow", {"number": "INC1", "short_description": "m", "state": "1", "priority": word}, word, level)
+        for word, level in (
+            ("1 - Critical", "critical"),
+            ("2 - High", "high"),
+            ("3 - Moderate", "warning"),
+            ("4 - Low", "info"),
+            ("5 - Planning", "info"),
+            ("3", "warning"),
+        )
+    ),
+    *(
+        ("splunk-on-call", {"message_type": word, "entity_id": "m"}, word, level)
+        for word, level in (
+            ("CRITICAL", "critical"),
+            ("WARNING", "warning"),
+            ("INFO", "info"),
+            ("ACKNOWLEDGEMENT", "unknown"),
+        )
+    ),
+    *(
+        (
+            "thousandeyes",
+            {"eventType": "ALERT_NOTIFICATION_TRIGGER", "alert": {"ruleName": "m", "alertId": 1, "severity": word}},
+            word,
+            level,
+        )
+        for word, level in (("Critical", "critical"), ("Major", "high"), ("Minor", "warning"), ("Info", "info"))
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "payload", "word", "level"), WORDS, ids=[f"{row[0]}-{row[2]}" for row in WORDS])
+def test_a_products_severity_is_one_of_five_and_its_word_is_kept(
+    source: str, payload: dict[str, Any], word: str, level: str
+) -> None:
+    (group,) = read(payload).groups
+    assert (group.source, group.lead.severity.value, group.lead.native_severity) == (source, level, word)
+
+
+FIRING, RESOLVED = AlertStatus.FIRING, AlertStatus.RESOLVED
+STATES: list[tuple[dict[str, Any], str, AlertStatus]] = [
+    *(
+        ({"title": "m", "alert_id": "1", "alert_transition": word}, word, status)
+        for word, status in (
+            ("Triggered", FIRING),
+            ("Re-Triggered", FIRING),
+            ("No Data", FIRING),
+            ("Re-No Data", FIRING),
+            ("Warn", FIRING),
+            ("Renotify", FIRING),
+            ("Recovered", RESOLVED),
+        )
+    ),
+    *(
+        ({"AlarmName": "m", "NewStateValue": word}, word, status)
+        for word, status in (("ALARM", FIRING), ("INSUFFICIENT_DATA", FIRING), ("OK", RESOLVED))
+    ),
+    *(
+        ({"ruleId": 1, "ruleName": "m", "state": word}, word, status)
+        for word, status in (
+            ("alerting", FIRING),
+            ("no_data", FIRING),
+            ("pending", FIRING),
+            ("paused", FIRING),
+            ("ok", RESOLVED),
+        )
+    ),
+    *(
+        ({"alert_type": word, "check_name": "m"}, word, status)
+        for word, status in (
+            ("ALERT_FAILURE", FIRING),
+            ("ALERT_DEGRADED", FIRING),
+            ("ALERT_DEGRADED_REMAIN", FIRING),
+            ("ALERT_SSL", FIRING),
+            ("ALERT_RECOVERY", RESOLVED),
+            ("ALERT_DEGRADED_RECOVERY", RESOLVED),
+        )
+    ),
+    *(
+        ({"event": {"event_type": word, "data": {"title": "m"}}}, word, status)
+        for word, status in (
+            ("incident.triggered", FIRING),
+            ("incident.acknowledged", FIRING),
+            ("incident.escalated", FIRING),
+            ("incident.reopened", FIRING),
+            ("incident.resolved", RESOLVED),
+        )
+    ),
+    *(
+        ({"action": word, "alert": {"alertId": "a", "message": "m"}}, word, status)
+        for word, status in (
+            ("Create", FIRING),
+            ("Acknowledge", FIRING),
+            ("Snooze", FIRING),
+            ("AddNote", FIRING),
+            ("Close", RESOLVED),
+            ("Delete", RESOLVED),
+        )
+    ),
+    *(
+        ({"title": "m", "priority": "LOW", "issueUrl": "u", "state": word}, word, status)
+        for word, status in (
+            ("CREATED", FIRING),
+            ("ACTIVATED", FIRING),
+            ("DEACTIVATED", RESOLVED),
+            ("CLOSED", RESOLVED),
+        )
+    ),
+    *(
+        ({"ProblemTitle": "m", "PID": "1", "State": word}, word, status)
+        for word, status in (("OPEN", FIRING), ("MERGED", FIRING), ("RESOLVED", RESOLVED))
+    ),
+    *(
+        ({"data": {"essentials": {"alertRule": "m", "monitorCondition": word}}}, word, status)
+        for word, status in (("Fired", FIRING), ("Resolved", RESOLVED))
+    ),
+    *(
+        ({"number": "INC1", "short_description": "m", "state": word}, word, status)
+        for word, status in (
+            ("1", FIRING),
+            ("2", FIRING),
+            ("3", FIRING),
+            ("6", RESOLVED),
+            ("7", RESOLVED),
+            ("8", RESOLVED),
+        )
+    ),
+    *(
+        ({"check_name": "m", "check_type": "HTTP", "current_state": word}, word, status)
+        for word, status in (("DOWN", FIRING), ("UP", RESOLVED), ("FAILING", FIRING), ("SUCCESS", RESOLVED))
+    ),
+    # A product nobody knows.
+    *(
+        ({"alert_title": "m", "status": word}, word, status)
+        for word, status in (
+            ("open", FIRING),
+            ("acknowledged", FIRING),
+            ("unresolved", FIRING),
+            ("not resolved", FIRING),
+            ("strange", FIRING),
+            ("resolved", RESOLVED),
+            ("incident.closed", RESOLVED),
+            ("OK", RESOLVED),
+            ("Back to normal", RESOLVED),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("payload", "word", "status"), STATES, ids=[f"{row[1]}-{at}" for at, row in enumerate(STATES)])
+def test_a_products_status_is_firing_or_resolved_and_its_word_is_kept(
+    payload: dict[str, Any], word: str, status: AlertStatus
+) -> None:
+    alert = first(payload)
+    assert (alert.name, alert.status, alert.native_status) == ("m", status, word)
+
+
+def test_alerts_of_a_list_keep_the_order_of_the_payload_and_are_grouped() -> None:
+    payload = read([{"title": "b", "alert_transition": "Triggered", "alert_id": str(at)} for at in range(3)])
+    assert payload.format == "Datadog webhook" and len(payload.groups) == 3
+    two = {
+        "incidents": [
+            {"id": str(at), "type": "incident", "title": f"t{at}", "status": "triggered", "html_url": "x"}
+            for at in range(2)
+        ],
+        "more": False,
+    }
+    assert [group.lead.name for group in read(two).groups] == ["t0", "t1"]
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        [],
+        {"status": "success", "data": {"alerts": []}},
+        {"status": "success", "data": {"groups": []}},
+        {"incidents": [], "limit": 25, "offset": 0, "more": False},
+    ],
+)
+def test_an_empty_answer_is_read_and_holds_no_alert(empty: Any) -> None:
+    assert read(empty).groups == () and read(empty).format != "generic JSON"
+    with pytest.raises(BadInput, match="holds no alert"):
+        read_alerts(json.dumps(empty).encode(), "answer")
+
+
+def test_an_error_of_a_rules_answer_is_said() -> None:
+    with pytest.raises(BadInput, match="out of disk"):
+        read({"status": "error", "errorType": "internal", "error": "out of disk"})
+
+
+def test_several_of_several_products_in_one_file() -> None:
+    payload = read([SAMPLES[0].payload, {"title": "Kiln", "severity": "low"}])
+    assert payload.format == "Alertmanager webhook v4, generic JSON"
+    assert [group.lead.name for group in payload.groups] == ["QueueGrows", "Kiln"]
+
+
+def test_what_is_in_an_envelope_in_an_envelope_is_found_and_not_endlessly() -> None:
+    inner: Any = {"title": "Kiln 2 is hot", "severity": "major"}
+    for _ in range(3):
+        inner = in_cloud_event(inner)
+    assert first(inner).name == "Kiln 2 is hot"
+    for _ in range(20):
+        inner = in_cloud_event(inner)
+    assert read(inner).groups[0].lead.name
+    deep = in_sns("[" * 100 + "]" * 100)
+    with pytest.raises(BadInput, match="nested"):
+        read(deep)
+
+
+def test_a_secret_of_a_payload_is_no_label() -> None:
+    alert = first({"title": "Kiln", "api_token": "t" * 20, "routing-key": "r", "Passwort": "p", "zone": "north"})
+    assert dict(alert.labels) == {"title": "Kiln", "zone": "north"}
+    event = {"routing_key": "r" * 20, "event_action": "trigger", "payload": {"summary": "s", "severity": "info"}}
+    assert "r" * 20 not in str(first(event))
+
+
+@pytest.mark.parametrize(
+    ("payload", "title"),
+    [
+        ({"user": {"name": "Ada", "title": "Dr"}, "message": "Kiln 2 is hot", "level": "error"}, "Kiln 2 is hot"),
+        ({"event": "created", "data": {"name": "Kiln 2", "state": "bad"}}, "Kiln 2"),
+        ({"alert": {"name": "Kiln 2 is hot"}, "service": {"name": "kiln-control"}}, "Kiln 2 is hot"),
+        (
+            {
+                "text": "x",
+                "attachments": [{"title": "Kiln 2 is hot", "fields": [{"title": "severity", "value": "high"}]}],
+            },
+            "Kiln 2 is hot",
+        ),
+        ({"wrapped": {"deeper": {"alertname": "KilnHot"}}}, "KilnHot"),
+        ({"status": "down", "reason": "no gas"}, "no gas"),
+    ],
+)
+def test_the_title_in_json_that_nobody_knows(payload: dict[str, Any], title: str) -> None:
+    read_as = read(payload)
+    assert read_as.format == "generic JSON"
+    assert read_as.groups[0].lead.name == title
+
+
+def test_a_severity_that_is_only_a_number_is_unknown_unless_it_is_a_priority() -> None:
+    assert first({"title": "a", "severity": 2}).severity is Severity.UNKNOWN
+    assert first({"title": "a", "severity": 2}).native_severity == "2"
+    assert first({"title": "a", "priority": 2}).severity is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    ("subject", "status", "severity"),
+    [
+        ("[RESOLVED] kiln", "resolved", "unknown"),
+        ("** RECOVERY Service Alert: mill-7/Grain level is OK **", "resolved", "unknown"),
+        ("** PROBLEM Service Alert: mill-7/Grain level is CRITICAL **", "firing", "critical"),
+        ('OK: "letters-age" in EU (Ireland)', "resolved", "unknown"),
+        ('ALARM: "letters-age" in EU', "firing", "unknown"),
+        ("UP alert: Ticket page is UP", "resolved", "unknown"),
+        ("Kiln not resolved yet", "firing", "unknown"),
+        ("[P2] kiln", "firing", "high"),
+        ("SEV-1: kiln", "firing", "critical"),
+        ("LOW DISK SPACE on mill-7", "firing", "unknown"),
+        ("Warning: kiln", "firing", "unknown"),
+        ("[Warning] kiln", "firing", "warning"),
+    ],
+)
+def test_the_subject_of_a_mail(subject: str, status: str, severity: str) -> None:
+    payload = read_payload(f"Subject: {subject}\nFrom: a@bells.example\n\nbody\n".encode(), "mail")
+    lead = payload.groups[0].lead
+    assert (payload.format, lead.name, lead.status.value, lead.severity.value) == ("e-mail", subject, status, severity)
+
+
+@pytest.mark.parametrize(
+    "text", ["Subject: kiln is hot", "note: kiln\nFrom: me\nto do\n\nx", "kiln: hot\nSubject matters"]
+)
+def test_prose_with_a_colon_is_no_mail(text: str) -> None:
+    assert read_payload(text.encode(), "x").format == "text"
+
+
+def test_a_mail_with_broken_parts_is_named_by_its_subject() -> None:
+    for kind in ("multipart/mixed; boundary=x", "text/plain; charset=nonsense", "text/html; charset=utf-8"):
+        raw = f"Subject: kiln\nFrom: a\nContent-Type: {kind}\n\n--x\nContent-Type: \n\n<b>hot</b>\n"
+        assert read_payload(raw.encode(), "mail").groups[0].lead.name == "kiln"
