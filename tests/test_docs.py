@@ -104,7 +104,8 @@ def named_commands(path: Path) -> list[list[str]]:
 def find_problem(words: list[str]) -> str | None:
     """Why these words are not a command line of ours, or None."""
     name = "aiops"
-    rest = words[1:]
+    # The program's own option may stand before the command.
+    rest = words[3:] if words[1:2] == ["--profile"] else words[1:]
     while rest and f"{name} {rest[0]}" in COMMANDS:
         name, rest = f"{name} {rest[0]}", rest[1:]
     command = COMMANDS[name]

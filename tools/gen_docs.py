@@ -827,7 +827,13 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "actions-list": {"actions": list[_Action]},
     "actions-show": {"action": _Action},
-    "config-show": {"home": str, "settings": dict[str, _SettingValue]},
+    "config-show": {
+        "home": str,
+        "profile": str,
+        "settings": dict[str, _SettingValue],
+        "secrets": dict[str, str],
+    },
+    "triage-nothing": {"firing": Literal[0], "pending": int, "place": str},
     "doctor": {"checks": list[Check]},
     "redact": {"lines": int, "secrets": dict[str, int], "identifiers": dict[str, int]},
 }

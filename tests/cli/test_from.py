@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from aiops_cli.adapters.backends.firing import fetch_alertmanager, fetch_pagerduty, fetch_prometheus
@@ -12,7 +13,7 @@ from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.bootstrap.fetching import fetch_firing, known_calls, parse_from
 from aiops_cli.config import resolve
 from aiops_cli.errors import AiopsError, BackendError, BadConfig, UnknownName
-from tests.conftest import Result
+from tests.conftest import ROOT, Result
 from tests.fault_server import Answer, FaultServer, endless, http, raw, redirect, reset, stall
 from tests.secret_samples import Maker
 
@@ -128,6 +129,8 @@ def test_nothing_that_fires_is_said_plainly(aiops: Aiops) -> None:
         result = aiops("triage", "--from", f"alertmanager={server.url}")
         document = aiops("triage", "--from", f"alertmanager={server.url}", "--output", "json")
     assert result.code == 0 and result.out == f"nothing fires at alertmanager {server.url}\n"
+    schema = json.loads((ROOT / "docs" / "reference" / "triage-nothing.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(document.out))
     place = f"alertmanager {server.url}"
     assert json.loads(document.out) == {"schema_version": 1, "firing": 0, "pending": 0, "place": place}
 

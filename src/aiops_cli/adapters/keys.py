@@ -62,27 +62,48 @@ def keyring_problem() -> str | None:
 
 def set_key(provider: str, value: str) -> None:
     """Keep a key in the keyring. Raises UsageError for a key that cannot be one, AiopsError when the keyring fails."""
-    import keyring
-    from keyring.errors import KeyringError
-
     value = value.strip()
     if not value or not value.isascii() or any(char.isspace() for char in value):
         raise UsageError("that is not a key: it is empty, or has spaces or non-ASCII characters", hint="copy it again")
+    _keep(_SAME_KEY.get(provider, provider), value, VARIABLES[provider][-1])
+
+
+def set_secret(server: str, kind: str, value: str) -> None:
+    """Keep the token or password (`kind`) of a server in the keyring. Raises UsageError or AiopsError as `set_key`."""
+    value = value.strip("\r\n")
+    if not value.strip() or not value.isprintable():
+        raise UsageError(f"that is not a {kind}: it is empty, or has what cannot be typed", hint="copy it again")
+    _keep(_name_of(server, kind), value, secret_variable(server, kind))
+
+
+def _keep(name: str, value: str, variable: str) -> None:
+    import keyring
+    from keyring.errors import KeyringError
+
     try:
-        keyring.set_password(SERVICE, _SAME_KEY.get(provider, provider), value)
+        keyring.set_password(SERVICE, name, value)
     except KeyringError as error:
         raise AiopsError(
-            f"the keyring cannot keep the key: {type(error).__name__}", hint=f"set {VARIABLES[provider][-1]} instead"
+            f"the keyring cannot keep it: {type(error).__name__}", hint=f"set {variable} instead"
         ) from error
 
 
 def delete_key(provider: str) -> bool:
     """Forget a key; False when there was none. Raises AiopsError when the keyring fails."""
+    return _forget(_SAME_KEY.get(provider, provider))
+
+
+def delete_secret(server: str, kind: str) -> bool:
+    """Forget a server's secret; False when there was none. Raises AiopsError when the keyring fails."""
+    return _forget(_name_of(server, kind))
+
+
+def _forget(name: str) -> bool:
     import keyring
     from keyring.errors import KeyringError, PasswordDeleteError
 
     try:
-        keyring.delete_password(SERVICE, _SAME_KEY.get(provider, provider))
+        keyring.delete_password(SERVICE, name)
     except PasswordDeleteError:
         return False
     except KeyringError as error:
@@ -109,10 +130,32 @@ def _from_keyring(provider: str) -> Key | None:
     return Key(value, "keyring") if value else None
 
 
+SECRET_KINDS = ("token", "password")
+
+
+def secret_variable(server: str, kind: str) -> str:
+    """The environment variable of a server's secret."""
+    return f"AIOPS_{server.upper()}_{kind.upper()}"
+
+
+def _name_of(server: str, kind: str) -> str:
+    return f"{server}-{kind.lower()}"
+
+
 def find_secret(server: str, kind: str, *, ask_keyring: bool) -> str:
     """The token or password (`kind`) of a server: AIOPS_SERVER_KIND, else the keyring's; empty where there is none."""
-    value = os.environ.get(f"AIOPS_{server.upper()}_{kind}", "").strip()
+    return _secret(server, kind, ask_keyring=ask_keyring)[0]
+
+
+def secret_source(server: str, kind: str, *, ask_keyring: bool) -> str:
+    """Where a server's secret is: the variable, `keyring`, or empty where there is none."""
+    return _secret(server, kind, ask_keyring=ask_keyring)[1]
+
+
+def _secret(server: str, kind: str, *, ask_keyring: bool) -> tuple[str, str]:
+    variable = secret_variable(server, kind)
+    value = os.environ.get(variable, "").strip()
     if value or not ask_keyring:
-        return value
-    kept = _from_keyring(f"{server}-{kind.lower()}")
-    return kept.value if kept else ""
+        return value, variable if value else ""
+    kept = _from_keyring(_name_of(server, kind))
+    return (kept.value, "keyring") if kept else ("", "")

@@ -69,7 +69,7 @@ def _fetcher(name: str) -> "Callable[[WebClient, float], Fetched]":
 
 def _server(name: str, settings: Settings, home: Path) -> "Server":
     if name == "pagerduty":
-        return _pagerduty(settings, home)
+        return pagerduty_server(settings, home)
     server = server_of(name, settings, home)
     if server is None:
         hint = f"`aiops init` looks for it; or give its address: --from {name}=URL"
@@ -77,7 +77,8 @@ def _server(name: str, settings: Settings, home: Path) -> "Server":
     return server
 
 
-def _pagerduty(settings: Settings, home: Path) -> "Server":
+def pagerduty_server(settings: Settings, home: Path) -> "Server":
+    """PagerDuty with its own kind of token. Raises BadConfig where there is none."""
     address = str(settings["pagerduty.url"].value) or _PAGERDUTY
     server = server_of("pagerduty", {**settings, "pagerduty.url": Resolved(address, "default")}, home)
     if server is None or not server.token:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.config import Resolved
+from aiops_cli.config import SETTINGS, Resolved
 from aiops_cli.domain.evidence import Coverage, CoverageStatus
 
 if TYPE_CHECKING:
@@ -103,3 +103,67 @@ def pairs_of(setting: Resolved) -> list[tuple[str, str]]:
 def asks_keyring(home: Path, server: str) -> bool:
     """Whether the keyring was given a secret of this server: asking it for nothing costs up to half a second."""
     return (home / f"secret-in-keyring.{server}").exists()
+
+
+def servers() -> list[str]:
+    """The servers that one can sign in to."""
+    return [name.removesuffix(".user") for name in SETTINGS if name.endswith(".user")]
+
+
+def keep_secret(home: Path, server: str, kind: str, value: str) -> None:
+    """Keep a server's token or password in the keyring, and remember that. Raises AiopsError."""
+    from aiops_cli.adapters.keys import set_secret
+
+    set_secret(server, kind, value)
+    _mark_secret(home, server, True)
+
+
+def forget_secret(home: Path, server: str, kind: str) -> bool:
+    """Take it out of the keyring; False where there was none. Raises AiopsError."""
+    from aiops_cli.adapters.keys import SECRET_KINDS, delete_secret, find_secret
+
+    there = delete_secret(server, kind)
+    _mark_secret(home, server, any(find_secret(server, each, ask_keyring=True) for each in SECRET_KINDS))
+    return there
+
+
+def _mark_secret(home: Path, server: str, present: bool) -> None:
+    from aiops_cli.adapters.store.engine import prepare_home
+    from aiops_cli.errors import StoreError
+    from aiops_cli.private_files import write_private
+
+    prepare_home(home)
+    mark = home / f"secret-in-keyring.{server}"
+    try:
+        if present:
+            write_private(mark, b"")
+        else:
+            mark.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {mark}: {error.strerror or error}", hint="see `aiops doctor`") from error
+
+
+def secret_states(home: Path) -> dict[str, str]:
+    """Each secret that can be set, and whether it is: never the secret itself."""
+    from aiops_cli.adapters.keys import SECRET_KINDS, find_key, secret_source
+
+    states = {}
+    for provider in ("gemini", "openai"):
+        key = find_key(provider, ask_keyring=(home / "key-in-keyring").exists())
+        states[f"{provider} key"] = _state(key.source if key else "")
+    for server in servers():
+        for kind in SECRET_KINDS:
+            states[f"{server} {kind}"] = _state(secret_source(server, kind, ask_keyring=asks_keyring(home, server)))
+    for name, variable in _ONLY_VARIABLES.items():
+        states[name] = _state(variable if os.environ.get(variable, "").strip() else "")
+    return states
+
+
+# Secrets that no keyring holds.
+_ONLY_VARIABLES = {"audit collector's token": "AIOPS_AUDIT_TOKEN", "address of the team's store": "AIOPS_DATABASE_URL"}
+
+
+def _state(source: str) -> str:
+    if not source:
+        return "not set"
+    return "set (keyring)" if source == "keyring" else f"set (environment, {source})"

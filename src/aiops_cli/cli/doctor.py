@@ -1,6 +1,6 @@
 """`aiops doctor`: what is there, what is missing, and how to get it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,8 @@ from aiops_cli.errors import AiopsError, ExitCode
 
 if TYPE_CHECKING:
     from aiops_cli.bootstrap import Probed
+    from aiops_cli.bootstrap.systems import Looked
+    from aiops_cli.config import Resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Check:
 def doctor(
     live: Annotated[
         bool,
-        typer.Option("--live", help="Also ask the services of the models that are set; costs nothing."),
+        typer.Option("--live", help="Also ask the systems and the services of the models that are set; costs nothing."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> int:
@@ -39,7 +41,8 @@ def doctor(
     from aiops_cli.cli.render import print_json, print_lines
 
     checks = [_guarded(name, check) for name, check in _CHECKS.items()]
-    checks += _look_live() if live else []
+    checks += _systems()
+    checks += [*_look_live(), *_ask_systems()] if live else []
     if output is Output.JSON:
         print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})
     else:
@@ -253,10 +256,60 @@ def _terminal(name: str) -> Check:
 def _backend(name: str) -> Check:
     from aiops_cli.config import resolve
 
-    found = resolve()["backend"]
+    settings = resolve()
+    found = settings["backend"]
     if found.value == "none":
         return Check(name, "missing", "none: only evidence that is handed over is read", "--evidence PATH")
-    return Check(name, "ok", "the embedded simulator; no monitoring of yours is configured")
+    there = _set_systems(settings)
+    if found.value == "live" and not there:
+        return Check(name, "broken", "live, and no system is set", _INIT)
+    if there and found.value != "simulator":
+        return Check(name, "ok", f"live: {', '.join(there)}")
+    return Check(
+        name, "ok", "the embedded simulator; no monitoring of yours is " + ("asked" if there else "configured")
+    )
+
+
+_INIT = "`aiops init` looks for what is there"
+
+
+def _set_systems(settings: "Mapping[str, Resolved]") -> list[str]:
+    from aiops_cli.bootstrap.systems import SYSTEMS, is_set
+
+    return [name for name in SYSTEMS if is_set(name, settings)]
+
+
+def _systems() -> list[Check]:
+    """One check for each system that is set, and one for those that are not. Nothing is sent anywhere."""
+    from aiops_cli.bootstrap.systems import SYSTEMS, check_here
+    from aiops_cli.config import resolve
+
+    try:
+        settings = resolve()
+    except AiopsError:
+        # The check of the settings says so.
+        return []
+    there = _set_systems(settings)
+    checks = [_looked(name, check_here(name, settings)) for name in there]
+    absent = [name for name in SYSTEMS if name not in there]
+    return checks + [Check("not set", "missing", ", ".join(absent), _INIT)] * bool(absent)
+
+
+def _ask_systems() -> list[Check]:
+    """What each system that is set answers."""
+    from aiops_cli.bootstrap.systems import can_be_asked, check_live
+    from aiops_cli.config import find_home, resolve
+
+    try:
+        settings = resolve()
+    except AiopsError:
+        return []
+    names = [name for name in _set_systems(settings) if can_be_asked(name)]
+    return [_looked(f"live {each.name}", each) for each in check_live(names, settings, find_home())]
+
+
+def _looked(name: str, found: "Looked") -> Check:
+    return Check(name, "broken", found.problem, found.hint) if found.problem else Check(name, "ok", found.words)
 
 
 _CHECKS: dict[str, Callable[[str], Check]] = {

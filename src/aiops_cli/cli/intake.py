@@ -66,9 +66,9 @@ def choose(
     bundles = find_incidents(groups, known_calls(settings), way, float(settings["grouping.within"].value))
     if len(bundles) == 1 and len(bundles[0].parts) == 1 and not place:
         return bundles
-    if not showing.quiet:
-        _show(bundles, place)
     asks = len(bundles) > 1 and (place or len(bundles) > showing.most) and _has_person()
+    if asks or not showing.quiet:
+        _show(bundles, place)
     return list(_ask(bundles, float(settings["approval_timeout"].value), showing.most)) if asks else bundles
 
 

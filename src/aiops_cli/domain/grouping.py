@@ -78,6 +78,10 @@ def find_incidents(
         bundles = [join([_alone(group) for group in groups])] if groups else []
     else:
         bundles = _by_rules(groups, calls or Topology(), near_s)
+    return _ranked(bundles)
+
+
+def _ranked(bundles: Sequence[Bundle]) -> list[Bundle]:
     rank = {id(group): place for place, group in enumerate(worst_first(bundle.group for bundle in bundles))}
     return sorted(bundles, key=lambda bundle: rank[id(bundle.group)])
 
@@ -90,10 +94,8 @@ def join(bundles: Sequence[Bundle]) -> Bundle:
 
 
 def split(bundle: Bundle) -> list[Bundle]:
-    """An incident taken apart: into the groups that it was made of, or one group into its alerts."""
-    if len(bundle.parts) > 1:
-        return [_alone(part) for part in bundle.parts]
-    return _each_alert(bundle.group)
+    """An incident taken apart, worst first: into the groups that it was made of, or one group into its alerts."""
+    return _ranked([_alone(part) for part in bundle.parts] if len(bundle.parts) > 1 else _each_alert(bundle.group))
 
 
 def _each_alert(group: AlertGroup) -> list[Bundle]:

@@ -102,8 +102,9 @@ def _worded(version: Any, otherwise: str) -> str:
 
 def look_at(servers: Sequence[Server], deadline_s: float) -> list[Looked | str]:
     """What each server says of itself, or why it does not: all asked at once, and none costs more than the deadline."""
-    return all_at_once([partial(_look, server, deadline_s) for server in servers], deadline_s)
+    return all_at_once([partial(look, server, deadline_s) for server in servers], deadline_s)
 
 
-def _look(server: Server, deadline_s: float) -> Looked:
+def look(server: Server, deadline_s: float) -> Looked:
+    """What a server says of itself, by its name. Raises BackendError."""
     return Looked(LOOKS[server.name](WebClient(server), deadline_s))
