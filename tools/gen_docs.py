@@ -42,6 +42,7 @@ from aiops_cli.domain.audit import Head
 from aiops_cli.domain.chain import Finding
 from aiops_cli.domain.document import IncidentDocument
 from aiops_cli.domain.handoff import HandoffDocument
+from aiops_cli.domain.incident import ActionState
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.policy import PolicyVerdict
 from aiops_cli.domain.recorded_case import RecordedCase
@@ -694,6 +695,14 @@ class _Grant(BaseModel):
     expires_at: datetime
 
 
+class _Undo(BaseModel):
+    """The way back as it was computed before the action; without an `action` there is none, or none is needed."""
+
+    action: str | None
+    arguments: dict[str, Any]
+    text: str
+
+
 class _TrustRow(BaseModel):
     """An action on a target: `in_row` verified of `needed`; `why_not` says why it does not run unasked, or may not."""
 
@@ -756,6 +765,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "bytes": int,
         "calls": int,
         "answers": int,
+        "worlds": int,
     },
     "audit-show": {"rows": list[dict[str, Any]]},
     "audit-verify": {
@@ -804,7 +814,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "rules": list[_WeighedRule],
         "policy_digest": str,
     },
-    "approvals-list": {"requests": list[_Request], "grants": list[_Grant]},
+    "approvals-list": {"requests": list[_Request], "damaged": list[str], "grants": list[_Grant]},
     "approvals-show": {"request": _Request},
     "trust-show": {"trust": list[_TrustRow]},
     "approvals-settle": {
@@ -813,6 +823,17 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "state": Literal["reconciled_done", "reconciled_not_done"],
         "by": str,
         "reason": str,
+    },
+    "undo": {
+        "incident": str,
+        "request": str,
+        "action": str,
+        "target": str,
+        "undo": _Undo,
+        "undo_request": str | None,
+        "state": ActionState,
+        "restored": bool | None,
+        "said": str,
     },
     "mcp-tools": {"tools": list[_Tool]},
     "scenarios-list": {"scenarios": list[_ScenarioRow]},

@@ -176,8 +176,11 @@ def _work(incident: Incident, kit: Kit, options: Options, left: Attempt | None) 
         if left.state is ActionState.UNKNOWN:
             return _close_unknown(left, incident, kit)
         _enter(incident, Stage.REMEDIATE, kit)
-        if _verify(left, incident, case, kit, options.pace).outcome is Outcome.RECOVERED:
+        found = _verify(left, incident, case, kit, options.pace).outcome
+        if found is Outcome.RECOVERED:
             return incident.close(Status.RECOVERED, kit.clock.now(), left.explanation)
+        if found is Outcome.NOT_RECOVERED:
+            _offer_undo(left, incident, kit)
         case, diagnosis = _assess(incident, kit, options)
     while incident.runs < MAX_ATTEMPTS and len(incident.attempts) < MAX_ASKED:
         if diagnosis.verdict is not Verdict.FAULT and len(incident.attempts) >= len(options.by_hand):

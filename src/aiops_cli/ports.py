@@ -218,6 +218,9 @@ class Requests(Protocol):
     def settle(self, request: Request, state: RequestState, detail: str, seconds: float, now: datetime) -> None:
         """Write down what became of an execution."""
 
+    def is_elsewhere(self, request: Request) -> bool:
+        """Whether it was begun on another machine."""
+
     def is_running(self, request: Request) -> bool:
         """Whether a live process is executing it."""
 

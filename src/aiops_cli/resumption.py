@@ -9,6 +9,7 @@ from aiops_cli.domain.gate import Kept, Ruling
 from aiops_cli.domain.incident import ActionState, Attempt, Incident
 from aiops_cli.domain.request import PENDING, RequestState
 from aiops_cli.domain.verification import Outcome
+from aiops_cli.errors import StoreError
 from aiops_cli.gatekeeping import Gatekeeper, read_reading
 
 _STATES = {
@@ -18,8 +19,9 @@ _STATES = {
     RequestState.UNKNOWN: ActionState.UNKNOWN,
     RequestState.EXECUTING: ActionState.UNKNOWN,
 }
+_MEASURED = frozenset(outcome.value for outcome in Outcome)
 # Measured, and the run went on.
-_FOUND_WANTING = frozenset(outcome.value for outcome in Outcome) - {Outcome.RECOVERED.value}
+_FOUND_WANTING = _MEASURED - {Outcome.RECOVERED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +37,34 @@ def take_up(cut_off: CutOff, incident: Incident, keeper: Gatekeeper) -> Attempt 
     """Give the incident its id and its attempts; the one that ran, or may have, and is to be measured.
 
     One that was found to have helped is measured once more: the run was cut off before it could be closed with that.
-    Of what nobody knows nothing was measured.
+    Of what nobody knows nothing was measured. What takes an attempt back is none itself; but where nobody knows whether
+    it took effect, that is what is left.
 
     Raises StoreError where another process is executing one of its requests at this moment.
     """
     incident.id, incident.opened_at = cut_off.incident, cut_off.opened_at
     open_attempt: Attempt | None = None
     for kept in cut_off.kept:
-        if kept.request.undoes is not None or kept.state in PENDING:
+        if kept.state in PENDING:
             continue
         attempt = _attempt(kept)
         attempt.state, attempt.detail = settle(kept, keeper)
+        if kept.request.undoes is not None:
+            open_attempt = attempt if attempt.state is ActionState.UNKNOWN else open_attempt
+            _note_undone(incident, kept, attempt)
+            continue
         incident.attempts.append(attempt)
         if attempt.ran:
             open_attempt = None if kept.outcome in _FOUND_WANTING else attempt
     return open_attempt
+
+
+def _note_undone(incident: Incident, undo: Kept, attempt: Attempt) -> None:
+    """Have what became of taking an attempt back with that attempt, for the record."""
+    for each in incident.attempts:
+        if each.request is not None and each.request.number == undo.request.undoes:
+            measured = (undo.outcome or "not measured").replace("_", " ")
+            each.undone = f"taken back: {measured}" if attempt.ran else f"not taken back: {attempt.explanation}"
 
 
 def settle(kept: Kept, keeper: Gatekeeper) -> tuple[ActionState, str]:
@@ -57,6 +72,9 @@ def settle(kept: Kept, keeper: Gatekeeper) -> tuple[ActionState, str]:
     request, state = kept.request, kept.state
     if state not in (RequestState.EXECUTING, RequestState.UNKNOWN):
         return _STATES.get(state, ActionState.NOT_RUN), kept.detail
+    if state is RequestState.EXECUTING and keeper.book.is_elsewhere(request):
+        # Whether that process lives can only be told there.
+        raise StoreError(f"{request.id} is executed on another machine", hint="go on there")
     with keeper.book.hold(request):
         if state is RequestState.EXECUTING:
             said = "the run was cut off while it was made: nobody knows whether it took effect"
@@ -82,5 +100,6 @@ def _attempt(kept: Kept) -> Attempt:
     attempt.acted_at, attempt.finished_at = kept.started_at, kept.finished_at
     attempt.before = read_reading(details.get("before"))
     attempt.prior = details.get("prior") or {}
-    attempt.measured = kept.outcome or ""
+    # That nobody knew, or that it failed, is no measurement; what is known of that by now is in its state.
+    attempt.measured = kept.outcome if kept.outcome in _MEASURED else ""
     return attempt

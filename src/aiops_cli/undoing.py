@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops_cli.domain.action import BY_HAND, EffectiveCall, Proposal, describe_call
+from aiops_cli.domain.gate import Kept
 from aiops_cli.domain.incident import ActionState, Attempt, Incident
 from aiops_cli.domain.request import Request
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.gatekeeping import Gatekeeper
+from aiops_cli.resumption import settle
 
+RESTORED, NOT_RESTORED = "restored", "not_restored"
 # What moves by itself or with every change, so that it is never as it was.
 _MOVING = frozenset({"failures", "generation", "resource_version", "runs"})
 _STEP_S = 10.0
@@ -18,11 +21,15 @@ _LONGEST_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What became of taking a request back: `restored` is measured, None where it was not or could not be."""
+    """What became of taking a request back: `restored` is measured, None where it was not or could not be.
+
+    `known` is False where nobody knows whether there is anything to take back.
+    """
 
     attempt: Attempt | None
     restored: bool | None
     said: str
+    known: bool = True
 
 
 def take_back(
@@ -54,6 +61,21 @@ def take_back(
     return _verified(attempt, request, prior, keeper)
 
 
+def finish(undo: Kept, request: Request, prior: Mapping[str, Any], keeper: Gatekeeper) -> TakenBack | None:
+    """What became of an undo of the request that another process began; it is measured, and never made again.
+
+    None where nothing came of it, so that it can be asked for anew. Raises StoreError.
+    """
+    state, said = settle(undo, keeper)
+    if state is ActionState.UNKNOWN:
+        return TakenBack(None, None, said, known=False)
+    if state is not ActionState.DONE:
+        return None
+    attempt = Attempt(undo.attempt, undo.proposal, undo.request.proposed_at, undo.request.call)
+    attempt.request, attempt.state, attempt.detail = undo.request, state, said
+    return _verified(attempt, request, prior, keeper)
+
+
 def _prepare(proposal: Proposal, request: Request, keeper: Gatekeeper) -> EffectiveCall:
     return replace(keeper.actuator.prepare(proposal), occasion=request.call.occasion)
 
@@ -67,8 +89,7 @@ def _verified(attempt: Attempt, request: Request, prior: Mapping[str, Any], keep
         keeper.clock.wait(_STEP_S)
         left_s -= _STEP_S
         differs = _differs(request.call.target, prior, keeper)
-    outcome = "not_restored" if differs else "restored"
-    keeper.book.note_outcome(attempt.request, outcome, keeper.clock.wall())
+    keeper.book.note_outcome(attempt.request, NOT_RESTORED if differs else RESTORED, keeper.clock.wall())
     if differs:
         return TakenBack(attempt, False, f"taken back, but {differs}")
     return TakenBack(attempt, True, f"taken back: {request.call.target} is as it was before")

@@ -46,6 +46,7 @@ COMMANDS = {
     "config-show": ["config", "show"],
     "doctor": ["doctor"],
     "redact": ["redact", str(ROOT / "CHANGELOG.md")],
+    "undo": ["undo", "INC-0003", "--approve-simulated"],
     "triage": ["triage", "payments-api is slow", "--approve-simulated"],
 }
 

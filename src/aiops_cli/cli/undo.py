@@ -89,7 +89,7 @@ def _take_back(store: "SqlStore", ended: "Ended", step: str | None, request: "Re
     from aiops_cli.errors import UsageError
     from aiops_cli.events import Closed, EventBus
     from aiops_cli.resumption import settle
-    from aiops_cli.undoing import TakenBack, take_back
+    from aiops_cli.undoing import TakenBack, finish, take_back
 
     obey_no_color(request)
     out, err = (make_console(stderr=to_stderr, no_color=request.no_color) for to_stderr in (False, True))
@@ -100,24 +100,36 @@ def _take_back(store: "SqlStore", ended: "Ended", step: str | None, request: "Re
                          person=who(), ticket=request.ticket, home=find_home())  # fmt: skip
     if keeper is None:
         raise UsageError("nothing is configured here that could act", hint="undo it where it was done")
-    chosen = choose(list(keeper.book.of_incident(ended.incident.id, keeper.clock.wall())), step)
+    kept = list(keeper.book.of_incident(ended.incident.id, keeper.clock.wall()))
+    chosen = choose(kept, step)
     try:
         state, said = settle(chosen, keeper)
         if state is not ActionState.DONE:
-            return chosen, TakenBack(None, None, said)
-        prior = chosen.details.get("prior") or {}
-        return chosen, take_back(chosen.request, prior, ended.incident, keeper, number=chosen.attempt)
+            return chosen, TakenBack(None, None, said, known=state is not ActionState.UNKNOWN)
+        prior, begun = chosen.details.get("prior") or {}, _begun(kept, chosen)
+        done = finish(begun, chosen.request, prior, keeper) if begun is not None else None
+        return chosen, done or take_back(chosen.request, prior, ended.incident, keeper, number=chosen.attempt)
     finally:
         keep(Closed(ended.incident))
         console.close()
+
+
+def _begun(kept: "list[Kept]", chosen: "Kept") -> "Kept | None":
+    """An undo of the request that was begun and was not measured: its process is gone."""
+    from aiops_cli.domain.request import MAY_HAVE_RUN
+
+    undos = [each for each in kept if each.request.undoes == chosen.request.number and each.state in MAY_HAVE_RUN]
+    return undos[-1] if undos else None
 
 
 def choose(kept: "list[Kept]", step: str | None) -> "Kept":
     """The request that is meant. Raises UsageError or UnknownName where there is none that can be taken back."""
     from aiops_cli.domain.request import MAY_HAVE_RUN, RAN
     from aiops_cli.errors import UnknownName, UsageError
+    from aiops_cli.undoing import NOT_RESTORED, RESTORED
 
-    undone = {each.request.undoes for each in kept if each.state in RAN}
+    measured = (RESTORED, NOT_RESTORED)
+    undone = {each.request.undoes for each in kept if each.state in RAN and each.outcome in measured}
     ran = [each for each in kept if each.state in MAY_HAVE_RUN and each.request.undoes is None]
     if step is not None:
         named = [each for each in ran if step.upper() in (each.request.id, str(each.attempt))]
@@ -153,6 +165,7 @@ def undo_data(name: str, chosen: "Kept", result: "TakenBack") -> "dict[str, obje
     """The result as JSON has it."""
     attempt, undo = result.attempt, chosen.request.call.undo
     return {
+        "schema_version": 1,
         "incident": name,
         "request": chosen.request.id,
         "action": chosen.request.call.action,
@@ -172,6 +185,6 @@ def _code(result: "TakenBack") -> int:
     if result.restored is not None:
         return ExitCode.DONE if result.restored else ExitCode.NOT_RECOVERED
     if result.attempt is None:
-        return ExitCode.FAILED
+        return ExitCode.FAILED if result.known else ExitCode.INCONCLUSIVE
     codes = {ActionState.UNKNOWN: ExitCode.INCONCLUSIVE, ActionState.FAILED: ExitCode.FAILED}
     return codes.get(result.attempt.state, ExitCode.ACTION_NEEDED)

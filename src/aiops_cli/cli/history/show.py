@@ -113,10 +113,13 @@ def _tried(row: "IncidentRow", data: Data, open_actions: Sequence[str]) -> list[
     from aiops_cli.domain.action import describe_call
 
     lines = []
+    undone = {action.get("attempt"): action.get("undone") for action in data.get("actions") or ()}
     for attempt in data.get("self_healing_log") or ():
         call = describe_call(attempt["action"], attempt["target"], attempt["arguments"])
         lines.append(f"  {attempt['attempt']}. {call}")
         lines.append(f"     {attempt['outcome'].replace('_', ' ')}: {attempt['explanation']}")
+        if said := undone.get(attempt["attempt"]):
+            lines.append(f"     undo: {said}")
     for decision in data.get("decisions") or ():
         lines.append(
             f"     {decision['answer']} by {decision['by']}: {decision['reason']} ({decision['digest'][:19]}…)"
