@@ -388,7 +388,7 @@ def test_a_secret_in_a_template_is_masked_where_changes_are_told(
     old = next(rs for rs in api.cluster.of("ReplicaSet") if rs["metadata"]["annotations"][_REVISION] == "1")
     old["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": token}]
     call = prepare(backend, "rollback_release", "web", to_version="1")
-    assert token not in call.changes
+    assert "env" in call.changes and token[:12] not in call.changes
 
 
 _REVISION = "deployment.kubernetes.io/revision"

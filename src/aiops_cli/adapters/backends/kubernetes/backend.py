@@ -29,7 +29,6 @@ from aiops_cli.domain.gate import LookedBack, Permit
 from aiops_cli.domain.identity import workload_of
 from aiops_cli.domain.reading.kubectl_values import read_number
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.errors import ActionRefused, BackendError
 
 READ_S = 10.0
@@ -274,7 +273,7 @@ class KubernetesBackend:
         found = list(differences(prepared.thing.get("spec"), after.get("spec")))
         if not found:
             raise ActionRefused("the API server says that nothing would change")
-        words = [safe(mask_secrets(each.text)[0], one_line=True, limit=_DIFFERENCE_CHARS) for each in found]
+        words = [safe(each.text, one_line=True, limit=_DIFFERENCE_CHARS) for each in found]
         more = f"; and {len(words) - _DIFFERENCES} more" if len(words) > _DIFFERENCES else ""
         return "; ".join(words[:_DIFFERENCES]) + more + _TRIED, warned
 
