@@ -17,7 +17,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -124,13 +124,18 @@ class Fault:
 
 @dataclass
 class Cluster:
-    """The objects and what is refused. `denied` holds `verb resource` pairs, such as `patch deployments.apps`."""
+    """The objects and what is refused.
+
+    `denied` holds `verb resource` pairs such as `patch deployments.apps`, `admit` is why an admission webhook refuses
+    every patch, and `on_write` runs just before something is changed.
+    """
 
     things: dict[tuple[str, str, str], Thing] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     logs: dict[tuple[str, str, bool], str] = field(default_factory=dict)
-    admit: Callable[[Thing], None] = lambda thing: None
+    admit: str = ""
+    on_write: Callable[[], Any] = lambda: None
     asked: list[Asked] = field(default_factory=list)
     version: int = 1000
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -153,6 +158,14 @@ class Cluster:
             if thing["kind"] == "Deployment":
                 roll_out(self, thing)
             return thing
+
+    def reset(self) -> None:
+        """Forget everything."""
+        with self.lock:
+            for each in fields(self):
+                fresh = each.default_factory() if each.default_factory is not MISSING else each.default
+                if each.name != "lock":
+                    setattr(self, each.name, fresh)
 
     def next_version(self) -> str:
         """The next resource version."""
@@ -446,7 +459,8 @@ def _patch(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
     else:
         after = _merged(before, data, by_name=asked.content.startswith("application/strategic"))
     _check_patched(thing, after)
-    cluster.admit(after)
+    if cluster.admit:
+        raise Refused(403, "Forbidden", f'admission webhook "limits.example" denied the request: {cluster.admit}')
     for key in ("paused", "unschedulable"):
         # The API leaves out what is false.
         if after["spec"].get(key) is False:
@@ -473,15 +487,20 @@ def _check_patched(thing: Thing, after: Thing) -> None:
             )  # fmt: skip
     replicas = after["spec"].get("replicas", 0)
     if not isinstance(replicas, int) or replicas < 0:
-        message = f'{kind.kind}.{kind.group} "{name}" is invalid: spec.replicas: Invalid value: {replicas}'
-        raise Refused(422, "Invalid", message)
+        raise _invalid(kind, name, "spec.replicas", f"Invalid value: {replicas}")
     for container in after["spec"].get("template", {}).get("spec", {}).get("containers", ()):
         resources = container.get("resources", {})
         limit, request = (resources.get(each, {}).get("memory") for each in ("limits", "requests"))
         if limit and request and _bytes(request) > _bytes(limit):
             why = f'Invalid value: "{request}": must be less than or equal to memory limit of {limit}'
-            where = "spec.template.spec.containers[0].resources.requests"
-            raise Refused(422, "Invalid", f'{kind.kind}.{kind.group} "{name}" is invalid: {where}: {why}')
+            raise _invalid(kind, name, "spec.template.spec.containers[0].resources.requests", why)
+
+
+def _invalid(kind: Kind, name: str, where: str, why: str) -> Refused:
+    message = f'{kind.kind}.{kind.group} "{name}" is invalid: {where}: {why}'
+    refused = Refused(422, "Invalid", message, [{"reason": "FieldValueInvalid", "message": why, "field": where}])
+    refused.body["details"] |= {"name": name, "group": kind.group, "kind": kind.kind}
+    return refused
 
 
 def _bytes(amount: str) -> float:
@@ -645,6 +664,8 @@ class FakeKubernetes:
                 return self._broken(fault)
             with cluster.lock:
                 cluster.asked.append(asked)
+                if cluster.writes()[-1:] == [asked]:
+                    cluster.on_write()
                 if asked.path == "/openapi/v2":
                     return 200, openapi(), "application/octet-stream"
                 found = answer(cluster, asked)
@@ -687,7 +708,7 @@ class _Server(ThreadingHTTPServer):
         return accepted, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away, or does not believe the certificate, is nothing to tell; our own faults are."""
+        """A client that goes away or does not believe the certificate is nothing to talk about; a fault of ours is."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 

@@ -18,7 +18,7 @@ def test_what_cannot_be_taken_back_is_of_high_risk(spec: ActionSpec) -> None:
 
 def test_some_need_no_undo_and_three_have_none() -> None:
     assert {spec.name for spec in CATALOGUE.values() if not spec.undo_needed} == {
-        "expire_silence", "renew_certificate", "rerun_job", "restart_service",
+        "delete_pod", "expire_silence", "renew_certificate", "rerun_job", "restart_service",
     }  # fmt: skip
     assert {spec.name for spec in CATALOGUE.values() if not spec.has_way_back} == {
         "expand_volume", "fail_over", "flush_cache",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "install_servers"
-SERVERS = ("prometheus", "prometheus-alertmanager", "tmux", "initdb")
+SERVERS = ("prometheus", "prometheus-alertmanager", "tmux", "kubectl", "initdb")
 CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 
 
@@ -32,7 +32,7 @@ def test_where_nothing_is_missing_nothing_is_run(tmp_path: Path) -> None:
 
 
 def test_without_apt_get_one_line_says_what_to_install(tmp_path: Path) -> None:
-    done = run_with(tmp_path, tmux="")
+    done = run_with(tmp_path, tmux="", kubectl="")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: there is no apt-get here; install by hand: prometheus prometheus-alertmanager postgresql\n"
@@ -47,8 +47,13 @@ def test_postgresql_is_found_where_debian_has_it(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_where_there_is_no_kubectl_debians_is_installed(tmp_path: Path) -> None:
+    done = run_with(tmp_path, **dict.fromkeys((name for name in SERVERS if name != "kubectl"), ""))
+    assert done.stderr == "error: there is no apt-get here; install by hand: kubernetes-client\n"
+
+
 def test_without_rights_one_line_says_what_to_install(tmp_path: Path) -> None:
-    done = run_with(tmp_path, apt_get="exit 9", id="echo 1000", prometheus="", initdb="")
+    done = run_with(tmp_path, apt_get="exit 9", id="echo 1000", prometheus="", kubectl="", initdb="")
     assert done.returncode == 1
     assert done.stderr == "error: not root, and there is no sudo; install by hand: prometheus-alertmanager tmux\n"
 
@@ -59,6 +64,7 @@ def test_only_what_is_missing_is_installed_and_no_daemon_starts(tmp_path: Path) 
         tmp_path,
         prometheus="",
         tmux="",
+        kubectl="",
         initdb="",
         apt_get="exit 9",
         id="echo 1000",

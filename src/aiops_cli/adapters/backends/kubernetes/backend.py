@@ -4,7 +4,7 @@ import json
 import shlex
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,8 @@ from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, Target, nam
 from aiops_cli.domain.action import EffectiveCall, Proposal, Undo, check_proposal
 from aiops_cli.domain.gate import LookedBack, Permit
 from aiops_cli.domain.identity import workload_of
+from aiops_cli.domain.reading.kubectl_values import read_number
 from aiops_cli.domain.redact import safe
-from aiops_cli.domain.secrets import mask_secrets
 from aiops_cli.errors import ActionRefused, BackendError
 
 READ_S = 10.0
@@ -39,6 +39,7 @@ _DIFFERENCE_CHARS = 160
 _CHILDREN = {"Deployment": "replicasets", "StatefulSet": "controllerrevisions", "DaemonSet": "controllerrevisions"}
 _NAMED_KINDS = "deployments,statefulsets,daemonsets,pods"
 _FIELD_MANAGER = "aiops-cli"
+_TRIED = " (tried out on the server)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class KubernetesBackend:
             team=teams.pop() if len(teams) == 1 else None,
             tags=tags_of(thing),
             touched=prepared.touched,
-            managers=managers_of(thing, self._scalers(proposal.action, target), proposal.action),
+            managers=self._managers(proposal.action, target, thing),
         )
 
     def _make(self, proposal: Proposal) -> _Prepared:
@@ -189,8 +190,25 @@ class KubernetesBackend:
         self, target: Target, thing: Mapping[str, Any], preconditions: Mapping[str, Any], mark: str, wanted: Wanted
     ) -> _Prepared:
         line, dry = self._patch_lines(target, thing, mark, wanted.operations)
+        touches = (wanted.touches, *self._quota_words(target, thing, wanted))
         return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
-                         (wanted.touches,))  # fmt: skip
+                         touches, said=wanted.said)  # fmt: skip
+
+    def _quota_words(self, target: Target, thing: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
+        """What a quota has no room for: the API server sees it only when the pods are made, and so does no dry run."""
+        more = wanted.undo.arguments.get("replicas") is not None and (wanted.touched or 0)
+        if not more or wanted.undo.arguments["replicas"] != replicas_of(thing):
+            return
+        try:
+            quotas = self._kubectl.get("resourcequotas", namespace=target.namespace, deadline_s=READ_S)
+        except KubectlError:
+            return
+        for quota in quotas.get("items", ()):
+            status = quota.get("status") or {}
+            hard, used = (read_number((status.get(part) or {}).get("pods")) for part in ("hard", "used"))
+            if hard is not None and hard - (used or 0) < more:
+                name = safe(str(quota["metadata"]["name"]), one_line=True, limit=_DIFFERENCE_CHARS)
+                yield f"the quota {name} has room for {max(0, hard - (used or 0))} more pods ({used} of {hard} used)"
 
     def _patch_lines(
         self, target: Target, thing: Mapping[str, Any], mark: str, operations: Sequence[Mapping[str, Any]]
@@ -250,23 +268,25 @@ class KubernetesBackend:
             raise ActionRefused(f"refused when it was tried out: {error.message}", hint=error.hint) from error
         warned = tuple(f"the API server warns: {line}" for line in warnings_in(answer.said))
         if prepared.said:
-            return f"{prepared.said} (tried out on the server)", warned
+            return prepared.said + _TRIED, warned
         after = read_json(answer.out)
         found = list(differences(prepared.thing.get("spec"), after.get("spec")))
         if not found:
             raise ActionRefused("the API server says that nothing would change")
-        words = [safe(mask_secrets(each.text)[0], one_line=True, limit=_DIFFERENCE_CHARS) for each in found]
+        words = [safe(each.text, one_line=True, limit=_DIFFERENCE_CHARS) for each in found]
         more = f"; and {len(words) - _DIFFERENCES} more" if len(words) > _DIFFERENCES else ""
-        return "; ".join(words[:_DIFFERENCES]) + more + " (tried out on the server)", warned
+        return "; ".join(words[:_DIFFERENCES]) + more + _TRIED, warned
 
-    def _scalers(self, action: str, target: Target) -> list[Mapping[str, Any]]:
+    def _managers(self, action: str, target: Target, thing: Mapping[str, Any]) -> tuple[str, ...]:
+        """What else changes the object; that autoscalers could not be read is told as well."""
         if action != "scale_service":
-            return []
+            return managers_of(thing, (), action)
         try:
             listed = self._kubectl.get("horizontalpodautoscalers", namespace=target.namespace, deadline_s=READ_S)
-        except KubectlError:
-            return []
-        return list(listed.get("items", ()))
+        except KubectlError as error:
+            unread = f"whether an autoscaler sets the replicas too is not known: {error.message}"
+            return (*managers_of(thing, (), action), unread)
+        return managers_of(thing, listed.get("items", ()), action)
 
     # -- the act ------------------------------------------------------------------------------------------------------
 
@@ -279,13 +299,13 @@ class KubernetesBackend:
         except KubectlError as error:
             raise ActionRefused(f"nothing was done: {error.message}", hint=error.hint) from error
         if prepared is None:
-            return f"{call.changes}: had already been done"
+            return f"{call.changes.removesuffix(_TRIED)}: had already been done"
         if prepared.preconditions != dict(call.preconditions) or prepared.command != call.command:
             raise ActionRefused(f"{call.target} changed after the approval")
         self._kubectl.change(prepared.lines[0], given=prepared.given)
         if len(prepared.lines) > 1:
             return self._evict(prepared)
-        return call.changes.removesuffix(" (tried out on the server)")
+        return call.changes.removesuffix(_TRIED)
 
     def _evict(self, prepared: _Prepared) -> str:
         """Evict after the cordon was made: what could not go within the time is told, and stays."""

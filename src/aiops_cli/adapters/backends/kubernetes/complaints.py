@@ -44,8 +44,8 @@ _ROWS = (
     (r"\(NotFound\)", "missing", "it is not there any more, or never was", True),
     (r"doesn't have a resource type|could not find the requested resource|no matches for kind", "unserved",
      "this cluster does not have that kind", True),
-    (r"testing value .{0,200}failed|test failed", "conflict", "it was changed meanwhile: look again, and ask again",
-     True),
+    (r"error in our request|The request is invalid\s*$|testing value .{0,200}failed", "conflict",
+     "it was changed meanwhile: look again, and ask again", True),
     (r"failed calling webhook|denied the request", "invalid", "an admission webhook of the cluster refused it", True),
     (r"is invalid|\((?:Invalid|BadRequest|AlreadyExists|MethodNotAllowed|NotAcceptable|UnsupportedMediaType"
      r"|RequestEntityTooLarge|Gone|Expired)\)", "invalid", "the API server refused the request as it is", True),
@@ -63,6 +63,7 @@ _ROWS = (
      "check the network, the VPN and the server's address in the kubeconfig", False),
 )  # fmt: skip
 _RULES = tuple((re.compile(pattern, re.S), kind, hint, harmless) for pattern, kind, hint, harmless in _ROWS)
+_FRONT = re.compile(r"^(?:error: )?(?:Error from server (?:\([^)]{0,40}\): )?)?")
 _LOG_LINE = re.compile(r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.-]+:\d+\] ?")
 
 
@@ -80,11 +81,7 @@ def _essence(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     own = [line for line in lines if not _LOG_LINE.match(line) and not line.startswith("Warning:")] or lines
     named = [line for line in own if re.match(r"(?i)error|unable|the ", line)] or own
-    words = (
-        re.sub(r"^(?:error: )?(?:Error from server (?:\([^)]{0,40}\): )?)?", "", named[-1])
-        if named
-        else "kubectl failed and said nothing"
-    )
+    words = _FRONT.sub("", named[-1]) if named else "kubectl failed and said nothing"
     return safe(words, one_line=True, limit=_SAID_CHARS)
 
 

@@ -50,7 +50,7 @@ class Drain:
     def plan(self) -> DrainPlan:
         """What a drain would do now. Raises KubectlError, and ActionRefused where no pod may be evicted."""
         asked = ("auth", "can-i", "create", "pods", "--subresource=eviction", "--all-namespaces")
-        if self._kubectl.run(self._kubectl.line(*asked), self._read_s, fails=False).out.strip() == b"no":
+        if self._kubectl.run(self._kubectl.line(*asked), self._read_s, fails=False).out.split()[:1] == [b"no"]:
             raise ActionRefused("the account may not evict pods (create pods/eviction)", hint=GUIDE)
         of_node = f"--field-selector=spec.nodeName={self._node}"
         listed = self._kubectl.get("pods", "--all-namespaces", of_node, deadline_s=self._read_s)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_cli.domain.canonical import canonical_json, digest_of
+from aiops_cli.domain.secrets import mask_secrets
 
 MARK = "aiops-cli/last-call"
 RESTART = "aiops-cli/restart"
@@ -33,7 +34,7 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """The difference in one line."""
+        """The difference in one line, without secrets of known shapes."""
         return f"{self.words}: {_shown(self.before, self.there_before)} -> {_shown(self.after, self.there_after)}"
 
     @property
@@ -46,7 +47,9 @@ class Difference:
 
 def _shown(value: Any, there: bool) -> str:
     text = "none" if not there else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+    # Before it is cut: half of a secret is not known for one.
+    masked = mask_secrets(text)[0]
+    return masked if len(masked) <= _SHOWN_CHARS else f"{masked[:_SHOWN_CHARS]}…"
 
 
 def mark_of(action: str, target: str, arguments: Mapping[str, Any], preconditions: Mapping[str, Any]) -> str:

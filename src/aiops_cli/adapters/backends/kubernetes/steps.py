@@ -41,12 +41,16 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an action makes of an object: operations of a JSON patch without tests of the object itself and mark."""
+    """What an action makes of an object: operations of a JSON patch without tests of the object itself and mark.
+
+    `said` are words for a person, where the operations say little.
+    """
 
     operations: tuple[Mapping[str, Any], ...]
     undo: Undo
     touched: int | None
     touches: str
+    said: str = ""
 
 
 Thing = Mapping[str, Any]
@@ -110,7 +114,9 @@ def _restart(thing: Thing, mark: str) -> Wanted:
     template = thing["spec"]["template"]
     undo = Undo(None, {}, "nothing to undo: release and number of replicas stay as they are", 0.0, needed=False)
     change = annotate(template, RESTART, mark, under=("spec", "template"))
-    return Wanted((change,), undo, replicas_of(thing), _in_turn(thing))
+    count = replicas_of(thing)
+    said = f"restarts {count} replica{'s' * (count != 1)}, one after another"
+    return Wanted((change,), undo, count, _in_turn(thing), said)
 
 
 def _go_back(action: str, thing: Thing, arguments: Arguments, revisions: Sequence[Revision]) -> Wanted:
@@ -121,9 +127,7 @@ def _go_back(action: str, thing: Thing, arguments: Arguments, revisions: Sequenc
     if found is None or present is None:
         known = ", ".join(f"{each.number} ({', '.join(each.tags) or 'no tag'})" for each in revisions[-_LISTED:])
         at = present.number if present else "none that is known"
-        raise ActionRefused(
-            f"{_name(thing)} is at revision {at}; {wanted} is none that it can go back to (of: {known})"
-        )
+        raise ActionRefused(f"{_name(thing)} is at revision {at} and cannot go back to {wanted} (known: {known})")
     moves = differences(bare_template(thing["spec"]["template"]), found.template, ("spec", "template"), "template")
     operations = tuple(each.operation for each in moves)
     if not operations:
