@@ -259,6 +259,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
             "doctor",
             "eval",
             "handoff",
+            "readiness",
             "redact",
             "replay",
             "scenarios",
