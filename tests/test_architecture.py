@@ -266,6 +266,7 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str], heavy: set[st
             "eval",
             "handoff",
             "init",
+            "readiness",
             "redact",
             "replay",
             "scenarios",

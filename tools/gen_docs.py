@@ -45,6 +45,7 @@ from aiops_cli.domain.handoff import HandoffDocument
 from aiops_cli.domain.incident import ActionState
 from aiops_cli.domain.memory import MatchedRunbook, SimilarIncident
 from aiops_cli.domain.policy import PolicyVerdict
+from aiops_cli.domain.readiness import Item as ReadinessItem
 from aiops_cli.domain.recorded_case import RecordedCase
 from aiops_cli.domain.runbook_review import Flaw
 from aiops_cli.domain.scoring import Result
@@ -430,6 +431,33 @@ class _Problem(BaseModel):
 
     path: str
     problem: str
+
+
+class _PavedCheck(BaseModel):
+    """A read check that a team declared; `runs` has its parameters in braces."""
+
+    name: str
+    says: str
+    services: list[str]
+    runs: str
+    reads: Literal["text", "known"]
+
+
+class _PavedOperation(BaseModel):
+    """An operation that a team declared; `undo` is another one, `none` or `not-needed`."""
+
+    name: str
+    says: str
+    services: list[str]
+    call: str
+    parameters: dict[str, str]
+    risk: Literal["low", "medium", "high"]
+    reach: str
+    runs: str
+    undo: str
+    dry_run: bool
+    success: bool
+    digest: str
 
 
 class _FoundRunbook(BaseModel):
@@ -836,6 +864,22 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "said": str,
     },
     "mcp-tools": {"tools": list[_Tool]},
+    "paved-road-check": {
+        "file": str,
+        "team": str | None,
+        "write": bool,
+        "checks": list[_PavedCheck],
+        "operations": list[_PavedOperation],
+        "lacking": list[str],
+    },
+    "readiness": {
+        "service": str,
+        "tier": Literal[1, 2, 3] | None,
+        "requests_per_day": float | None,
+        "items": list[ReadinessItem],
+        "missing": list[str],
+        "not_known": list[str],
+    },
     "scenarios-list": {"scenarios": list[_ScenarioRow]},
     "scenarios-show": {"scenario": dict[str, Any]},
     "scenarios-validate": {"scenarios": list[Rehearsal]},

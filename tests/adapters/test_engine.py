@@ -589,9 +589,16 @@ def every_call() -> list[tuple[str, str]]:
     return found
 
 
+def test_an_action_that_a_simulated_world_has_not_is_refused() -> None:
+    world = stage_world(parse_scenario(read_scenario("payments-evening")))
+    with pytest.raises(ActionRefused, match="simulated worlds do not have run_operation"):
+        Actions(world).step(parse_call("run_operation payments-api operation=anything"))
+
+
 def test_the_scenarios_use_nearly_the_whole_catalogue() -> None:
     used = {call.split()[0] for _, call in every_call()}
-    assert set(CATALOGUE) - used <= {"lift_limit"}
+    # An operation is of a team's own file, and of no simulated world.
+    assert set(CATALOGUE) - used <= {"lift_limit", "run_operation"}
 
 
 @pytest.mark.parametrize("name", scenario_names())

@@ -41,6 +41,8 @@ COMMANDS = {
     "eval": ["eval", "search-morning", "payments-evening"],
     "handoff": ["handoff", "1"],
     "mcp-tools": ["mcp", "tools"],
+    "paved-road-check": ["paved-road", "check", str(ROOT / "docs" / "examples" / "paved_road.yaml")],
+    "readiness": ["readiness", "payments-api"],
     "actions-list": ["actions", "list"],
     "actions-show": ["actions", "show", "scale_service"],
     "config-show": ["config", "show"],
