@@ -484,6 +484,8 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["triage", "x is down", "--model", f"gemini:{NAME}", "--deadline", NAME],
         lambda it: ["triage", "x is down", "--ticket", NAME, "--backend", "none", "--reasoner", "offline"],
         lambda it: ["triage", "--resume", NAME],
+        lambda it: ["triage", "--from", NAME],
+        lambda it: ["triage", "--from", f"prometheus=http://127.0.0.1:9/{NAME}"],
         *[lambda it, n=n: ["triage", "--resume", it.begun[n], "--reasoner", "offline"] for n in range(BEGUN)],
     ],
     "replay": [
@@ -695,7 +697,13 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["handoff", "INC-0001", "--decide", "wait", "--owner", "ana", "--note", "x\u202ey"],
         lambda it: ["handoff", "INC-0001", "-o", "json"],
     ],
-    "config show": [lambda it: ["config", "show"]],
+    "init": [lambda it: ["init", "--yes", "--profile", NAME]],
+    "config show": [lambda it: ["config", "show"], lambda it: ["config", "show", "--all"]],
+    "config set-secret": [
+        lambda it: ["config", "set-secret", NAME],
+        lambda it: ["config", "set-secret", "loki", NAME],
+    ],
+    "config delete-secret": [lambda it: ["config", "delete-secret", NAME]],
     "config set-key": [lambda it: ["config", "set-key", "--provider", NAME]],
     "config delete-key": [lambda it: ["config", "delete-key", "--provider", NAME]],
 }  # fmt: skip

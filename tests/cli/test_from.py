@@ -87,6 +87,7 @@ FAULTS = {
     "no answer": stall(),
     "another shape": as_json("alerts"),
     "an error in JSON": as_json({"status": "error", "errorType": "bad_data", "error": "no"}),
+    "an error beside an empty list": as_json({"status": "error", "data": {"alerts": []}}),
     "alerts that are none": as_json({"status": "success", "data": {"alerts": ["one", 2, None]}}),
     "rows of another kind": as_json([1, "two", None]),
     "no end": endless(b"[" * 65_536, b"["),
@@ -200,3 +201,29 @@ def test_a_source_may_carry_its_address() -> None:
     with pytest.raises(UnknownName):
         parse_from("=http://x")
     assert issubclass(UnknownName, AiopsError)
+
+
+def picking(monkeypatch: pytest.MonkeyPatch, *typed: str) -> list[str]:
+    """Somebody at a terminal who types this; what they were asked."""
+    asked: list[str] = []
+    answers = iter(typed)
+    monkeypatch.setattr("aiops_cli.cli.intake._has_person", lambda: True)
+    monkeypatch.setattr(
+        "aiops_cli.bootstrap.ask_at_terminal", lambda question, timeout_s: asked.append(question) or next(answers)
+    )
+    return asked
+
+
+def test_somebody_at_a_terminal_picks(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = picking(monkeypatch, "what?", "join 1 2", "1")
+    with FaultServer(STORM) as server:
+        result, together = run(aiops, server, "--quiet")
+    assert together == [["ledger-db", "mailer"]] and len(asked) == 3
+    assert "'what?' is no number" in result.err and "2 alerts: put together by hand" in result.err
+
+
+def test_whoever_picks_none_has_not_looked(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> None:
+    picking(monkeypatch, "q")
+    with FaultServer(STORM) as server:
+        result = aiops("triage", "--from", f"prometheus={server.url}", "--backend", "none")
+    assert result.code == 5 and "nothing was looked at" in result.err and result.out == ""

@@ -171,6 +171,7 @@ def test_a_person_takes_an_incident_apart_and_puts_it_together_again() -> None:
     assert [piece.reason for piece in pieces] == ["1 alert, by itself"] * 2
     again = join(pieces)
     assert again.group == bundle.group and again.reason == "2 alerts: put together by hand"
+    assert join(pieces[::-1]).group == bundle.group
 
 
 def test_the_worst_incident_comes_first() -> None:
