@@ -9,6 +9,8 @@ from aiops_cli.bootstrap.live import Settings, pairs_of, server_of, servers
 from aiops_cli.errors import AiopsError, BadConfig
 
 LOOK_S = 5.0
+# A cluster is asked for each right by itself.
+_CLUSTER_S = 25.0
 # What sets a system, where that is not its address.
 _SET_BY: Mapping[str, tuple[str, ...]] = {
     "kubernetes": ("kubernetes.context",),
@@ -58,7 +60,7 @@ def check_live(names: Sequence[str], settings: Settings, home: Path) -> list[Loo
     asks = [_ask(name, settings, home) for name in names]
     return [
         Looked(name, "", found, f"is {name} overloaded, or its address another's?") if isinstance(found, str) else found
-        for name, found in zip(names, all_at_once(asks, LOOK_S), strict=True)
+        for name, found in zip(names, all_at_once(asks, _CLUSTER_S if "kubernetes" in names else LOOK_S), strict=True)
     ]
 
 
@@ -97,8 +99,20 @@ def ask_cluster(settings: Settings) -> str:
 
     The one place where `aiops doctor --live` asks a cluster.
     """
-    context = settings["kubernetes.context"].value
-    return f"not asked here: `kubectl --context {context} auth can-i --list` says what the account may do"
+    from aiops_cli.bootstrap.kubernetes import look_at_account
+    from aiops_cli.errors import BackendError
+
+    found = look_at_account(settings)
+    if found is None:
+        raise BadConfig("kubernetes.context is not set", hint="`aiops init` looks for what is there")
+    versions, rows = found
+    if not versions.server:
+        raise BackendError(versions.problem or "the API server does not answer", hint="does `kubectl version` answer?")
+    old = ", which is too old" if versions.too_old else ""
+    may = ", ".join(row.name for row in rows if row.allowed) or "nothing"
+    lacks = "; ".join(f"not {row.name}: {row.why}" for row in rows if not row.allowed)
+    words = f"API server {versions.server}, kubectl {versions.client}{old}; the account may {may}"
+    return f"{words}; {lacks}" if lacks else words
 
 
 # --- on this machine -------------------------------------------------------------------------------------------------
