@@ -658,7 +658,12 @@ _STORY_SHARE = 0.25
 
 
 def _unapproved(incident: Incident) -> Status:
-    return Status.NOT_RECOVERED if incident.acted else Status.ACTION_NEEDED
+    """What an incident ends as when nothing more is done: by the last action's measurement, where there was any."""
+    if not incident.acted:
+        return Status.ACTION_NEEDED
+    last = next((a.verification for a in reversed(incident.attempts) if a.ran and a.verification), None)
+    unknown = last is not None and last.outcome is Outcome.INCONCLUSIVE
+    return Status.INCONCLUSIVE if unknown else Status.NOT_RECOVERED
 
 
 def _hand_over(incident: Incident, plan: Plan | None, kit: Kit, error: str) -> None:

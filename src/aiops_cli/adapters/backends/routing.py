@@ -14,6 +14,7 @@ class RoutedActuator:
 
     def __init__(self, backends: Sequence[Backend]) -> None:
         self._backends = {backend.name: backend for backend in backends}
+        self._prepared: dict[str, str] = {}
 
     def prepare(self, proposal: Proposal) -> EffectiveCall:
         """The call as the target's backend makes it. Raises ActionRefused with what each of them lacks."""
@@ -21,7 +22,9 @@ class RoutedActuator:
         for backend in self._that_know(proposal.target):
             cannot = backend.can(proposal.action)
             if cannot is None:
-                return backend.prepare(proposal)
+                call = backend.prepare(proposal)
+                self._prepared[proposal.target] = backend.name
+                return call
             why.append(f"{backend.name}: {cannot}")
         raise ActionRefused("; ".join(why) or f"no backend that is configured knows {proposal.target}")
 
@@ -37,7 +40,10 @@ class RoutedActuator:
             return LookedBack(None, error.message)
 
     def read_state(self, target: str) -> Mapping[str, Any]:
-        """The state of a target, from the first backend that knows it."""
+        """The state of a target, from the backend that last prepared a call on it, else the first that knows it."""
+        known = self._backends.get(self._prepared.get(target, ""))
+        if known is not None:
+            return known.read_state(target)
         for backend in self._that_know(target):
             return backend.read_state(target)
         raise ActionRefused(f"no backend that is configured knows {target}")
