@@ -46,6 +46,7 @@ COMMANDS = {
     "config-show": ["config", "show"],
     "doctor": ["doctor"],
     "redact": ["redact", str(ROOT / "CHANGELOG.md")],
+    "alert-parse": ["alert", "parse", str(ROOT / "tests" / "data" / "alerts" / "belt.json")],
     "triage": ["triage", "payments-api is slow", "--approve-simulated"],
 }
 
