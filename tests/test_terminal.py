@@ -570,6 +570,11 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
         lambda it: ["scenarios", "new", NAME],
         lambda it: ["scenarios", "new", "world", "--folder", str(it.files / NAME)],
     ],
+    "alert parse": [
+        lambda it: ["alert", "parse", str(it.files / "alert.json")],
+        lambda it: ["alert", "parse", "--sanitize", str(it.files / "alert.json")],
+        lambda it: ["alert", "parse", NAME],
+    ],
     "actions list": [lambda it: ["actions", "list"]],
     "actions show": [lambda it: ["actions", "show", NAME]],
     "cost": [

@@ -179,10 +179,10 @@ def make_exit_codes() -> str:
             "|---|---|---|",
             *codes,
             "",
-            "`aiops handoff`, `aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops cost`,",
-            "`aiops policy`, `aiops audit`, `aiops approvals`, `aiops trust`, `aiops mcp` and `aiops config` use",
-            "0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error, `add` when a file",
-            "does not hold.",
+            "`aiops handoff`, `aiops history`, `aiops runbooks`, `aiops scenarios`, `aiops actions`, `aiops alert`,",
+            "`aiops cost`, `aiops policy`, `aiops audit`, `aiops approvals`, `aiops trust`, `aiops mcp` and",
+            "`aiops config` use 0, 1, 2 and 130 alone; `aiops runbooks check` gives 1 when a runbook has an error,",
+            "`add` when a file does not hold; `aiops alert parse` gives 2 when a file cannot be read.",
             "`aiops doctor` gives 1 when something that is needed is broken. A bug ends in a traceback, and gives 1.\n",
             "## Status of an incident\n",
             "`incident.status` in the JSON document, and the exit code of a run that ends so.\n",
@@ -753,6 +753,38 @@ class _TrustRow(BaseModel):
     why_not: str | None
 
 
+class _ParsedAlert(BaseModel):
+    """One alert as it was read: our words for status and severity, and beside each the product's own."""
+
+    file: str
+    format: str
+    source: str
+    group: str
+    title: str
+    status: Literal["firing", "resolved"]
+    native_status: str | None
+    severity: Literal["critical", "high", "warning", "info", "unknown"]
+    native_severity: str | None
+    service: str | None
+    summary: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    expression: str | None
+    links: list[str]
+
+
+class _ParsedFile(BaseModel):
+    """One file: what it was read as and how many alerts it holds, or why it could not be read."""
+
+    file: str
+    format: str | None
+    alerts: int
+    error: str | None
+    hint: str | None
+
+
 # What each command prints with --output json, beside `schema_version`; tests/cli/test_documents.py holds it to this.
 DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "history-list": {"incidents": list[IncidentRow]},
@@ -890,6 +922,7 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
         "comparison": _Comparison | None,
         "runs": list[Result],
     },
+    "alert-parse": {"format": str | None, "alerts": list[_ParsedAlert], "files": list[_ParsedFile]},
     "actions-list": {"actions": list[_Action]},
     "actions-show": {"action": _Action},
     "config-show": {

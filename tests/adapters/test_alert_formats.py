@@ -1,6 +1,7 @@
 """Every format that is read: its name, and the alert's title, status, severity, service, times, link and expression."""
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from aiops_cli.adapters.alerts import Payload, read_alerts, read_payload
 from aiops_cli.adapters.alerts.recognise import FORMATS
 from aiops_cli.domain.alert import Alert, AlertStatus, Severity
 from aiops_cli.errors import BadInput
+from tests.alert_mutations import mutated
+from tests.alert_outcome import survives, watched
 from tests.alert_samples import SAMPLES, Sample, in_cloud_event, in_sns
 
 
@@ -434,3 +437,17 @@ def test_a_mail_with_broken_parts_is_named_by_its_subject() -> None:
     for kind in ("multipart/mixed; boundary=x", "text/plain; charset=nonsense", "text/html; charset=utf-8"):
         raw = f"Subject: kiln\nFrom: a\nContent-Type: {kind}\n\n--x\nContent-Type: \n\n<b>hot</b>\n"
         assert read_payload(raw.encode(), "mail").groups[0].lead.name == "kiln"
+
+
+# --- broken payloads -------------------------------------------------------------------------------------------------
+
+
+def test_mutated_payloads_of_every_format_are_read_or_refused_and_nothing_else() -> None:
+    chance = random.Random(20_261_120)
+    outcomes = {"read": 0, "refused": 0}
+    with watched() as done:
+        for _ in range(3_000):
+            outcomes["read" if survives(mutated(chance), chance.random() < 0.5) else "refused"] += 1
+    assert done == []
+    # A generator whose payloads were all refused, or all read, would prove nothing.
+    assert min(outcomes.values()) > 600

@@ -49,6 +49,7 @@ COMMANDS = {
     "doctor": ["doctor"],
     "redact": ["redact", str(ROOT / "CHANGELOG.md")],
     "undo": ["undo", "INC-0003", "--approve-simulated"],
+    "alert-parse": ["alert", "parse", str(ROOT / "tests" / "data" / "alerts" / "belt.json")],
     "triage": ["triage", "payments-api is slow", "--approve-simulated"],
 }
 

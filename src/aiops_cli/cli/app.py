@@ -84,6 +84,7 @@ def _root(
 def _register() -> None:
     from aiops_cli.cli import (
         actions,
+        alert,
         approvals,
         audit,
         config,
@@ -113,6 +114,7 @@ def _register() -> None:
     app.command("handoff")(handoff.hand_off)
     app.command("init")(init.init)
     for name, group, text in (
+        ("alert", alert.app, "What an alert is read as: its format, title, status and severity."),
         ("history", history.app, "What was remembered: search it, show it, add to it, import and export."),
         ("runbooks", runbooks.app, "What is known to help: search and show it, check it, add your own."),
         ("scenarios", scenarios.app, "The simulated worlds that ship with aiops."),

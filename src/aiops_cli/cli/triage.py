@@ -81,7 +81,9 @@ def triage(
 ) -> int:
     """Diagnose an alert, propose a plan, ask before anything changes, verify, and record.
 
-    The alert's format is recognised: Alertmanager webhook, Prometheus alerts, aiops JSON, or plain words.
+    The alert's format is recognised: the webhooks and API answers of some forty products (Alertmanager, Prometheus,
+    Grafana, PagerDuty, Datadog, CloudWatch and others), CloudEvents, e-mail, aiops JSON, or plain words. `aiops alert
+    parse` shows what is read.
 
     Several alerts become incidents by time, by who calls whom and by their labels, and the reason is shown.
     """
@@ -207,7 +209,7 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     shown = safe(argument, one_line=True, limit=120)
     if _exists(argument):
         return read_alerts(
-            _read_file(Path(argument), shown, MAX_BYTES + 1), shown, sanitize=sanitize, known=known_services
+            read_file(Path(argument), shown, MAX_BYTES + 1), shown, sanitize=sanitize, known=known_services
         )
     if _looks_like_path(argument):
         raise BadInput(f"no such file: {shown}", hint=_GIVE)
@@ -226,7 +228,8 @@ def _exists(argument: str) -> bool:
         return False
 
 
-def _read_file(path: Path, shown: str, limit: int) -> bytes:
+def read_file(path: Path, shown: str, limit: int) -> bytes:
+    """At most `limit` bytes of an alert file that is called `shown` in errors. Raises BadInput."""
     from aiops_cli.errors import BadInput
 
     if path.is_dir():

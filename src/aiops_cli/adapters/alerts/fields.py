@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 from aiops_cli.domain.alert import Alert, AlertStatus, Severity, find_service, find_severity, read_severity
@@ -127,7 +126,7 @@ def build(
     service: str = "",
     summary: str = "",
     labels: Mapping[str, str],
-    annotations: Mapping[str, str] = MappingProxyType({}),
+    annotations: Mapping[str, str] | None = None,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     expression: str = "",
@@ -147,7 +146,7 @@ def build(
         service=safe(service, one_line=True, limit=_MAX_WORD) or find_service(kept),
         summary=safe(summary, one_line=True, limit=_MAX_VALUE),
         labels=kept,
-        annotations=annotations,
+        annotations=dict(annotations or {}),
         starts_at=starts_at,
         ends_at=ends_at if status is AlertStatus.RESOLVED else None,
         expression=safe(expression, one_line=True, limit=_MAX_VALUE) or None,

@@ -56,7 +56,7 @@ _STATUSES = _ranked(
     "type event resolved isresolved firing isfiring active isactive",
 )
 _SEVERITIES = _ranked(
-    "severity alertseverity severitylevel severityname criticality eventseverity",
+    "severity alertseverity severitylevel severityname criticality eventseverity sev",
     "priority prioritylevel alertpriority prioritylabel",
     "level alertlevel urgency importance importancelevel loglevel risk",
 )
@@ -268,7 +268,9 @@ def _severity(fields: list[_Field]) -> tuple[str, Severity]:
 
 def _level(field: _Field) -> Severity:
     if field.text.isdigit():
-        return severity_of(f"p{field.text}") if "priority" in field.key else Severity.UNKNOWN
+        # A severity's number counts up in one product and down in the next; a priority's, and a sev's, never.
+        counted = "priority" in field.key or field.key == "sev"
+        return severity_of(f"p{field.text}") if counted else Severity.UNKNOWN
     return severity_of(field.text) if len(field.text) <= 60 else Severity.UNKNOWN
 
 

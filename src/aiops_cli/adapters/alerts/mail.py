@@ -4,6 +4,8 @@ Format: https://www.rfc-editor.org/rfc/rfc5322, encoded words https://www.rfc-ed
 """
 
 import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from aiops_cli.adapters.alerts.fields import build
 from aiops_cli.adapters.alerts.free_text import find_name
@@ -11,10 +13,14 @@ from aiops_cli.adapters.alerts.view import time_of
 from aiops_cli.adapters.alerts.words import find_over
 from aiops_cli.domain.alert import AlertGroup, AlertStatus, Severity, read_severity
 
+if TYPE_CHECKING:
+    from email.message import Message
+
 NAME = "e-mail"
 _READ: tuple[str, ...] = ("subject", "from", "to", "date", "importance")
 _MAX_CHARS = 200_000
 _MAX_BODY = 20_000
+_MAX_PARTS = 50
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:(?:[ \t]|$)")
 # With a subject at least one of these, or it is prose with a colon in it.
 _BESIDES = frozenset({"from", "to", "date", "message-id", "received", "mime-version", "return-path", "sender"})
@@ -42,12 +48,12 @@ def matches(text: str) -> bool:
 def parse(text: str) -> AlertGroup | None:
     """One alert named by the subject, or None when the subject is empty."""
     from email import message_from_string
-    from email.policy import default
 
     text = text[:_MAX_CHARS].lstrip()
-    message = message_from_string(text.partition("\n")[2] if text.startswith("From ") else text, policy=default)
-    headers = {name: str(message.get(name) or "") for name in _READ}
-    subject = " ".join(headers["subject"].split())
+    # The older policy: the newer one's reader of addresses fails on some that are cut off.
+    message = message_from_string(text.partition("\n")[2] if text.startswith("From ") else text)
+    headers = {name: _decoded(str(message.get(name) or "")) for name in _READ}
+    subject = headers["subject"]
     if not subject:
         return None
     over = find_over(subject)
@@ -82,19 +88,33 @@ def _importance(word: str) -> str:
     return word.strip() if word.strip().lower() in ("high", "low") else ""
 
 
-def _body(message: "object") -> str:
-    """The plain part, or a page without its tags."""
-    from email.message import EmailMessage
+def _decoded(value: str) -> str:
+    """A header's value on one line, its encoded words decoded where they can be."""
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
 
-    if not isinstance(message, EmailMessage):
-        return ""
+    # One that is broken can be read as it stands, too.
+    with suppress(HeaderParseError, LookupError, ValueError):
+        value = str(make_header(decode_header(value)))
+    return " ".join(value.split())
+
+
+def _body(message: "Message") -> str:
+    """The first plain part, or else a page without its tags."""
+    parts = [part for part in message.walk() if not part.is_multipart()][:_MAX_PARTS]
+    for kind in ("text/plain", "text/html"):
+        for part in parts:
+            if part.get_content_type() == kind and (content := _content(part)):
+                return re.sub(r"<[^<>]{0,500}>", " ", content) if kind == "text/html" else content
+    return ""
+
+
+def _content(part: "Message") -> str:
     try:
-        part = message.get_body(preferencelist=("plain", "html"))
-        content = part.get_content() if part is not None else ""
-    except (LookupError, ValueError, AttributeError, TypeError):
-        # A part whose encoding or structure is wrong: the headers are still an alert.
-        return ""
-    if not isinstance(content, str):
-        return ""
-    is_page = part is not None and part.get_content_type() == "text/html"
-    return re.sub(r"<[^<>]{0,500}>", " ", content[:_MAX_BODY]) if is_page else content[:_MAX_BODY]
+        raw = part.get_payload(decode=True)
+        charset = part.get_content_charset() or "utf-8"
+        text = raw.decode(charset, "replace") if isinstance(raw, bytes) else ""
+    except (LookupError, ValueError):
+        # A part whose encoding is wrong or unknown: the headers are still an alert.
+        text = ""
+    return text[:_MAX_BODY].strip()

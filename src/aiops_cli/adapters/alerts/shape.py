@@ -153,7 +153,8 @@ def _pairs(value: Any, place: str) -> Iterator[tuple[str, str]]:
         for part in value.split(",")[:200]:
             yield from _pair_of(part)
     elif text := text_of(value):
-        yield place.rpartition(".")[2], text
+        before, _, last = place.rpartition(".")
+        yield (before.rpartition(".")[2] if before and last in ("name", "summary", "value") else last), text
 
 
 def _pair_of(item: Any) -> Iterator[tuple[str, str]]:

@@ -114,10 +114,12 @@ class View:
         return None
 
 
-def text_of(value: object) -> str:
+def text_of(value: object, depth: int = 0) -> str:
     """A value as text: a string, a number, the first of a list, the name of an object; "" for everything else."""
     if isinstance(value, list):
-        return next((found for item in value[:20] if (found := text_of(item))), "")
+        # A list of lists of lists holds no text, but takes for ever to say so.
+        items = value[:20] if depth < 2 else []
+        return next((found for item in items if (found := text_of(item, depth + 1))), "")
     if isinstance(value, Mapping):
         view = View(value)
         return next((found for name in _NAMES if (found := _scalar(view.fields.get(name)))), "")
