@@ -26,6 +26,8 @@ from aiops_cli.config import resolve
 from aiops_cli.domain.action import CATALOGUE, Proposal
 from aiops_cli.domain.evidence import Change
 from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.strict_yaml import read_yaml
+from tests.conftest import ROOT
 from tests.fake_kubernetes import Cluster, Thing, fill_shop, make_deployment
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -303,6 +305,18 @@ def test_every_action_is_in_the_catalogue_and_says_what_rights_it_needs() -> Non
     assert set(KINDS) == set(NEEDS)
     assert all(rights_of(action, "shop") for action in KINDS)
     assert "get pods/log in shop" in [right.said for right in look_rights("shop")]
+
+
+def test_the_roles_of_the_guide_have_every_right_that_is_asked_for() -> None:
+    text = (ROOT / "docs" / "guides" / "kubernetes.md").read_text(encoding="utf-8").partition("```yaml\n")[2]
+    granted = set()
+    for document in text.partition("```")[0].split("\n---\n"):
+        for rule in read_yaml(document, "roles").data["rules"]:
+            for resource in rule["resources"]:
+                name, _, sub = str(resource).partition("/")
+                granted |= {(verb, name, sub) for verb in rule["verbs"]}
+    wanted = [*look_rights("shop"), *(right for action in KINDS for right in rights_of(action, "shop"))]
+    assert {(each.verb, each.resource.partition(".")[0], each.subresource) for each in wanted} <= granted
 
 
 def test_nothing_is_done_where_nobody_allowed_it() -> None:

@@ -385,13 +385,16 @@ def test_a_secret_in_a_template_is_masked_where_changes_are_told(
     api: FakeKubernetes, backend: KubernetesBackend
 ) -> None:
     token = a_token()
-    old = next(rs for rs in api.cluster.of("ReplicaSet") if rs["metadata"]["annotations"][_REVISION] == "1")
+    old = replica_set(api, "1")
     old["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "TOKEN", "value": token}]
     call = prepare(backend, "rollback_release", "web", to_version="1")
     assert "env" in call.changes and token[:12] not in call.changes
 
 
-_REVISION = "deployment.kubernetes.io/revision"
+def replica_set(api: FakeKubernetes, revision: str) -> Thing:
+    """The ReplicaSet of that revision of the web shop."""
+    mine = (each for each in api.cluster.of("ReplicaSet") if each["metadata"]["labels"]["app"] == "web")
+    return next(rs for rs in mine if rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == revision)
 
 
 def test_names_of_two_namespaces_and_nodes(api: FakeKubernetes, backend: KubernetesBackend) -> None:
@@ -441,7 +444,7 @@ def make_sick(api: FakeKubernetes) -> str:
     api.cluster.add({"kind": "Event", "type": "Warning", "reason": "BackOff", "count": 9, "lastTimestamp": stamp(1),
                      "message": "Back-off restarting failed container main", "metadata": {"name": "web.1"},
                      "involvedObject": {"kind": "Pod", "name": name, "namespace": "shop"}})  # fmt: skip
-    new = next(rs for rs in api.cluster.of("ReplicaSet") if rs["metadata"]["annotations"][_REVISION] == "2")
+    new = replica_set(api, "2")
     new["metadata"]["creationTimestamp"] = stamp(10)
     return name
 
