@@ -136,7 +136,7 @@ def _alert(item: Mapping[str, Any], called: str) -> tuple[Alert, str] | None:
         native_status=native_status,
         severity=severity,
         native_severity=native_severity,
-        service=_text(_best(fields, _SERVICES)),
+        service=_text(_best(fields, _SERVICES)) or _named_inside(fields),
         summary=" ".join(dict.fromkeys(text for name in _SUMMARIES if (text := _outermost(fields, name)))) or title,
         labels=_labels(fields),
         starts_at=_time(fields, _STARTS),
@@ -203,6 +203,12 @@ def _is_own(field: _Field) -> bool:
 
 def _text(field: _Field | None) -> str:
     return field.text if field else ""
+
+
+def _named_inside(fields: list[_Field]) -> str:
+    """The name of an object that is called a subject or a service."""
+    kinds = {*_SERVICES, "subject"}
+    return next((field.text for field in fields if field.key == "name" and field.inside in kinds), "")
 
 
 def _outermost(fields: list[_Field], name: str) -> str:
