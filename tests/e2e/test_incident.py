@@ -33,7 +33,7 @@ def world(tmp_path: Path, need: Callable[[str], str]) -> Iterator[World]:
 def on_call(
     world: World, program: Program, open_terminal: Callable[[int], Terminal], tmp_path: Path
 ) -> Callable[..., Terminal]:
-    """Hands the alert over to aiops at a terminal, with what a person set beforehand."""
+    """Hands the alert over to aiops at a terminal, or lets it be fetched, with what a person set beforehand."""
     program.environment |= {
         "AIOPS_PROMETHEUS_URL": f"http://{HOST}:{world.prometheus}",
         "AIOPS_ALERTMANAGER_URL": f"http://{HOST}:{world.alertmanager}",
@@ -46,12 +46,13 @@ def on_call(
         "AIOPS_VERIFY_WITHIN": "45s",
     }
 
-    def triage(*arguments: str) -> Terminal:
+    def triage(*arguments: str, fetched: bool = False) -> Terminal:
         path = tmp_path / "alert.json"
         path.write_bytes(world.alert())
+        given = ["--from", "alertmanager"] if fetched else [str(path)]
         terminal = open_terminal(_COLUMNS)
         terminal.wait_for_shell()
-        terminal.run(shlex.join(["aiops", "triage", str(path), *arguments]))
+        terminal.run(shlex.join(["aiops", "triage", *given, *arguments]))
         return terminal
 
     return triage
@@ -88,7 +89,7 @@ def test_too_many_requests_are_met_with_more_workers(
     world: World, on_call: Callable[..., Terminal], program: Program, run: int
 ) -> None:
     world.flood()
-    terminal = on_call()
+    terminal = on_call(fetched=True)
     say_yes(terminal, "scale_service web")
     terminal.wait_for("RECOVERED  latency_p95_seconds", 90)
     assert terminal.exit_code() == 0
