@@ -602,9 +602,7 @@ def test_what_makes_no_sense_is_not_acted_on(shop: Cluster) -> None:
     children = [*shop.of("ReplicaSet"), *shop.of("ControllerRevision")]
     shaped = 0
     for _ in range(600):
-        thing = spoil(
-            chance.choice([shop.get("Deployment", "web"), shop.get("StatefulSet", "ledger", "books")]), chance
-        )
+        thing = spoil(chance.choice(workloads), chance)
         if not has_shape(thing):
             continue
         shaped += 1

@@ -24,6 +24,8 @@ from tests.fake_kubernetes import CONTEXT, FakeKubernetes, Fault, Thing, fill_sh
 from tests.gates import permit_for
 from tests.secret_samples import samples
 
+from .program import Program
+
 DRAIN_S = 4
 
 
@@ -575,3 +577,16 @@ def test_the_settings_lead_to_the_cluster(
     assert "books/ledger" in backend.targets()
     looked = kubernetes.look_at_account(resolve())
     assert looked is not None and all(row.allowed for row in looked[1])
+
+
+def test_the_whole_program_finds_the_release_and_asks_for_the_very_command(
+    api: FakeKubernetes, kubectl: Kubectl, program: Program
+) -> None:
+    make_sick(api)
+    settings = {"CONTEXT": CONTEXT, "KUBECONFIG": str(api.kubeconfig), "NAMESPACES": "shop", "WRITE": "true"}
+    program.environment |= {f"AIOPS_KUBERNETES_{name}": value for name, value in settings.items()}
+    ended = program.run("triage", "web is out of memory and restarts", "--reasoner", "offline")
+    assert ended.code == 3, ended.err
+    assert "rollback_release web to_version=1.4" in ended.out
+    assert f"kubernetes {CONTEXT}, namespace shop" in ended.err
+    assert api.cluster.writes() == []
