@@ -1,6 +1,8 @@
 """What the Kubernetes adapter makes of objects, texts and proposals; without a kubectl and without a cluster."""
 
+import contextlib
 import copy
+import random
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,11 +22,12 @@ from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError
 from aiops_cli.adapters.backends.kubernetes.patch import annotate, differences, mark_of, pointer, still
 from aiops_cli.adapters.backends.kubernetes.revisions import revisions_of, step_between, tag_of
 from aiops_cli.adapters.backends.kubernetes.steps import KINDS, plan_patch, state_of
-from aiops_cli.adapters.backends.kubernetes.target import Target, name_all, read_printed
+from aiops_cli.adapters.backends.kubernetes.target import Target, has_shape, name_all, read_printed
 from aiops_cli.bootstrap import kubernetes
 from aiops_cli.config import resolve
 from aiops_cli.domain.action import CATALOGUE, Proposal
 from aiops_cli.domain.evidence import Change
+from aiops_cli.domain.reading.kubectl_objects import is_object, slim
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.strict_yaml import read_yaml
 from tests.conftest import ROOT
@@ -552,6 +555,71 @@ def test_evictions_that_were_refused_are_read_from_what_kubectl_says() -> None:
     ) * 2 + 'error: unable to drain node "node-1" due to error: global timeout reached: 6s\n'
     assert refusals_in(said) == ("web-1: Cannot evict pod as it would violate the pod's disruption budget.",)
     assert refusals_in("error: unable to drain node: boom") == ("error: unable to drain node: boom",)
+
+
+# --- answers of the wrong shape --------------------------------------------------------------------------------------
+
+JUNK: tuple[Any, ...] = (None, "x", 7, True, [], {}, ["x"], [None], {"a": None}, [[]], "2026-99-99T00:00:00Z")
+
+
+def spoil(thing: Any, chance: random.Random) -> Any:
+    """A copy of an object in which something is left out, or something that makes no sense."""
+    copied = copy.deepcopy(thing)
+    places: list[tuple[Any, Any]] = []
+
+    def walk(value: Any) -> None:
+        keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        for key in keys:
+            places.append((value, key))
+            walk(value[key])
+
+    walk(copied)
+    parent, key = chance.choice(places)
+    if isinstance(parent, dict) and chance.random() < 0.3:
+        del parent[key]
+    else:
+        parent[key] = copy.deepcopy(chance.choice(JUNK))
+    return copied
+
+
+def test_what_makes_no_sense_is_left_out_and_crashes_nothing(shop: Cluster) -> None:
+    chance = random.Random(8)
+    whole = list(shop.things.values())
+    for _ in range(150):
+        spoiled = [spoil(thing, chance) if chance.random() < 0.5 else thing for thing in whole]
+        things: dict[str, list[Thing]] = {}
+        for thing in filter(is_object, spoiled):
+            things.setdefault(thing["kind"], []).append(slim(thing))
+        changes.find_changes(things, NOW)
+        logs.choose(things.get("Pod", []), ["web"])
+        for kind in things.values():
+            pick(kind, ["web"])
+
+
+def test_what_makes_no_sense_is_not_acted_on(shop: Cluster) -> None:
+    chance = random.Random(9)
+    workloads = [shop.get("Deployment", "web"), shop.get("StatefulSet", "ledger", "books")]
+    children = [*shop.of("ReplicaSet"), *shop.of("ControllerRevision")]
+    shaped = 0
+    for _ in range(600):
+        thing = spoil(chance.choice(workloads), chance)
+        if not has_shape(thing):
+            continue
+        shaped += 1
+        known = revisions_of(thing, [spoil(child, chance) for child in children])
+        state_of(thing), team_of(thing), tags_of(thing), managers_of(thing, [spoil(thing, chance)], "scale_service")
+        for action, arguments in ARGUMENTS.items():
+            with contextlib.suppress(ActionRefused):
+                still(thing), plan_patch(action, thing, arguments, "m", known)
+    assert shaped > 200
+    assert not has_shape({}) and not has_shape([]) and not has_shape({"kind": "Status", "metadata": {}})
+
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "restart_service": {}, "pause_rollout": {}, "scale_service": {"replicas": 9},
+    "rollback_release": {"to_version": "1"},
+    "set_resources": {"container": "main", "resource": "cpu_limit", "amount": "none"},
+}  # fmt: skip
 
 
 # --- settings --------------------------------------------------------------------------------------------------------

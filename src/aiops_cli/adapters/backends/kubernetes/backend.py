@@ -23,11 +23,11 @@ from aiops_cli.adapters.backends.kubernetes.patch import (
 )
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of
 from aiops_cli.adapters.backends.kubernetes.steps import KINDS, Wanted, is_cordoned, plan_patch, replicas_of, state_of
-from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, Target, name_all, owner_of, read_printed
+from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, Target, has_shape, name_all, owner_of, read_printed
 from aiops_cli.domain.action import EffectiveCall, Proposal, Undo, check_proposal
+from aiops_cli.domain.findings.body import entries, mapping, text, whole
 from aiops_cli.domain.gate import LookedBack, Permit
 from aiops_cli.domain.identity import workload_of
-from aiops_cli.domain.reading.kubectl_values import read_number
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ActionRefused, BackendError
 
@@ -131,12 +131,15 @@ class KubernetesBackend:
 
     def _read(self, target: Target) -> Mapping[str, Any]:
         try:
-            thing: Mapping[str, Any] = self._kubectl.get(target.said, namespace=target.namespace, deadline_s=READ_S)
+            thing: Any = self._kubectl.get(target.said, namespace=target.namespace, deadline_s=READ_S)
         except KubectlError as error:
             if error.complaint.kind in ("missing", "denied", "context", "login"):
                 raise ActionRefused(f"{target.said}: {error.message}", hint=error.hint) from error
             raise
-        return thing
+        if not has_shape(thing):
+            raise BackendError(f"{target.said} has not the shape of one", hint="is it a Kubernetes API that answers?")
+        read: Mapping[str, Any] = thing
+        return read
 
     # -- before -------------------------------------------------------------------------------------------------------
 
@@ -203,11 +206,10 @@ class KubernetesBackend:
             quotas = self._kubectl.get("resourcequotas", namespace=target.namespace, deadline_s=READ_S)
         except KubectlError:
             return
-        for quota in quotas.get("items", ()):
-            status = quota.get("status") or {}
-            hard, used = (read_number((status.get(part) or {}).get("pods")) for part in ("hard", "used"))
+        for quota in entries(quotas, "items"):
+            hard, used = (whole(quota, "status", part, "pods") for part in ("hard", "used"))
             if hard is not None and hard - (used or 0) < more:
-                name = safe(str(quota["metadata"]["name"]), one_line=True, limit=_DIFFERENCE_CHARS)
+                name = safe(text(quota, "metadata", "name"), one_line=True, limit=_DIFFERENCE_CHARS)
                 yield f"the quota {name} has room for {max(0, hard - (used or 0))} more pods ({used} of {hard} used)"
 
     def _patch_lines(
@@ -225,8 +227,7 @@ class KubernetesBackend:
             return []
         children = _CHILDREN[str(thing["kind"])]
         listed = self._kubectl.get(children, namespace=target.namespace, deadline_s=READ_S)
-        kind = str(listed.get("kind", "List")).removesuffix("List")
-        return revisions_of(thing, [{"kind": kind, **item} for item in listed.get("items", ())])
+        return revisions_of(thing, entries(listed, "items"))
 
     def _delete(self, proposal: Proposal, target: Target, pod: Mapping[str, Any]) -> _Prepared:
         owner = owner_of(pod)
@@ -270,7 +271,7 @@ class KubernetesBackend:
         if prepared.said:
             return prepared.said + _TRIED, warned
         after = read_json(answer.out)
-        found = list(differences(prepared.thing.get("spec"), after.get("spec")))
+        found = list(differences(prepared.thing.get("spec"), mapping(after, "spec")))
         if not found:
             raise ActionRefused("the API server says that nothing would change")
         words = [safe(each.text, one_line=True, limit=_DIFFERENCE_CHARS) for each in found]
@@ -286,7 +287,7 @@ class KubernetesBackend:
         except KubectlError as error:
             unread = f"whether an autoscaler sets the replicas too is not known: {error.message}"
             return (*managers_of(thing, (), action), unread)
-        return managers_of(thing, listed.get("items", ()), action)
+        return managers_of(thing, entries(listed, "items"), action)
 
     # -- the act ------------------------------------------------------------------------------------------------------
 
@@ -331,12 +332,13 @@ class KubernetesBackend:
     def _is_gone(self, target: Target, call: EffectiveCall) -> bool:
         """Whether the very pod is gone, or on its way."""
         try:
-            metadata = self._kubectl.get(target.said, namespace=target.namespace, deadline_s=READ_S)["metadata"]
+            pod = self._kubectl.get(target.said, namespace=target.namespace, deadline_s=READ_S)
         except KubectlError as error:
             if error.complaint.kind == "missing":
                 return True
             raise
-        return metadata["uid"] != call.preconditions["uid"] or "deletionTimestamp" in metadata
+        metadata = mapping(pod, "metadata")
+        return metadata.get("uid") != call.preconditions["uid"] or "deletionTimestamp" in metadata
 
     # -- afterwards ---------------------------------------------------------------------------------------------------
 

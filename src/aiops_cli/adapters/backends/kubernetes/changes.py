@@ -8,6 +8,7 @@ from typing import Any
 
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of, step_between
 from aiops_cli.domain.evidence import Change, Evidence
+from aiops_cli.domain.findings.body import entries, mapping, text
 from aiops_cli.domain.reading.kubectl_values import read_time
 from aiops_cli.domain.redact import safe
 
@@ -96,7 +97,7 @@ def _time_of(
 
 
 def _progressed(workload: Mapping[str, Any]) -> datetime | None:
-    conditions = (workload.get("status") or {}).get("conditions") or ()
+    conditions = entries(workload, "status", "conditions")
     times = (read_time(each.get("lastUpdateTime")) for each in conditions if each.get("type") == "Progressing")
     return next((time for time in times if time), None)
 
@@ -112,12 +113,14 @@ def _event_time(event: Mapping[str, Any], first: str = "lastTimestamp") -> datet
 
 def _rescales(things: Things) -> Iterator[Evidence]:
     """What autoscalers did."""
-    targets = {str(each["metadata"]["name"]): ((each.get("spec") or {}).get("scaleTargetRef") or {}).get("name")
-               for each in things.get("HorizontalPodAutoscaler", ())}  # fmt: skip
+    targets = {
+        str(each["metadata"]["name"]): text(each, "spec", "scaleTargetRef", "name")
+        for each in things.get("HorizontalPodAutoscaler", ())
+    }
     for event in things.get("Event", ()):
         match = _RESCALED.search(str(event.get("message", "")))
         if match and event.get("reason") == "SuccessfulRescale":
-            scaler = str((event.get("involvedObject") or {}).get("name", ""))
+            scaler = text(event, "involvedObject", "name")
             why = f": {match['why'].strip()}" if match["why"] else ""
             summary = safe(f"the autoscaler {scaler} set {match['to']} replicas{why}", one_line=True, limit=240)
             yield _change(str(targets.get(scaler) or scaler), _event_time(event), Change("scale", summary, None,
@@ -131,7 +134,7 @@ def _scalings(things: Things, releases: Sequence[Evidence], rescales: Sequence[E
         at = _event_time(event)
         if match is None or event.get("reason") != "ScalingReplicaSet" or at is None:
             continue
-        name, before = str((event.get("involvedObject") or {}).get("name", "")), match["early"] or match["late"]
+        name, before = text(event, "involvedObject", "name"), match["early"] or match["late"]
         if before in (None, "0") or match["to"] == "0":
             continue
         rolled = _near(releases, name, at, _ROLLOUT) or _near(rescales, name, at, _SAME)
@@ -164,26 +167,25 @@ def _settings(things: Things) -> Iterator[Evidence]:
 
 def _last_touch(thing: Mapping[str, Any]) -> tuple[datetime | None, str]:
     """When an object was last changed, and by which program, as its managed fields say; else when it was made."""
-    fields = [each for each in thing["metadata"].get("managedFields") or () if isinstance(each, dict)]
+    fields = entries(thing, "metadata", "managedFields")
     touches = [(at, str(each.get("manager", ""))) for each in fields if (at := read_time(each.get("time")))]
     return max(touches, default=(read_time(thing["metadata"].get("creationTimestamp")), ""))
 
 
 def _configs_of(workload: Mapping[str, Any]) -> set[str]:
     """The ConfigMaps that a workload's pods read."""
-    spec = (((workload.get("spec") or {}).get("template") or {}).get("spec")) or {}
-    found = {(volume.get("configMap") or {}).get("name") for volume in spec.get("volumes") or ()}
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        found |= {(each.get("configMapRef") or {}).get("name") for each in container.get("envFrom") or ()}
-        found |= {((each.get("valueFrom") or {}).get("configMapKeyRef") or {}).get("name")
-                  for each in container.get("env") or ()}  # fmt: skip
-    return {str(name) for name in found if name}
+    spec = mapping(workload, "spec", "template", "spec")
+    found = {text(volume, "configMap", "name") for volume in entries(spec, "volumes")}
+    for container in [*entries(spec, "containers"), *entries(spec, "initContainers")]:
+        found |= {text(each, "configMapRef", "name") for each in entries(container, "envFrom")}
+        found |= {text(each, "valueFrom", "configMapKeyRef", "name") for each in entries(container, "env")}
+    return found - {""}
 
 
 def _cordons(things: Things) -> Iterator[Evidence]:
     """Nodes that were taken out of scheduling."""
     for node in things.get("Node", ()):
-        for taint in (node.get("spec") or {}).get("taints") or ():
+        for taint in entries(node, "spec", "taints"):
             if taint.get("key") == _CORDONED:
                 name = str(node["metadata"]["name"])
                 summary = f"{name} was cordoned: it takes no pods"

@@ -10,6 +10,7 @@ from aiops_cli.adapters.backends.kubernetes.complaints import GUIDE
 from aiops_cli.adapters.backends.kubernetes.keepers import metadata_texts
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl
 from aiops_cli.adapters.backends.kubernetes.target import owner_of
+from aiops_cli.domain.findings.body import entries, mapping, text, whole
 from aiops_cli.domain.identity import workload_of
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ActionRefused
@@ -55,10 +56,10 @@ class Drain:
         of_node = f"--field-selector=spec.nodeName={self._node}"
         listed = self._kubectl.get("pods", "--all-namespaces", of_node, deadline_s=self._read_s)
         budgets = self._kubectl.get("poddisruptionbudgets", "--all-namespaces", deadline_s=self._read_s)
-        pods = tuple(pod for pod in listed.get("items", ()) if _goes(pod))
+        pods = tuple(pod for pod in entries(listed, "items") if _goes(pod))
         counts = Counter(f"{_namespace(pod)}/{_workload(pod)}" for pod in pods)
         runs = ", ".join(f"{count} of {name}" for name, count in sorted(counts.items()))
-        held = sorted({words for budget in budgets.get("items", ()) if (words := _held_by(budget, pods))})
+        held = sorted({words for budget in entries(budgets, "items") if (words := _held_by(budget, pods))})
         touches = (f"{self._node}: takes no new pods; {len(pods)} pods start elsewhere, where there is room", *held)
         return DrainPlan(pods, runs, touches)
 
@@ -66,31 +67,30 @@ class Drain:
 def _goes(pod: Mapping[str, Any]) -> bool:
     owner = owner_of(pod)
     stays = _MIRROR in metadata_texts(pod, "annotations") or (owner is not None and owner[0] == "DaemonSet")
-    return not stays and (pod.get("status") or {}).get("phase") not in _OVER
+    return not stays and text(pod, "status", "phase") not in _OVER
 
 
 def _namespace(pod: Mapping[str, Any]) -> str:
-    return str(pod["metadata"].get("namespace", ""))
+    return text(pod, "metadata", "namespace")
 
 
 def _workload(pod: Mapping[str, Any]) -> str:
-    return workload_of(str(pod["metadata"]["name"]), is_pod=owner_of(pod) is not None)
+    return workload_of(text(pod, "metadata", "name"), is_pod=owner_of(pod) is not None)
 
 
 def _held_by(budget: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> str:
     """In words, that a budget lets no pod of the node go now; empty when it does, or has none of them."""
-    if (budget.get("status") or {}).get("disruptionsAllowed") != 0:
+    if whole(budget, "status", "disruptionsAllowed") != 0:
         return ""
     held = [pod for pod in pods if _namespace(pod) == _namespace(budget) and _selects(budget, pod)]
-    name = safe(str(budget["metadata"]["name"]), one_line=True)
+    name = safe(text(budget, "metadata", "name"), one_line=True)
     return f"the disruption budget {name} lets none of {len(held)} pods go now: they stay until it does" if held else ""
 
 
 def _selects(budget: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
     """Whether a budget is about a pod, by its plain labels; by expressions it is taken to be."""
-    selector = (budget.get("spec") or {}).get("selector") or {}
     labels = metadata_texts(pod, "labels")
-    return all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
+    return all(labels.get(key) == value for key, value in mapping(budget, "spec", "selector", "matchLabels").items())
 
 
 def refusals_in(said: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiops_cli.adapters.backends.kubernetes.patch import annotations
 from aiops_cli.adapters.backends.kubernetes.target import owner_of
+from aiops_cli.domain.findings.body import mapping, text
 from aiops_cli.domain.redact import safe
 
 _TEAM_KEYS = ("team", "owner", "app.kubernetes.io/team", "app.kubernetes.io/owner")
@@ -23,8 +24,7 @@ _GITOPS = (
 
 def metadata_texts(thing: Mapping[str, Any], part: str) -> Mapping[str, str]:
     """The labels or annotations of an object."""
-    found = (thing.get("metadata") or {}).get(part)
-    return found if isinstance(found, dict) else {}
+    return mapping(thing, "metadata", part)
 
 
 def team_of(thing: Mapping[str, Any]) -> str | None:
@@ -52,7 +52,7 @@ def managers_of(thing: Mapping[str, Any], scalers: Sequence[Mapping[str, Any]], 
         found.append(f"{_line(owner[0])} {_line(owner[1])} owns this: its operator may change it back")
     if action == "scale_service":
         found += [_scaler_words(scaler) for scaler in scalers if _scales(scaler, kind, name)]
-    if (thing.get("spec") or {}).get("paused") is True and action != "resume_rollout":
+    if mapping(thing, "spec").get("paused") is True and action != "resume_rollout":
         found.append("the rollout is paused: nothing of it reaches the pods until it is resumed")
     return tuple(dict.fromkeys(found))
 
@@ -65,12 +65,11 @@ def _gitops(thing: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _scales(scaler: Mapping[str, Any], kind: str, name: str) -> bool:
-    reference = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
+    reference = mapping(scaler, "spec", "scaleTargetRef")
     return bool(reference.get("kind") == kind and reference.get("name") == name)
 
 
 def _scaler_words(scaler: Mapping[str, Any]) -> str:
-    spec = scaler.get("spec") or {}
-    name = _line(scaler["metadata"]["name"])
+    spec, name = mapping(scaler, "spec"), _line(text(scaler, "metadata", "name"))
     least, most = spec.get("minReplicas", 1), spec.get("maxReplicas")
     return f"the autoscaler {name} sets {least} to {most} replicas too: it may change this again"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.domain.findings.body import entries, text, whole
 from aiops_cli.domain.identity import is_related, workload_of
 
 # Of one kind no more than this is evidence: what the alert is about first, then what is in trouble.
@@ -49,14 +50,14 @@ READS = (
 
 def without_values(thing: Mapping[str, Any]) -> dict[str, Any]:
     """An object of which only names and times may be kept."""
-    return {"kind": thing.get("kind"), "metadata": thing.get("metadata") or {}}
+    return {"kind": thing.get("kind"), "metadata": dict(thing["metadata"])}
 
 
 def is_kept(read: Read, thing: Mapping[str, Any]) -> bool:
     """Whether an object is evidence by itself: of what is history only what still runs is."""
     if not read.history:
         return True
-    return read.resource == "replicasets" and bool((thing.get("spec") or {}).get("replicas"))
+    return read.resource == "replicasets" and bool(whole(thing, "spec", "replicas"))
 
 
 def pick(things: Iterable[Mapping[str, Any]], services: Sequence[str]) -> tuple[list[Mapping[str, Any]], int]:
@@ -76,12 +77,10 @@ def _rank(thing: Mapping[str, Any], services: Sequence[str]) -> int:
 
 def is_troubled(thing: Mapping[str, Any]) -> bool:
     """Whether an object shows on its face that something is wrong with it."""
-    status = thing.get("status")
-    if thing.get("type") == "Warning":
+    phase = text(thing, "status", "phase")
+    if thing.get("type") == "Warning" or phase in ("Pending", "Failed"):
         return True
-    if not isinstance(status, dict):
-        return False
-    containers = [each for each in status.get("containerStatuses") or () if isinstance(each, dict)]
-    if any(each.get("restartCount") or each.get("ready") is False for each in containers):
-        return status.get("phase") != "Succeeded"
-    return status.get("phase") in ("Pending", "Failed") or bool(status.get("unavailableReplicas"))
+    containers = entries(thing, "status", "containerStatuses")
+    if any(whole(each, "restartCount") or each.get("ready") is False for each in containers):
+        return phase != "Succeeded"
+    return bool(whole(thing, "status", "unavailableReplicas"))

@@ -128,6 +128,11 @@ def too_late(deadline_s: float) -> KubectlError:
     return _error("slow", f"kubectl gave no answer within {deadline_s:.3g} s", hint)
 
 
+def no_list(resource: str) -> KubectlError:
+    """The error for an answer that is JSON and no list of objects."""
+    return _error("other", f"the answer is no list of {resource}", "is it a Kubernetes API that answers there?")
+
+
 def _error(kind: str, message: str, hint: str, *, harmless: bool = False) -> KubectlError:
     return KubectlError(message, Complaint(kind, message, hint, harmless))
 

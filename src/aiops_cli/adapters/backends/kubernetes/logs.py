@@ -9,6 +9,7 @@ from aiops_cli.adapters.backends.kubernetes.kinds import is_troubled
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl
 from aiops_cli.adapters.backends.kubernetes.target import checked_name, owner_of
 from aiops_cli.domain.evidence import Evidence
+from aiops_cli.domain.findings.body import entries, mapping, text, whole
 from aiops_cli.domain.identity import workload_of
 from aiops_cli.domain.reading.logs import read_log
 from aiops_cli.domain.trouble import has_trouble
@@ -62,22 +63,20 @@ def _workload(pod: Mapping[str, Any]) -> str:
 
 
 def _statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    status = pod.get("status") or {}
-    both = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
-    return [each for each in both if isinstance(each, dict)]
+    return [*entries(pod, "status", "containerStatuses"), *entries(pod, "status", "initContainerStatuses")]
 
 
 def _restarts(pod: Mapping[str, Any]) -> int:
-    return sum(each.get("restartCount") or 0 for each in _statuses(pod))
+    return sum(whole(each, "restartCount") or 0 for each in _statuses(pod))
 
 
 def _streams(pod: Mapping[str, Any], workload: str) -> Iterator[Stream]:
     metadata = pod["metadata"]
     for status in _statuses(pod):
-        state, last = status.get("state") or {}, status.get("lastState") or {}
+        state, last = mapping(status, "state"), mapping(status, "lastState")
         # A container that never ran has written nothing.
         ran = "running" in state or "terminated" in state
-        place = (str(metadata.get("namespace", "")), str(metadata["name"]), str(status.get("name", "")), workload)
+        place = (str(metadata.get("namespace", "")), str(metadata["name"]), text(status, "name"), workload)
         if status.get("restartCount") and "terminated" in last:
             yield Stream(*place, previous=True)
         if ran:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_cli.domain.canonical import canonical_json, digest_of
+from aiops_cli.domain.findings.body import mapping
 from aiops_cli.domain.secrets import mask_secrets
 
 MARK = "aiops-cli/last-call"
@@ -65,8 +66,7 @@ def found_mark(thing: Mapping[str, Any]) -> str:
 
 def annotations(thing: Mapping[str, Any]) -> Mapping[str, Any]:
     """The annotations of an object, or of a template."""
-    found = (thing.get("metadata") or {}).get("annotations")
-    return found if isinstance(found, dict) else {}
+    return mapping(thing, "metadata", "annotations")
 
 
 def pointer(path: Sequence[str | int]) -> str:
@@ -136,8 +136,8 @@ def _name_of(thing: Any, number: int) -> str:
 
 def bare_template(template: Mapping[str, Any]) -> dict[str, Any]:
     """A pod template without the label that a Deployment's controller adds."""
-    metadata = {**(template.get("metadata") or {})}
-    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _HASH_LABEL}
+    metadata = {**mapping(template, "metadata")}
+    labels = {key: value for key, value in mapping(metadata, "labels").items() if key != _HASH_LABEL}
     metadata.pop("creationTimestamp", None)
     return {**template, "metadata": {**metadata, "labels": labels}}
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from aiops_cli.adapters.backends.kubernetes.patch import RESTART, Difference, annotations, bare_template, differences
-from aiops_cli.adapters.backends.kubernetes.target import owner_of
+from aiops_cli.adapters.backends.kubernetes.target import is_template, owner_of
+from aiops_cli.domain.findings.body import inside, text
 from aiops_cli.domain.reading.kubectl_values import read_number, read_time
 from aiops_cli.domain.redact import safe
 
@@ -68,26 +69,25 @@ def revisions_of(workload: Mapping[str, Any], children: Iterable[Mapping[str, An
 
 
 def _of_replica_set(child: Mapping[str, Any]) -> Revision | None:
-    number, template = read_number(annotations(child).get(REVISION)), (child.get("spec") or {}).get("template")
-    if number is None or not isinstance(template, dict):
+    number, template = read_number(annotations(child).get(REVISION)), inside(child, "spec", "template")
+    if number is None or not is_template(template):
         return None
     reused, cause = bool(annotations(child).get(_HISTORY)), annotations(child).get(_CAUSE, "")
-    return Revision(number, bare_template(template), _created(child), str(child["metadata"]["name"]), reused, cause)
+    return Revision(number, bare_template(template), _created(child), text(child, "metadata", "name"), reused, cause)
 
 
 def _of_controller_revision(child: Mapping[str, Any]) -> Revision | None:
-    number, data = read_number(child.get("revision")), child.get("data")
-    template = (data.get("spec") or {}).get("template") if isinstance(data, dict) else None
-    if number is None or not isinstance(template, dict):
+    number, template = read_number(child.get("revision")), inside(child, "data", "spec", "template")
+    if number is None or not is_template(template):
         return None
     bare = {key: value for key, value in bare_template(template).items() if key != "$patch"}
     return Revision(
-        number, bare, _created(child), str(child["metadata"]["name"]), cause=annotations(child).get(_CAUSE, "")
+        number, bare, _created(child), text(child, "metadata", "name"), cause=annotations(child).get(_CAUSE, "")
     )
 
 
 def _created(child: Mapping[str, Any]) -> datetime | None:
-    return read_time(child["metadata"].get("creationTimestamp"))
+    return read_time(inside(child, "metadata", "creationTimestamp"))
 
 
 def current_of(workload: Mapping[str, Any], revisions: Sequence[Revision]) -> Revision | None:

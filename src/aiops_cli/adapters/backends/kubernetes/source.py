@@ -10,10 +10,10 @@ from typing import Any
 
 from aiops_cli.adapters.backends.kubernetes import changes, logs
 from aiops_cli.adapters.backends.kubernetes.kinds import READS, Read, is_kept, pick, without_values
-from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError, too_late
+from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError, no_list, too_late
 from aiops_cli.adapters.backends.masked import masked
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence
-from aiops_cli.domain.reading.kubectl_objects import read_objects
+from aiops_cli.domain.reading.kubectl_objects import is_object, read_objects, slim
 from aiops_cli.domain.reading.kubectl_text import evidence_of
 from aiops_cli.errors import BackendError
 from aiops_cli.ports import Gathered, Scope
@@ -110,9 +110,14 @@ class KubernetesSource:
             if not _NO_FLAG.search(error.message):
                 raise
             listed = self._kubectl.get(read.resource, namespace=namespace, deadline_s=look.left_s)
+        if not isinstance(listed, dict):
+            raise no_list(read.resource)
         kind = str(listed.get("kind", "List")).removesuffix("List")
-        things: list[Thing] = [{"kind": kind, **item} for item in listed.get("items") or () if isinstance(item, dict)]
-        return things if read.whole else [without_values(thing) for thing in things]
+        items = listed.get("items")
+        things = [{"kind": kind, **item} for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        shaped = [thing for thing in things if is_object(thing)]
+        # What has the wrong shape inside is put right or left out, so that nothing behind it need check again.
+        return [slim(thing) if read.whole else without_values(thing) for thing in shaped]
 
     def _take(self, read: Read, futures: Mapping[str, "Future[list[Thing]]"], look: _Look) -> list[Thing]:
         """The objects of one kind, in all namespaces that answered, as evidence and as rows."""

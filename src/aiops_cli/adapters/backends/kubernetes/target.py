@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.domain.findings.body import entries, inside, mapping, text
 from aiops_cli.errors import ActionRefused
 
 WORKLOADS = ("deployment", "statefulset", "daemonset")
@@ -56,7 +57,35 @@ def checked_name(name: Any, what: str) -> str:
 
 def owner_of(thing: Mapping[str, Any]) -> tuple[str, str] | None:
     """Kind and name of the controller that an object belongs to, or None."""
-    for owner in (thing.get("metadata") or {}).get("ownerReferences") or ():
-        if isinstance(owner, dict) and owner.get("controller") is True:
-            return str(owner.get("kind", "")), str(owner.get("name", ""))
+    for owner in entries(thing, "metadata", "ownerReferences"):
+        if owner.get("controller") is True:
+            return text(owner, "kind"), text(owner, "name")
     return None
+
+
+def has_shape(thing: Any) -> bool:
+    """Whether an object that is to be acted on has the parts, of the types, that are read of it without a look."""
+    if not isinstance(thing, dict) or not isinstance(thing.get("spec"), dict):
+        return False
+    metadata, spec = mapping(thing, "metadata"), thing["spec"]
+    named = all(isinstance(metadata.get(key), str) for key in ("uid", "name"))
+    if not named or thing.get("kind") not in _WITH_TEMPLATE:
+        return named and thing.get("kind") in ("Pod", "Node")
+    counted = isinstance(metadata.get("generation"), int) and isinstance(spec.get("replicas", 1), int)
+    return counted and is_template(spec.get("template"))
+
+
+_WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet")
+
+
+def is_template(template: Any) -> bool:
+    """Whether something has the shape of a pod template."""
+    containers = inside(template, "spec", "containers")
+    shaped = isinstance(inside(template, "metadata"), dict | None) and isinstance(containers, list)
+    return shaped and all(_is_container(each) for each in containers)
+
+
+def _is_container(each: Any) -> bool:
+    resources = inside(each, "resources")
+    bounds = (resources, *(inside(resources, key) for key in ("limits", "requests")))
+    return isinstance(inside(each, "name"), str) and all(isinstance(bound, dict | None) for bound in bounds)
