@@ -256,9 +256,9 @@ def test_exit_codes_of_the_readme_are_those_of_the_program() -> None:
 
 def test_labels_and_severities_of_the_guide_are_those_of_the_program() -> None:
     text = guide("alerts.md").read_text(encoding="utf-8")
-    labels = text.partition("**Service.**")[2].partition("**Severity.**")[0]
+    labels = text.partition("**Service.**")[2].partition("**Status.**")[0]
     assert tuple(_INLINE.findall(labels)) == domain_alert._SERVICE_LABELS
-    rows = table_rows(text, "**Severity.** The label `severity`, or the field of aiops JSON, in one of five levels:")
+    rows = table_rows(text, "documentation; every other word, and the label `severity`, is read by this one:")
     words = {word: level for level, listed in rows[:-1] for word in listed.split(", ")}
     assert words == {word: str(level) for word, level in domain_alert._SEVERITY_WORDS.items()}
 

@@ -127,6 +127,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("endless number", b'{"name": ' + b"9" * 5000 + b"}", "too long"),
     ("our own, unknown field", b'{"schema_version": 1, "name": "A", "colour": "red"}', "colour"),
     ("our own, no zone", b'{"name": "A", "starts_at": "2026-11-20T03:08:00"}', "starts_at"),
+    ("our own, blank name", b'{"name": " "}', "name is blank"),
     ("our own, empty name", b'{"name": ""}', "name"),
     ("escape in a label", json.dumps(webhook(fired(pod="\x1b[2J"))).encode(), "control"),
     ("escape in a key", json.dumps({"name": "A", "labels": {"\x1b": "x"}}).encode(), "control"),

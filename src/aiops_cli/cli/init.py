@@ -85,7 +85,7 @@ def _say_found(found: "Detected") -> None:
         more = f" and {len(found.contexts) - 8} more" if len(found.contexts) > 8 else ""
         talk(f"  found      kubeconfig with {shown}{more}")
     if not found.servers and not found.contexts:
-        talk("  found      nothing at the usual addresses, in the environment, or as a kubeconfig")
+        talk("  found      nothing: usual addresses, environment, kubeconfig")
     for note in found.notes:
         talk(f"  note       {note}")
 

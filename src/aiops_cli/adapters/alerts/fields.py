@@ -95,7 +95,7 @@ def alert_of(
     native = labels.get("severity") or labels.get("priority") or ""
     name = labels.get("alertname") or labels.get("rulename") or annotations.get("title") or summary
     return build(
-        name=name or "unnamed alert",
+        name=name,
         status=status,
         native_status=native_status,
         severity=severity_of(native),
@@ -138,7 +138,7 @@ def build(
     """
     kept = read_map(dict(list(labels.items())[:_MAX_LABELS]), "labels", one_line=True)
     return Alert(
-        name=safe(name, one_line=True, limit=_MAX_NAME),
+        name=safe(name, one_line=True, limit=_MAX_NAME) or "unnamed alert",
         status=status,
         native_status=safe(native_status, one_line=True, limit=_MAX_WORD) or None,
         severity=severity,

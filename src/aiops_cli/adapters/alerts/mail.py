@@ -90,11 +90,11 @@ def _importance(word: str) -> str:
 
 def _decoded(value: str) -> str:
     """A header's value on one line, its encoded words decoded where they can be."""
-    from email.errors import HeaderParseError
+    from email.errors import MessageError
     from email.header import decode_header, make_header
 
     # One that is broken can be read as it stands, too.
-    with suppress(HeaderParseError, LookupError, ValueError):
+    with suppress(MessageError, LookupError, ValueError):
         value = str(make_header(decode_header(value)))
     return " ".join(value.split())
 

@@ -74,6 +74,8 @@ def _alert(item: Any, where: str) -> Alert:
         field = safe(problem.field, one_line=True, limit=80)
         message = f"read as aiops JSON, but {where}{field}: {problem.message}"
         raise BadInput(message, hint="see docs/guides/alerts.md in the repository for the formats") from error
+    if not read.name.strip():
+        raise BadInput(f"read as aiops JSON, but {where}name is blank", hint="what is the alert called?")
     labels = read_map(read.labels, "labels", one_line=True)
     return Alert(
         name=safe(read.name, one_line=True),

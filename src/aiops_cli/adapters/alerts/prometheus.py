@@ -62,7 +62,7 @@ def _alert(item: Any, where: str, expression: str = "") -> tuple[Alert, bool]:
         native_status=state,
         expression=expression,
     )
-    return alert, not (state and state.lower().split()[0] in _NOT_FIRING)
+    return alert, state.lower().partition(" ")[0] not in _NOT_FIRING
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
