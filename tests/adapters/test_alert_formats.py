@@ -397,6 +397,11 @@ def test_the_title_in_json_that_nobody_knows(payload: dict[str, Any], title: str
     assert read_as.groups[0].lead.name == title
 
 
+def test_the_service_of_json_that_nobody_knows_may_be_an_object_with_a_name() -> None:
+    for name in ("service", "subject", "workload"):
+        assert first({"heading": "hot", name: {"name": "kiln-control", "id": 1}}).service == "kiln-control"
+
+
 def test_a_severity_that_is_only_a_number_is_unknown_unless_it_is_a_priority() -> None:
     assert first({"title": "a", "severity": 2}).severity is Severity.UNKNOWN
     assert first({"title": "a", "severity": 2}).native_severity == "2"

@@ -18,6 +18,7 @@ from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Severity, gro
 NAME = "generic JSON"
 _MAX_DEPTH = 6
 _MAX_FIELDS = 3_000
+_MAX_LABELS = 60
 # Objects that are the alert itself or a part of it; a name in another object is the name of that.
 _OWN = words_of(
     "alert alerts alarm event events incident incidents issue issues problem problems rule rules check monitor trigger "
@@ -31,6 +32,8 @@ _THINGS = words_of(
     "assignee assignees actor device node cluster server pod container instance author application tenant channel "
     "labels tags site contact responder responders escalationpolicy receiver source target resource entity"
 )
+# Objects whose name is the service's.
+_SERVED = words_of("service subject workload application deployment")
 _OWN_ENDS = ("rule", "rules", "alert", "check", "incident", "issue", "alarm", "problem", "event")
 _LISTS = ("alerts", "events", "incidents", "problems", "issues", "results", "records", "items", "notifications", "data")
 
@@ -169,6 +172,8 @@ def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
                     if isinstance(inner, list) and not any(isinstance(one, Mapping | list) for one in inner)
                     else None
                 )
+            if name == "name" and inside in _SERVED:
+                name = f"{inside}name"
             if inner is not None and (text := text_of(inner)):
                 yield _Field(depth, inside, name, str(key), inner, text)
 
@@ -210,7 +215,7 @@ def _outermost(fields: list[_Field], name: str) -> str:
 
 
 def _title(fields: list[_Field], called: str) -> str:
-    words = [field for field in fields if _could_name(field)]
+    words = [field for field in fields if field.key in _TITLES and _could_name(field)]
     best = _best(words, _TITLES)
     if best is not None and (not called or _TITLES[best.key] <= _SURE_RANK):
         return best.text if _TITLES[best.key] < _TITLES["type"] or _best(fields, _SEVERITIES) or called else ""
@@ -229,7 +234,7 @@ def _could_name(field: _Field) -> bool:
 
 def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:
     """A field that says it, else a word in the title. A word that nobody knows is firing."""
-    held = [_as_status(field) for field in fields]
+    held = [_as_status(field) for field in fields if field.key in _STATUSES or field.inside in _FIRST]
     found = [field for field in held if field and (field.key in _FIRST or means_over(field.text) is not None)]
     best = _best(found, _STATUSES)
     if best is None:
@@ -275,13 +280,17 @@ def _level(field: _Field) -> Severity:
 
 
 def _time(fields: list[_Field], names: Mapping[str, int]) -> Any:
-    return (best := _best([field for field in fields if time_of(field.value)], names)) and time_of(best.value)
+    return (
+        best := _best([field for field in fields if field.key in names and time_of(field.value)], names)
+    ) and time_of(best.value)
 
 
 def _labels(fields: list[_Field]) -> dict[str, str]:
     """Short values by name; of equal names the outermost, and none that could be a secret."""
     labels: dict[str, str] = {}
     for field in fields:
+        if len(labels) == _MAX_LABELS:
+            break
         if len(field.text) <= 200 and not _SECRET.search(field.key):
             labels.setdefault(f"subject_{field.shown}" if field.inside == "subject" else field.shown, field.text)
     return labels
