@@ -7,7 +7,7 @@ read by rules of its product: the caller says that this is not.
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops_cli.adapters.alerts.fields import build, severity_of
@@ -52,9 +52,10 @@ _TITLES = _ranked(
     "type eventtype",
 )
 _SURE_RANK = 2
+_LAST_RANK = 8
 _STATUSES = _ranked(
     "status state alertstatus alertstate currentstate currentstatus newstate newstatus incidentstatus eventstatus "
-    "transition alerttransition phase",
+    "transition alerttransition phase monitorstatus monitorstate checkstatus checkstate",
     "action eventaction alertaction notificationtype alerttype eventtype statustype",
     "type event resolved isresolved firing isfiring active isactive",
 )
@@ -215,11 +216,30 @@ def _outermost(fields: list[_Field], name: str) -> str:
 
 
 def _title(fields: list[_Field], called: str) -> str:
+    """The best name, else what the envelope says, else a kind or the first text of what has a status or a severity."""
     words = [field for field in fields if field.key in _TITLES and _could_name(field)]
-    best = _best(words, _TITLES)
-    if best is not None and (not called or _TITLES[best.key] <= _SURE_RANK):
-        return best.text if _TITLES[best.key] < _TITLES["type"] or _best(fields, _SEVERITIES) or called else ""
-    return called
+    best = _best([field for field in words if _TITLES[field.key] < _LAST_RANK], _TITLES) or _best(words, _TITLES)
+    rank = _TITLES[best.key] if best else _LAST_RANK
+    if best is not None and rank < _LAST_RANK and (not called or rank <= _SURE_RANK):
+        return best.text
+    if called:
+        return called
+    known = any(field.key in _FIRST and means_over(field.text) is not None for field in fields)
+    if not known and all(_level(field) is Severity.UNKNOWN for field in fields if field.key in _SEVERITIES):
+        return ""
+    return best.text if best is not None else next((field.text for field in fields if _is_plain_text(field)), "")
+
+
+def _is_plain_text(field: _Field) -> bool:
+    """A value that could be what something is called, under a name that means nothing to us."""
+    tables = (_STATUSES, _SEVERITIES, _STARTS, _ENDS, _SOURCES)
+    no_name = any(field.key in table for table in tables) or _SECRET.search(field.key) or _LINK.match(field.text)
+    return (
+        not no_name
+        and 3 <= len(field.text) <= 200
+        and bool(re.search("[A-Za-z]{3}", field.text))
+        and " id" not in field.shown
+    )
 
 
 def _could_name(field: _Field) -> bool:
@@ -244,19 +264,20 @@ def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:
 
 
 _FIRST = frozenset(name for name, rank in _STATUSES.items() if rank == 0)
+_INNER = words_of("value name state current displayname displayvalue")
 _YES_WHEN_OVER = frozenset({"resolved", "isresolved"})
 _NO_WHEN_OVER = frozenset({"firing", "isfiring", "active", "isactive"})
 
 
 def _as_status(field: _Field) -> _Field | None:
     """A status may be an object with its value inside."""
-    if field.inside in _FIRST and field.key in ("value", "name", "state", "current"):
-        return _Field(field.depth, "", field.inside, field.shown, field.value, field.text)
+    if field.inside in _FIRST and field.key in _INNER:
+        return replace(field, inside="", key=field.inside)
     if field.key in _YES_WHEN_OVER | _NO_WHEN_OVER:
         if field.text not in ("true", "false"):
             return None
         over = (field.text == "true") is (field.key in _YES_WHEN_OVER)
-        return _Field(field.depth, field.inside, "phase", field.shown, field.value, "resolved" if over else "firing")
+        return replace(field, key="phase", text="resolved" if over else "firing")
     return field
 
 
@@ -266,9 +287,17 @@ def _says_over(field: _Field) -> bool:
 
 def _severity(fields: list[_Field]) -> tuple[str, Severity]:
     """The best name whose word is known; a number counts under a name that says priority alone."""
+    fields = [_as_severity(field) for field in fields]
     known = [field for field in fields if field.key in _SEVERITIES and _level(field) is not Severity.UNKNOWN]
     best = _best(known, _SEVERITIES) or _best(fields, {"severity": 0, "priority": 1})
     return (best.text, _level(best)) if best else ("", Severity.UNKNOWN)
+
+
+def _as_severity(field: _Field) -> _Field:
+    """A severity, too, may be an object with its name inside."""
+    if field.inside in ("severity", "priority") and field.key in _INNER:
+        return replace(field, inside="", key=field.inside)
+    return field
 
 
 def _level(field: _Field) -> Severity:
