@@ -50,7 +50,7 @@ def test_a_payload_is_read_as_what_it_is(sample: Sample) -> None:
 
 def test_every_format_has_a_sample() -> None:
     names = {part for sample in SAMPLES for part in sample.format.split(" in ")} | {sample.format for sample in SAMPLES}
-    assert {reader.name for reader in FORMATS} - names == set()
+    assert {reader.name for reader in FORMATS} - names == {"Prometheus query"}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[f"{at}-{sample.format}" for at, sample in enumerate(SAMPLES)])
@@ -348,6 +348,11 @@ def test_an_error_of_a_rules_answer_is_said() -> None:
         read({"status": "error", "errorType": "internal", "error": "out of disk"})
 
 
+def test_what_prometheus_answers_to_a_query_is_no_alert() -> None:
+    with pytest.raises(BadInput, match="to a query"):
+        read({"status": "success", "data": {"resultType": "vector", "result": []}})
+
+
 def test_several_of_several_products_in_one_file() -> None:
     payload = read([SAMPLES[0].payload, {"title": "Kiln", "severity": "low"}])
     assert payload.format == "Alertmanager webhook v4, generic JSON"
@@ -389,12 +394,19 @@ def test_a_secret_of_a_payload_is_no_label() -> None:
         ),
         ({"wrapped": {"deeper": {"alertname": "KilnHot"}}}, "KilnHot"),
         ({"status": "down", "reason": "no gas"}, "no gas"),
+        ({"sensor": "Gas pressure", "device": "kiln-2", "status": "Down"}, "Gas pressure"),
+        ({"type": "x.y", "inner.one": {"name": "Kiln 2 is hot", "severity": {"name": "Major"}}}, "Kiln 2 is hot"),
     ],
 )
 def test_the_title_in_json_that_nobody_knows(payload: dict[str, Any], title: str) -> None:
     read_as = read(payload)
     assert read_as.format == "generic JSON"
     assert read_as.groups[0].lead.name == title
+
+
+def test_the_service_of_json_that_nobody_knows_may_be_an_object_with_a_name() -> None:
+    for name in ("service", "subject", "workload"):
+        assert first({"heading": "hot", name: {"name": "kiln-control", "id": 1}}).service == "kiln-control"
 
 
 def test_a_severity_that_is_only_a_number_is_unknown_unless_it_is_a_priority() -> None:

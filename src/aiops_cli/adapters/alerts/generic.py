@@ -7,7 +7,7 @@ read by rules of its product: the caller says that this is not.
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops_cli.adapters.alerts.fields import build, severity_of
@@ -18,6 +18,7 @@ from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Severity, gro
 NAME = "generic JSON"
 _MAX_DEPTH = 6
 _MAX_FIELDS = 3_000
+_MAX_LABELS = 60
 # Objects that are the alert itself or a part of it; a name in another object is the name of that.
 _OWN = words_of(
     "alert alerts alarm event events incident incidents issue issues problem problems rule rules check monitor trigger "
@@ -31,6 +32,8 @@ _THINGS = words_of(
     "assignee assignees actor device node cluster server pod container instance author application tenant channel "
     "labels tags site contact responder responders escalationpolicy receiver source target resource entity"
 )
+# Objects whose name is the service's.
+_SERVED = words_of("service subject workload application deployment")
 _OWN_ENDS = ("rule", "rules", "alert", "check", "incident", "issue", "alarm", "problem", "event")
 _LISTS = ("alerts", "events", "incidents", "problems", "issues", "results", "records", "items", "notifications", "data")
 
@@ -49,9 +52,10 @@ _TITLES = _ranked(
     "type eventtype",
 )
 _SURE_RANK = 2
+_LAST_RANK = 8
 _STATUSES = _ranked(
     "status state alertstatus alertstate currentstate currentstatus newstate newstatus incidentstatus eventstatus "
-    "transition alerttransition phase",
+    "transition alerttransition phase monitorstatus monitorstate checkstatus checkstate",
     "action eventaction alertaction notificationtype alerttype eventtype statustype",
     "type event resolved isresolved firing isfiring active isactive",
 )
@@ -169,6 +173,8 @@ def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
                     if isinstance(inner, list) and not any(isinstance(one, Mapping | list) for one in inner)
                     else None
                 )
+            if name == "name" and inside in _SERVED:
+                name = f"{inside}name"
             if inner is not None and (text := text_of(inner)):
                 yield _Field(depth, inside, name, str(key), inner, text)
 
@@ -216,11 +222,30 @@ def _outermost(fields: list[_Field], name: str) -> str:
 
 
 def _title(fields: list[_Field], called: str) -> str:
-    words = [field for field in fields if _could_name(field)]
-    best = _best(words, _TITLES)
-    if best is not None and (not called or _TITLES[best.key] <= _SURE_RANK):
-        return best.text if _TITLES[best.key] < _TITLES["type"] or _best(fields, _SEVERITIES) or called else ""
-    return called
+    """The best name, else what the envelope says, else a kind or the first text of what has a status or a severity."""
+    words = [field for field in fields if field.key in _TITLES and _could_name(field)]
+    best = _best([field for field in words if _TITLES[field.key] < _LAST_RANK], _TITLES) or _best(words, _TITLES)
+    rank = _TITLES[best.key] if best else _LAST_RANK
+    if best is not None and rank < _LAST_RANK and (not called or rank <= _SURE_RANK):
+        return best.text
+    if called:
+        return called
+    known = any(field.key in _FIRST and means_over(field.text) is not None for field in fields)
+    if not known and all(_level(field) is Severity.UNKNOWN for field in fields if field.key in _SEVERITIES):
+        return ""
+    return best.text if best is not None else next((field.text for field in fields if _is_plain_text(field)), "")
+
+
+def _is_plain_text(field: _Field) -> bool:
+    """A value that could be what something is called, under a name that means nothing to us."""
+    tables = (_STATUSES, _SEVERITIES, _STARTS, _ENDS, _SOURCES)
+    no_name = any(field.key in table for table in tables) or _SECRET.search(field.key) or _LINK.match(field.text)
+    return (
+        not no_name
+        and 3 <= len(field.text) <= 200
+        and bool(re.search("[A-Za-z]{3}", field.text))
+        and " id" not in field.shown
+    )
 
 
 def _could_name(field: _Field) -> bool:
@@ -235,7 +260,7 @@ def _could_name(field: _Field) -> bool:
 
 def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:
     """A field that says it, else a word in the title. A word that nobody knows is firing."""
-    held = [_as_status(field) for field in fields]
+    held = [_as_status(field) for field in fields if field.key in _STATUSES or field.inside in _FIRST]
     found = [field for field in held if field and (field.key in _FIRST or means_over(field.text) is not None)]
     best = _best(found, _STATUSES)
     if best is None:
@@ -245,19 +270,20 @@ def _status(fields: list[_Field], title: str) -> tuple[AlertStatus, str]:
 
 
 _FIRST = frozenset(name for name, rank in _STATUSES.items() if rank == 0)
+_INNER = words_of("value name state current displayname displayvalue")
 _YES_WHEN_OVER = frozenset({"resolved", "isresolved"})
 _NO_WHEN_OVER = frozenset({"firing", "isfiring", "active", "isactive"})
 
 
 def _as_status(field: _Field) -> _Field | None:
     """A status may be an object with its value inside."""
-    if field.inside in _FIRST and field.key in ("value", "name", "state", "current"):
-        return _Field(field.depth, "", field.inside, field.shown, field.value, field.text)
+    if field.inside in _FIRST and field.key in _INNER:
+        return replace(field, inside="", key=field.inside)
     if field.key in _YES_WHEN_OVER | _NO_WHEN_OVER:
         if field.text not in ("true", "false"):
             return None
         over = (field.text == "true") is (field.key in _YES_WHEN_OVER)
-        return _Field(field.depth, field.inside, "phase", field.shown, field.value, "resolved" if over else "firing")
+        return replace(field, key="phase", text="resolved" if over else "firing")
     return field
 
 
@@ -267,9 +293,17 @@ def _says_over(field: _Field) -> bool:
 
 def _severity(fields: list[_Field]) -> tuple[str, Severity]:
     """The best name whose word is known; a number counts under a name that says priority alone."""
+    fields = [_as_severity(field) for field in fields]
     known = [field for field in fields if field.key in _SEVERITIES and _level(field) is not Severity.UNKNOWN]
     best = _best(known, _SEVERITIES) or _best(fields, {"severity": 0, "priority": 1})
     return (best.text, _level(best)) if best else ("", Severity.UNKNOWN)
+
+
+def _as_severity(field: _Field) -> _Field:
+    """A severity, too, may be an object with its name inside."""
+    if field.inside in ("severity", "priority") and field.key in _INNER:
+        return replace(field, inside="", key=field.inside)
+    return field
 
 
 def _level(field: _Field) -> Severity:
@@ -281,13 +315,17 @@ def _level(field: _Field) -> Severity:
 
 
 def _time(fields: list[_Field], names: Mapping[str, int]) -> Any:
-    return (best := _best([field for field in fields if time_of(field.value)], names)) and time_of(best.value)
+    return (
+        best := _best([field for field in fields if field.key in names and time_of(field.value)], names)
+    ) and time_of(best.value)
 
 
 def _labels(fields: list[_Field]) -> dict[str, str]:
     """Short values by name; of equal names the outermost, and none that could be a secret."""
     labels: dict[str, str] = {}
     for field in fields:
+        if len(labels) == _MAX_LABELS:
+            break
         if len(field.text) <= 200 and not _SECRET.search(field.key):
             labels.setdefault(f"subject_{field.shown}" if field.inside == "subject" else field.shown, field.text)
     return labels

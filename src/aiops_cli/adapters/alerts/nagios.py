@@ -80,9 +80,9 @@ FORMATS = (
     Shape(
         name="Nagios or Icinga notification",
         source="nagios",
-        needs=("|".join((*_SERVICE_NAMES[:12], *_HOST_NAMES[:8])), "|".join((*_STATE_NAMES, *_KIND_NAMES[:4]))),
+        needs=("|".join((*_SERVICE_NAMES[:12], *_HOST_NAMES[:8], "host")), "|".join((*_STATE_NAMES, *_KIND_NAMES[:4]))),
         holds=lambda view: bool(_state(view)),
-        title=(*_SERVICE_NAMES, *_HOST_NAMES),
+        title=(*_SERVICE_NAMES, "service", *_HOST_NAMES),
         status=(_status,),
         statuses=_STATUSES,
         severity=(_state,),

@@ -65,6 +65,10 @@ def _alert(item: Any, where: str, expression: str = "") -> tuple[Alert, bool]:
     return alert, state.lower().partition(" ")[0] not in _NOT_FIRING
 
 
+def _refuse_query(view: View) -> list[AlertGroup]:
+    raise BadInput("that is what Prometheus answers to a query, not its alerts", hint="ask it for /api/v1/alerts")
+
+
 # --- rules -----------------------------------------------------------------------------------------------------------
 
 
@@ -119,6 +123,7 @@ def _is_list(view: View) -> bool:
 FORMATS = (
     Format("Prometheus /api/v1/alerts", _is_answer, _parse_answer),
     Format("Prometheus /api/v1/rules", _is_rules, _parse_rules),
+    Format("Prometheus query", lambda view: view.has("data.resulttype"), _refuse_query),
     Format("Prometheus alerts", _is_list, lambda view: _parse_list(view.raw["alerts"], "alerts")),
 )
 BARE = Format(

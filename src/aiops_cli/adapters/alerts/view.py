@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 
 # An object with more fields than this is no alert, and none of the rest is looked at.
@@ -42,7 +43,7 @@ class View:
         """Values by folded name; of two alike the first."""
         if self._fields is None:
             self._fields = {}
-            for key, value in list(self.raw.items())[:_MAX_FIELDS]:
+            for key, value in islice(self.raw.items(), _MAX_FIELDS):
                 self._fields.setdefault(fold(key), value)
         return self._fields
 
