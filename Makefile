@@ -20,7 +20,7 @@ demo: env
 # Needs no server: a test that wants one that is absent is skipped, and says so. In CI those are left to `make e2e`,
 # where an absent server is a failure.
 test: env
-	@$(BIN)/python -m pytest -rs $(if $(CI),-n 2 --dist loadfile -m "not e2e")
+	@$(BIN)/python -m pytest -rs $(if $(CI),-m "not e2e")
 
 # The retired SDK of Google holds protobuf below 6, which nothing else here should be held to.
 retired:

@@ -29,6 +29,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AIOPS_HOME", str(folder))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.fakes.MemoryKeyring")
     monkeypatch.setenv("COLUMNS", "100")
+    # A command with --profile sets it for its process: it must not go on into the next test.
+    monkeypatch.setenv("AIOPS_PROFILE", "")
     return folder
 
 

@@ -144,7 +144,7 @@ def test_the_whole_program_is_killed_and_resumed() -> None:
         assert clean.code == 0, clean.said
         found: Counter[tuple[str, int]] = Counter()
         points = tracer.points(clean.calls, *WRITING)
-        points = points if EVERY_POINT else some(points[len(points) // 2 :], 150 if IN_CI else 10)
+        points = points if EVERY_POINT else some(points[len(points) // 2 :], 40 if IN_CI else 10)
         for name, number in points:
             home = tracer.folder / f"{name}-{number}"
             ended = tracer.run(home, name, number, replay)

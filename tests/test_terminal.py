@@ -217,6 +217,8 @@ WRITING = {
     # One constant word.
     "adapters/mcp_stdio.py": {"print"},
     "cli/replay.py": {"console.print"},
+    # Questions whose names were looked at when they were found: what is not printable is left out.
+    "cli/init.py": {"typer.prompt"},
     # The panel of a run.
     "cli/approvals/words.py": {"console.print"},
     # Lines about what was typed, each made safe there.
@@ -498,6 +500,8 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
     "eval": [lambda it: ["eval", NAME], lambda it: ["eval", f"/no/{NAME}"]],
     "redact": [lambda it: ["redact", f"/no/such/{NAME}"]],
     "doctor": [lambda it: ["doctor"]],
+    "readiness": [lambda it: ["readiness", NAME], lambda it: ["readiness", "web", "--said", f"oncall={NAME}"]],
+    "paved-road check": [lambda it: ["paved-road", "check"], lambda it: ["paved-road", "check", f"/no/{NAME}"]],
     "history list": [lambda it: ["history", "list", "-n", "200"], lambda it: ["history", "list", "--service", NAME]],
     "history search": [
         lambda it: ["history", "search", "disk", "full", "payments"],

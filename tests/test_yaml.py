@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from aiops_cli import strict_yaml
+from aiops_cli.adapters.backends.paved_road.file import read_paved_road
 from aiops_cli.adapters.exporters import read_form, record_markdown
 from aiops_cli.adapters.importers import front_matter
 from aiops_cli.adapters.library import parse_runbook
 from aiops_cli.adapters.runbook_files import read_runbook_text
 from aiops_cli.adapters.thesaurus_file import read_thesaurus
 from aiops_cli.bootstrap import read_case, read_scenario
+from aiops_cli.bootstrap.setup import _contexts_of
 from aiops_cli.domain.reading.kubectl_objects import read_manifests
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.runbook_review import read_rules
@@ -77,6 +79,8 @@ READERS: dict[str, Callable[[str, Path], Any]] = {
         record_markdown(Record(title="x"), form=True).replace("---\n", f"---\n{text}", 1), Record(title="x")
     ),
     "a manifest in the evidence": _manifests,
+    "a paved road": _file("paved_road.yaml", lambda folder: read_paved_road(folder / "paved_road.yaml")),
+    "a kubeconfig": _file("config", lambda folder: _contexts_of(folder / "config")),
     "rules of Prometheus": lambda text, folder: read_rules(f"groups: []\n{text}", "rules.yml"),
 }
 
@@ -106,7 +110,8 @@ def test_every_module_that_reads_yaml_is_in_the_table() -> None:
     users = {path.relative_to(SRC).as_posix() for path in SRC.rglob("*.py") if "import read_yaml" in path.read_text()
              or "import YamlDocument, read_yaml" in path.read_text()}  # fmt: skip
     assert users == {
-        "adapters/exporters.py", "adapters/importers/front_matter.py", "adapters/library.py",
+        "adapters/backends/paved_road/file.py", "adapters/exporters.py", "adapters/importers/front_matter.py",
+        "adapters/library.py", "bootstrap/setup.py",
         "adapters/policy_files.py", "adapters/thesaurus_file.py", "domain/markdown.py",
         "domain/reading/kubectl_objects.py", "domain/runbook_review.py",
     }  # fmt: skip

@@ -131,7 +131,7 @@ def test_a_process_that_waits_to_be_tried_again_is_wanted_and_missing() -> None:
 
     counts = {item.payload.metric: item.payload.points for item in items if isinstance(item.payload, Series)}
     assert {metric: points[-1][1] for metric, points in counts.items()} == {
-        "replicas_ready": 1.0, "replicas_wanted": 2.0,
+        "replicas_ready": 1.0, "replicas_wanted": 2.0, "replicas_most": 3.0,
     }  # fmt: skip
     assert [at for at, _ in counts["replicas_ready"]] == [NOW.timestamp() - 60, NOW.timestamp()]
     (tried,) = [item for item in items if "web_01" in item.text and isinstance(item.payload, ClusterEvent)]

@@ -43,7 +43,7 @@ def test_it_shows_the_rules_in_words(aiops: Aiops) -> None:
     result = aiops("policy", "show")
     assert result.code == 0 and result.err == ""
     assert (
-        result.out.startswith("policy sha256:") and "default: ships with aiops (time zone UTC, 23 tests)" in result.out
+        result.out.startswith("policy sha256:") and "default: ships with aiops (time zone UTC, 25 tests)" in result.out
     )
     assert "  floor-two\n    environment production: at least 2 replicas\n    why: with one replica" in result.out
 
@@ -57,7 +57,7 @@ def test_it_shows_what_is_broken(aiops: Aiops, home: Path) -> None:
 def test_show_as_json(aiops: Aiops, home: Path) -> None:
     data = json.loads(aiops("policy", "show", "-o", "json").out)
     assert [file["label"] for file in data["files"]] == ["default"] and data["problems"] == []
-    assert data["files"][0]["rules"][0]["id"] == "floor-two" and data["files"][0]["tests"] == 23
+    assert data["files"][0]["rules"][0]["id"] == "floor-two" and data["files"][0]["tests"] == 25
     broken(home)
     other = json.loads(aiops("policy", "show", "-o", "json").out)
     assert len(other["problems"]) == 1 and other["digest"] != data["digest"]
@@ -68,7 +68,7 @@ def test_show_as_json(aiops: Aiops, home: Path) -> None:
 
 def test_the_tests_of_all_files_are_run(aiops: Aiops) -> None:
     result = aiops("policy", "test")
-    assert result.code == 0 and result.out.count("  ok      ") == 23 and "FAILED" not in result.out
+    assert result.code == 0 and result.out.count("  ok      ") == 25 and "FAILED" not in result.out
 
 
 def test_a_failing_test_is_told_beside_those_that_hold(aiops: Aiops, home: Path) -> None:
