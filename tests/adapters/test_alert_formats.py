@@ -8,6 +8,7 @@ import pytest
 
 from aiops_cli.adapters.alerts import Payload, read_alerts, read_payload
 from aiops_cli.adapters.alerts.recognise import FORMATS
+from aiops_cli.adapters.alerts.view import text_of, time_of
 from aiops_cli.domain.alert import Alert, AlertStatus, Severity
 from aiops_cli.errors import BadInput
 from tests.alert_mutations import mutated
@@ -463,3 +464,37 @@ def test_mutated_payloads_of_every_format_are_read_or_refused_and_nothing_else()
     assert done == []
     # A generator whose payloads were all refused, or all read, would prove nothing.
     assert min(outcomes.values()) > 600
+
+
+def test_a_text_is_found_in_a_list_of_lists_and_no_deeper() -> None:
+    assert text_of([[], ["x"]]) == "x"
+    assert text_of([[[["x"]]]]) == ""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-20T03:08:00Z",
+        "2026-11-20T03:08:00.000+0000",
+        "2026-11-20T04:08:00.123456789+01:00",
+        "2026-11-20 03:08:00 UTC",
+        "2026/11/20 03:08:00 GMT",
+        "Fri, 20 Nov 2026 03:08:00 +0000",
+        "November 20, 2026 03:08 AM GMT",
+        1795144080,
+        1795144080000,
+        "1795144080",
+        1795144080.0 * 1e6,
+        1795144080 * 10**9,
+    ],
+)
+def test_a_time_is_read_however_it_is_written(written: object) -> None:
+    at = time_of(written)
+    assert at is not None and at.replace(microsecond=0).isoformat() == "2026-11-20T03:08:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "written", ["soon", "", None, True, 0, -1, float("nan"), float("inf"), 1e300, "2026-13-45", [1], "9" * 60]
+)
+def test_what_is_no_time_is_none(written: object) -> None:
+    assert time_of(written) is None
