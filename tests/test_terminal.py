@@ -500,7 +500,7 @@ COMMANDS: dict[str, list[Callable[[Hostile], list[str]]]] = {
     "eval": [lambda it: ["eval", NAME], lambda it: ["eval", f"/no/{NAME}"]],
     "redact": [lambda it: ["redact", f"/no/such/{NAME}"]],
     "doctor": [lambda it: ["doctor"]],
-    "readiness": [lambda it: ["readiness", NAME], lambda it: ["readiness", "web", "--said", f"oncall={NAME}"]],
+    "readiness": [lambda it: ["readiness", NAME], lambda it: ["readiness", "web", "--said", f"on-call={NAME}"]],
     "paved-road check": [lambda it: ["paved-road", "check"], lambda it: ["paved-road", "check", f"/no/{NAME}"]],
     "history list": [lambda it: ["history", "list", "-n", "200"], lambda it: ["history", "list", "--service", NAME]],
     "history search": [
