@@ -108,8 +108,8 @@ def test_the_numbers_of_replicas_are_series_of_the_group(server: RunningSupervis
     counts = {item.payload.metric: item.payload for item in evidence(server)
               if isinstance(item.payload, Series) and item.entity == "web"}  # fmt: skip
 
-    assert [series.points[-1][1] for series in counts.values()] == [2.0, 2.0]
-    assert set(counts) == {"replicas_ready", "replicas_wanted"}
+    now = {metric: series.points[-1][1] for metric, series in counts.items()}
+    assert now == {"replicas_ready": 2.0, "replicas_wanted": 2.0, "replicas_most": 4.0}
 
 
 def test_a_start_within_the_window_is_a_change(server: RunningSupervisord) -> None:
