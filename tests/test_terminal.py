@@ -214,8 +214,6 @@ WRITING = {
     "cli/app.py": {"print", "sys.stderr.write"},
     # The bytes of a text for a program.
     "cli/redact.py": {"sys.stdout.write", "sys.stdout.buffer.write"},
-    # One constant word.
-    "adapters/mcp_stdio.py": {"print"},
     "cli/replay.py": {"console.print"},
     # Questions whose names were looked at when they were found: what is not printable is left out.
     "cli/init.py": {"typer.prompt"},

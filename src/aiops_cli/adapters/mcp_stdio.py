@@ -7,8 +7,6 @@ whatever else is printed goes to standard error.
 import asyncio
 import importlib
 import json
-import os
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiops_cli.errors import AiopsError, ExitCode, UsageError
+from aiops_cli.errors import AiopsError, UsageError
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -57,16 +55,10 @@ def serve(offers: Sequence[Offer], call: Call, *, version: str, instructions: st
     """Answer requests until standard input ends. Raises UsageError where the package is missing.
 
     `call` runs in a thread, one at a time. An AiopsError of it is the tool's error, with its hint; anything else is a
-    bug, whose traceback goes to standard error, and the server goes on. An interruption ends the process with 130.
+    bug, whose traceback goes to standard error, and the server goes on. An interruption is the caller's to handle.
     """
     require_package()
-    try:
-        asyncio.run(_serve(_Server(offers, call), version, instructions))
-    except KeyboardInterrupt:
-        # The package reads standard input in a thread that nothing can wake; waiting for it would wait for the client.
-        # What a tool was writing is a transaction, which either holds or never was.
-        print("interrupted", file=sys.stderr, flush=True)
-        os._exit(ExitCode.INTERRUPTED)
+    asyncio.run(_serve(_Server(offers, call), version, instructions))
 
 
 async def _serve(server: "_Server", version: str, instructions: str) -> None:

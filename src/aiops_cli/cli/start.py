@@ -18,6 +18,15 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     os._exit(_INTERRUPTED)
 
 
+def leave_interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    """For a loop that is not ours: an exception raised in the middle of it is waited out, or lost.
+
+    Whatever is being written is a transaction, which either holds or never was.
+    """
+    os.write(2, b"interrupted\n")
+    os._exit(_INTERRUPTED)
+
+
 def _raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
     """The first interruption ends the run in order; what is recorded then is not disturbed again."""
     for each in _SIGNALS:

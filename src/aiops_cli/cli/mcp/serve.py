@@ -23,6 +23,7 @@ def serve(
     """
     from aiops_cli import __version__
     from aiops_cli.adapters.mcp_stdio import Offer, require_package, serve
+    from aiops_cli.cli.start import handle_signals, leave_interrupted
     from aiops_cli.config import find_home, resolve
     from aiops_cli.domain.agent import author_of
     from aiops_cli.toolbox.catalogue import find_tool, offered
@@ -50,6 +51,8 @@ def serve(
 
     may = "may write" if allow_writes else "reads only"
     _tell(f"{len(offers)} tools over the history in {home}; this server {may}")
+    # The package reads standard input in a thread that nothing can wake; waiting for it would wait for the client.
+    handle_signals(leave_interrupted)
     serve(offers, call, version=__version__, instructions=INSTRUCTIONS)
 
 
