@@ -23,7 +23,8 @@ from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.audit import AuditLog, append, read_rows
 from aiops_cli.adapters.store.engine import Database
 from aiops_cli.adapters.store.mirror import Mirror, mirror_path
-from aiops_cli.bootstrap import make_audit, open_store
+from aiops_cli.bootstrap.audit import make_audit
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.chain import Anchor, verify
 

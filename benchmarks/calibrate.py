@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiops_cli.adapters.library import scenario_names
-from aiops_cli.bootstrap import load_past, open_store, read_scenario, stage_scenario
+from aiops_cli.bootstrap.store import open_store
+from aiops_cli.bootstrap.worlds import load_past, read_scenario, stage_scenario
 from aiops_cli.domain.calibration import calibrated
 from aiops_cli.domain.diagnosis import UNSEEN, Verdict, diagnose
 from aiops_cli.domain.evidence import EvidenceSet

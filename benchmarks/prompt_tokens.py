@@ -14,7 +14,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aiops_cli.bootstrap import open_store, read_case, refresh_runbooks
+from aiops_cli.bootstrap.recorded import read_case
+from aiops_cli.bootstrap.runbooks import refresh_runbooks
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.consultation import CONCLUDE, Background, ask
 from aiops_cli.domain.diagnosis import diagnose
 from aiops_cli.domain.evidence import EvidenceSet

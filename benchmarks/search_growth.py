@@ -30,7 +30,7 @@ from sqlalchemy import func, select
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.search import Wanted
-from aiops_cli.bootstrap import open_library, open_records
+from aiops_cli.bootstrap.store import open_library, open_records
 
 if TYPE_CHECKING:
     from synthetic_history import History

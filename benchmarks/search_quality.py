@@ -30,7 +30,8 @@ from aiops_cli.adapters.store.engine import open_memory
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.adapters.store.search import Wanted
 from aiops_cli.adapters.store.spelling import Corrections
-from aiops_cli.bootstrap import open_library, refresh_runbooks
+from aiops_cli.bootstrap.runbooks import refresh_runbooks
+from aiops_cli.bootstrap.store import open_library
 from aiops_cli.domain import words
 from aiops_cli.domain.memory import MatchedRunbook
 from aiops_cli.domain.page import read_page

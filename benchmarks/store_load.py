@@ -27,7 +27,7 @@ from synthetic_history import History
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.postings import unpack, unpack_terms
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import DATABASE_VARIABLE, open_records
+from aiops_cli.bootstrap.store import DATABASE_VARIABLE, open_records
 from aiops_cli.errors import AiopsError
 
 SEED = 42

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiops_cli.adapters.backends.simulator.journal import Journal
 from aiops_cli.adapters.library import scenario_names
-from aiops_cli.bootstrap import read_scenario, restore_scene, stage_scenario
+from aiops_cli.bootstrap.worlds import read_scenario, restore_scene, stage_scenario
 from aiops_cli.domain.action import parse_call
 from aiops_cli.errors import ActionRefused
 

@@ -21,7 +21,8 @@ from aiops_cli.adapters.store.engine import open_file
 from aiops_cli.adapters.store.mirror import Mirror, mirror_path
 from aiops_cli.adapters.store.requests import RequestBook
 from aiops_cli.adapters.ui.ask import SimulatedApprover
-from aiops_cli.bootstrap import SystemClock, open_store, read_scenario, stage_scenario, world_path
+from aiops_cli.bootstrap.store import open_store
+from aiops_cli.bootstrap.worlds import SystemClock, read_scenario, stage_scenario, world_path
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.incident import ActionState, Attempt, Incident

@@ -28,7 +28,7 @@ from aiops_cli.adapters.store.engine import Database, open_file
 from aiops_cli.adapters.store.mirror import Mirror, mirror_path
 from aiops_cli.adapters.store.permissions import Permissions
 from aiops_cli.adapters.store.requests import RequestBook
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain import chain
 from aiops_cli.domain.action import EffectiveCall, Proposal
 from aiops_cli.domain.approval import Answer, Decision, Method, approval_bytes

@@ -21,7 +21,9 @@ from sqlalchemy import select as sql_select
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.requests import RequestBook
-from aiops_cli.bootstrap import load_policies, open_requests, open_store
+from aiops_cli.bootstrap.policy import load_policies
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.config import resolve
 from aiops_cli.domain.action import EffectiveCall
 from aiops_cli.domain.gate import Kept, Ruling, judge

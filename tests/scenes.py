@@ -9,16 +9,10 @@ from aiops_cli.adapters.backends.simulator.backend import SimulatedObserver
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.models.chain import Chain
 from aiops_cli.adapters.store.sql import SqlStore
-from aiops_cli.bootstrap import (
-    Scene,
-    known_runbooks,
-    load_past,
-    make_keeper,
-    open_store,
-    read_scenario,
-    refresh_runbooks,
-    stage_scenario,
-)
+from aiops_cli.bootstrap.gate import make_keeper
+from aiops_cli.bootstrap.runbooks import known_runbooks, refresh_runbooks
+from aiops_cli.bootstrap.store import open_store
+from aiops_cli.bootstrap.worlds import Scene, load_past, read_scenario, stage_scenario
 from aiops_cli.config import Resolved
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.evidence import EvidenceSet

@@ -21,7 +21,7 @@ from aiops_cli.adapters.backends.simulator.journal import Effect, Journal
 from aiops_cli.adapters.store.audit import AuditLog
 from aiops_cli.adapters.store.engine import open_file
 from aiops_cli.adapters.store.mirror import Mirror, mirror_path
-from aiops_cli.bootstrap import read_scenario, stage_scenario, world_path
+from aiops_cli.bootstrap.worlds import read_scenario, stage_scenario, world_path
 from aiops_cli.domain import chain
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup

@@ -19,7 +19,7 @@ import pytest
 
 from aiops_cli.adapters.store import engine
 from aiops_cli.adapters.store.audit import AuditLog
-from aiops_cli.bootstrap import read_scenario, stage_scenario, world_path
+from aiops_cli.bootstrap.worlds import read_scenario, stage_scenario, world_path
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.incident import Attempt

@@ -16,7 +16,9 @@ from aiops_cli.adapters.alerts import read_alerts
 from aiops_cli.adapters.backends.simulator.scenario import parse_scenario
 from aiops_cli.adapters.library import parse_runbook, read_scenario, scenario_names
 from aiops_cli.adapters.ui.ask import _parse_approvals
-from aiops_cli.bootstrap import DATABASE_VARIABLE, TOKEN_VARIABLE, stage_scenario
+from aiops_cli.bootstrap.audit import TOKEN_VARIABLE
+from aiops_cli.bootstrap.store import DATABASE_VARIABLE
+from aiops_cli.bootstrap.worlds import stage_scenario
 from aiops_cli.config import PROFILE_VARIABLE, SETTINGS
 from aiops_cli.domain import alert as domain_alert
 from aiops_cli.domain.action import CATALOGUE

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.consultation import CONCLUDE

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aiops_cli.bootstrap import choose_scene, reopen_scene
+from aiops_cli.bootstrap.past_runs import reopen_scene
+from aiops_cli.bootstrap.worlds import choose_scene
 from aiops_cli.config import resolve
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.errors import BadConfig, UsageError

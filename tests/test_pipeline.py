@@ -410,7 +410,7 @@ def test_a_yes_that_nobody_used_serves_the_next_run_of_the_same_firing(payments:
 
 
 def test_a_resolved_alert_that_nothing_else_is_known_of_is_no_reason_to_act() -> None:
-    from aiops_cli.bootstrap import choose_scene
+    from aiops_cli.bootstrap.worlds import choose_scene
     from aiops_cli.config import resolve
     from aiops_cli.domain.alert import AlertStatus
 

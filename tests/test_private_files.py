@@ -399,7 +399,7 @@ def test_no_name_leads_out_of_the_folder_of_answers(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("name", TRAVERSALS)
 def test_no_name_of_a_scenario_leads_elsewhere(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiops_cli.bootstrap import new_scenario, read_scenario
+    from aiops_cli.bootstrap.worlds import new_scenario, read_scenario
 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError):

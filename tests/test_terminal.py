@@ -29,7 +29,7 @@ from aiops_cli.adapters.ui import blocks, drill
 from aiops_cli.adapters.ui.console import Console, make_console
 from aiops_cli.adapters.ui.panel import approval_panel, explanation
 from aiops_cli.adapters.ui.text import Text
-from aiops_cli.bootstrap import open_permissions
+from aiops_cli.bootstrap.requests import open_permissions
 from aiops_cli.cli import app, egress, render
 from aiops_cli.domain.action import Undo, parse_call
 from aiops_cli.domain.approval import Answer

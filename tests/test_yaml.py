@@ -14,8 +14,9 @@ from aiops_cli.adapters.importers import front_matter
 from aiops_cli.adapters.library import parse_runbook
 from aiops_cli.adapters.runbook_files import read_runbook_text
 from aiops_cli.adapters.thesaurus_file import read_thesaurus
-from aiops_cli.bootstrap import read_case, read_scenario
+from aiops_cli.bootstrap.recorded import read_case
 from aiops_cli.bootstrap.setup import _contexts_of
+from aiops_cli.bootstrap.worlds import read_scenario
 from aiops_cli.domain.reading.kubectl_objects import read_manifests
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.runbook_review import read_rules

@@ -39,6 +39,10 @@ class Resolved:
     source: str
 
 
+# What a run goes by: every setting's name, its value, and where that came from.
+Settings = Mapping[str, Resolved]
+
+
 def _choice(*choices: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         if value not in choices:

@@ -17,26 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiops_cli import __version__
-from aiops_cli.bootstrap import (
-    CASE_FILE,
-    Scene,
-    Settings,
-    SystemClock,
-    known_runbooks,
-    load_past,
-    make_budget,
-    make_egress,
-    make_evaluated_chain,
-    make_keeper,
-    make_models,
-    open_records,
-    open_store,
-    read_case,
-    read_scenario,
-    refresh_runbooks,
-    stage_scenario,
-)
-from aiops_cli.config import find_home
+from aiops_cli.bootstrap.egress import make_egress
+from aiops_cli.bootstrap.gate import make_keeper
+from aiops_cli.bootstrap.models import make_evaluated_chain, make_models
+from aiops_cli.bootstrap.money import make_budget
+from aiops_cli.bootstrap.recorded import read_case
+from aiops_cli.bootstrap.runbooks import CASE_FILE, known_runbooks, refresh_runbooks
+from aiops_cli.bootstrap.store import open_records, open_store
+from aiops_cli.bootstrap.worlds import Scene, SystemClock, load_past, read_scenario, stage_scenario
+from aiops_cli.config import Settings, find_home
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.baselines import BASELINES
 from aiops_cli.domain.diagnosis import Diagnosis, Verdict

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aiops_cli import bootstrap
 from aiops_cli.adapters.ui import first_use
-from aiops_cli.config import resolve
+from aiops_cli.bootstrap import environment
+from aiops_cli.config import Settings, resolve
 from tests.conftest import Result
 from tests.e2e.program import Program
 from tests.pseudo_terminal import PseudoTerminal
@@ -75,7 +75,7 @@ def test_ctrl_c_ends_the_program_and_not_the_question_alone(home: Path) -> None:
 
 
 def test_the_real_question_waits_no_longer_than_twenty_seconds() -> None:
-    assert bootstrap._ASKED_FOR_S == 20
+    assert environment._ASKED_FOR_S == 20
 
 
 # --- who is asked ----------------------------------------------------------------------------------------------------
@@ -102,9 +102,9 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], list[flo
     return answer
 
 
-def settle(home: Path, settings: bootstrap.Settings | None = None) -> tuple[str, str, list[str]]:
+def settle(home: Path, settings: Settings | None = None) -> tuple[str, str, list[str]]:
     said: list[str] = []
-    found = bootstrap.settle_environment(settings or resolve(home=home), home, said.append)["environment"]
+    found = environment.settle_environment(settings or resolve(home=home), home, said.append)["environment"]
     return found.value, found.source, said
 
 

@@ -25,7 +25,7 @@ from aiops_cli.adapters.backends.simulator import journal as module
 from aiops_cli.adapters.backends.simulator.journal import Effect, Journal, Mark
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario as read_document
-from aiops_cli.bootstrap import Scene, read_scenario, restore_scene, stage_scenario, world_path
+from aiops_cli.bootstrap.worlds import Scene, read_scenario, restore_scene, stage_scenario, world_path
 from aiops_cli.domain.action import EffectiveCall, Proposal, parse_call
 from aiops_cli.domain.gate import Permit
 from aiops_cli.domain.request import Request

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.backends.simulator.journal import Effect, Journal
-from aiops_cli.bootstrap import read_scenario, restore_scene, stage_scenario
+from aiops_cli.bootstrap.worlds import read_scenario, restore_scene, stage_scenario
 from tests.adapters.test_journal import SCALE, prepare, world_of
 from tests.conftest import ROOT
 
@@ -23,7 +23,7 @@ import os
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from aiops_cli.bootstrap import restore_scene
+from aiops_cli.bootstrap.worlds import restore_scene
 from aiops_cli.errors import AiopsError
 from tests.adapters.test_journal import SCALE, permit, prepare
 scene = restore_scene(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.policy_files import MOST_BYTES, load, load_one
-from aiops_cli.bootstrap import load_policies
+from aiops_cli.bootstrap.policy import load_policies
 from aiops_cli.config import SETTINGS, resolve
 from aiops_cli.domain.policy import PolicySet, evaluate
 from aiops_cli.domain.policy_file import Given, Limits, Match, Require, Trust, When

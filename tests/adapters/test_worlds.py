@@ -18,7 +18,7 @@ from aiops_cli.adapters.backends.simulator.scenario import Scenario, parse_scena
 from aiops_cli.adapters.backends.simulator.schema import scenario_schema
 from aiops_cli.adapters.backends.simulator.world import World
 from aiops_cli.adapters.library import read_scenario, scenario_names
-from aiops_cli.bootstrap import try_policy_file
+from aiops_cli.bootstrap.policy import try_policy_file
 from aiops_cli.domain.action import parse_call
 from aiops_cli.domain.evidence import Evidence, Series
 from aiops_cli.domain.incident import Incident

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.engine import iso
-from aiops_cli.bootstrap import find_principal, sign_answer
+from aiops_cli.bootstrap.signing import find_principal, sign_answer
 from aiops_cli.config import resolve
 from aiops_cli.domain.action import Risk, Undo
 from aiops_cli.domain.approval import Answer, Method, approval_bytes

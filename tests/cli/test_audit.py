@@ -13,7 +13,8 @@ import pytest
 
 from aiops_cli.adapters.store.audit import append
 from aiops_cli.adapters.store.sql import SqlStore
-from aiops_cli.bootstrap import anchor_path, open_store, read_audit_anchors, settle_audit
+from aiops_cli.bootstrap.audit import anchor_path, read_audit_anchors, settle_audit
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.config import resolve
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from tests.conftest import Result

@@ -155,7 +155,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(home: Path) -> None:
         ["sh", "-c", '"$@" | head -1', "sh", *command], capture_output=True, text=True, env=environment
     )
     assert "Traceback" not in piped.stderr and "Exception" not in piped.stderr
-    from aiops_cli.bootstrap import open_history
+    from aiops_cli.bootstrap.store import open_history
 
     history = open_history(home)
     assert history.incidents(1)[0].status == "recovered"
@@ -186,7 +186,7 @@ def test_an_interruption_is_recorded_and_says_so(home: Path) -> None:
         connection.close()
     assert run.returncode == 130
     assert "INTERRUPTED" in out and "Traceback" not in err
-    from aiops_cli.bootstrap import open_history
+    from aiops_cli.bootstrap.store import open_history
 
     history = open_history(home)
     assert history.incidents(1)[0].status == "interrupted"

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 
 from aiops_cli.adapters.store.ledger import FAILURES_TO_OPEN, Ledger
-from aiops_cli.bootstrap import limits_of, make_ledger, open_history, open_store
+from aiops_cli.bootstrap.money import limits_of, make_ledger
+from aiops_cli.bootstrap.store import open_history, open_store
 from aiops_cli.cli import render
 from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.config import resolve

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aiops_cli.bootstrap import make_handoffs, models_set, open_records
+from aiops_cli.bootstrap.handoff import make_handoffs
+from aiops_cli.bootstrap.model_checks import models_set
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.cli.handoff import _decide, _newest_open, hand_off
 from aiops_cli.config import resolve
 from aiops_cli.domain.record import Record

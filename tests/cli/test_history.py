@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.record import Record
 from tests.conftest import Result
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aiops_cli.bootstrap import open_records, open_requests, open_store
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_records, open_store
 from aiops_cli.domain.gate import Ruling
 from aiops_cli.domain.request import read_request
 from aiops_cli.errors import StoreError

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.action import CATALOGUE
 from aiops_cli.domain.record import Record
 from aiops_cli.toolbox.catalogue import TOOLS

@@ -12,7 +12,7 @@ import pytest
 
 from aiops_cli.adapters.backends.simulator.actuator import SimulatedActuator
 from aiops_cli.adapters.backends.simulator.journal import Effect, Journal
-from aiops_cli.bootstrap import world_path
+from aiops_cli.bootstrap.worlds import world_path
 from aiops_cli.domain.gate import LookedBack
 from aiops_cli.errors import BackendError
 from tests.conftest import ROOT, Result

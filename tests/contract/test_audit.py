@@ -17,7 +17,8 @@ from aiops_cli.adapters.store.anchors import add_anchor, make_anchor, read_ancho
 from aiops_cli.adapters.store.audit import AuditLog, WantedRows, append, head
 from aiops_cli.adapters.store.mirror import FIRST_ROWS, Mirror, mirror_path
 from aiops_cli.adapters.store.sql import SqlStore
-from aiops_cli.bootstrap import make_mirror, open_store
+from aiops_cli.bootstrap.audit import make_mirror
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.audit import GENESIS, AuditEvent, AuditStage, Head, link
 from aiops_cli.domain.chain import Row, verify
 from aiops_cli.errors import BadInput, StoreError, UsageError
@@ -155,7 +156,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from aiops_cli.adapters.store.audit import append
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 home, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = open_store(home)

@@ -18,7 +18,8 @@ from aiops_cli.adapters.store.audit import append
 from aiops_cli.adapters.store.forwarding import BATCH_ROWS, Forwarded, Receiver, count_waiting, forward
 from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.adapters.store.turns import take_turn
-from aiops_cli.bootstrap import make_audit, open_store
+from aiops_cli.bootstrap.audit import make_audit
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.config import resolve
 from aiops_cli.domain.audit import AuditEvent, AuditStage
 from aiops_cli.domain.chain import line_of

@@ -8,7 +8,8 @@ import pytest
 
 from aiops_cli.adapters.store.handoffs import Handoffs
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import make_handoffs, open_records
+from aiops_cli.bootstrap.handoff import make_handoffs
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.handoff import choose
 from aiops_cli.domain.record import Record
 from aiops_cli.errors import StoreError, UnknownName

@@ -24,7 +24,7 @@ from aiops_cli.adapters.store.postings import (
     without,
 )
 from aiops_cli.adapters.store.search import Wanted
-from aiops_cli.bootstrap import open_history, open_records
+from aiops_cli.bootstrap.store import open_history, open_records
 from aiops_cli.domain.ranking import Text
 from aiops_cli.domain.record import Record
 from aiops_cli.domain.thesaurus import NO_THESAURUS

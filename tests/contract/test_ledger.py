@@ -17,7 +17,7 @@ from aiops_cli.adapters.store.costs import GROUPINGS, Costs
 from aiops_cli.adapters.store.engine import open_file
 from aiops_cli.adapters.store.ledger import FAILURES_TO_OPEN, LONGEST_KEPT, OPEN_S, PROBE_S, Ledger
 from aiops_cli.adapters.store.money import limit_of, nano_of
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.usage import EndedCall, Limits, PlannedCall
 from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.ports import CallLedger
@@ -406,7 +406,7 @@ RESERVE = """
 import sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import _database
+from aiops_cli.bootstrap.store import _database
 from aiops_cli.domain.usage import EndedCall, Limits, PlannedCall
 from aiops_cli.errors import ModelError
 database = _database(Path(sys.argv[1]))
@@ -473,7 +473,7 @@ DIE = """
 import os, signal, sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import _database
+from aiops_cli.bootstrap.store import _database
 from aiops_cli.domain.usage import Limits, PlannedCall
 database = _database(Path(sys.argv[1]))
 call = PlannedCall(incident="INC-0001", stage="diagnose", service="web", model="m", most_usd=0.15, person="ada")
@@ -501,7 +501,7 @@ BREAKER = """
 import sys
 from pathlib import Path
 from aiops_cli.adapters.store.ledger import Ledger
-from aiops_cli.bootstrap import _database
+from aiops_cli.bootstrap.store import _database
 database = _database(Path(sys.argv[1]))
 ledger = Ledger(database)
 print("ready", flush=True)

@@ -7,7 +7,7 @@ import pytest
 
 from aiops_cli.adapters.store import migrations
 from aiops_cli.adapters.store.engine import open_file
-from aiops_cli.bootstrap import open_history, open_store
+from aiops_cli.bootstrap.store import open_history, open_store
 from aiops_cli.errors import StoreError
 
 DATA = Path(__file__).parents[1] / "data"

@@ -10,7 +10,8 @@ from sqlalchemy import event, func, select
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.pages import Library
 from aiops_cli.adapters.store.postings import how_many
-from aiops_cli.bootstrap import add_runbooks, known_runbooks, open_library, open_store, refresh_runbooks
+from aiops_cli.bootstrap.runbooks import add_runbooks, known_runbooks, refresh_runbooks
+from aiops_cli.bootstrap.store import open_library, open_store
 from aiops_cli.domain.runbook import for_fault
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import BadInput, StoreError, UnknownName

@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import open_records, refresh_runbooks
+from aiops_cli.bootstrap.runbooks import refresh_runbooks
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import SimilarIncident
 from aiops_cli.domain.record import Link, Record

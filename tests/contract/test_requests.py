@@ -16,7 +16,8 @@ from sqlalchemy import select, update
 from aiops_cli.adapters.store import audit as audit_module
 from aiops_cli.adapters.store import tables
 from aiops_cli.adapters.store.requests import RequestBook, event_of
-from aiops_cli.bootstrap import open_requests, open_store
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.approval import Answer, Decision
 from aiops_cli.domain.audit import AuditStage
@@ -534,7 +535,8 @@ CLAIM = """
 import sys
 from datetime import timedelta
 from pathlib import Path
-from aiops_cli.bootstrap import open_requests, open_store
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_store
 from tests.contract.test_requests import claim
 from tests.gates import NOW
 from tests.scenes import SETTINGS
@@ -579,7 +581,8 @@ def test_of_two_processes_that_claim_one_request_one_gets_the_permit(filed_book:
 HOLD = """
 import sys, time
 from pathlib import Path
-from aiops_cli.bootstrap import open_requests, open_store
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_store
 from tests.gates import NOW
 from tests.scenes import SETTINGS
 home = Path(sys.argv[1])

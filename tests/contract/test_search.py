@@ -10,7 +10,7 @@ import pytest
 from aiops_cli.adapters.store.engine import Database, open_file
 from aiops_cli.adapters.store.search import Wanted
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import open_history, open_records
+from aiops_cli.bootstrap.store import open_history, open_records
 from aiops_cli.domain.record import Record
 from aiops_cli.errors import StoreError
 

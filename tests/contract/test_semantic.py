@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.store.search import Wanted
-from aiops_cli.bootstrap import make_embedder, open_embedding, open_history, open_records
+from aiops_cli.bootstrap.store import make_embedder, open_embedding, open_history, open_records
 from aiops_cli.domain.record import Record
 from aiops_cli.errors import ModelError
 from tests.embedding_server import EmbeddingServer, embed

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from aiops_cli.adapters.store import standing, tables
 from aiops_cli.adapters.store.permissions import Permissions
 from aiops_cli.adapters.store.requests import RequestBook
-from aiops_cli.bootstrap import open_store
+from aiops_cli.bootstrap.store import open_store
 from aiops_cli.domain.action import EffectiveCall, Proposal, Risk
 from aiops_cli.domain.approval import Decision, Method
 from aiops_cli.domain.gate import Ruling, judge

@@ -15,7 +15,9 @@ import pytest
 
 from aiops_cli.adapters.store.sql import SqlStore
 from aiops_cli.adapters.store.turns import take_turn
-from aiops_cli.bootstrap import load_past, open_history, open_requests, open_store, read_scenario
+from aiops_cli.bootstrap.requests import open_requests
+from aiops_cli.bootstrap.store import open_history, open_store
+from aiops_cli.bootstrap.worlds import load_past, read_scenario
 from aiops_cli.domain.alert import Alert, AlertGroup
 from aiops_cli.domain.document import IncidentDocument, document
 from aiops_cli.domain.incident import Incident

@@ -17,7 +17,8 @@ from aiops_cli.adapters.exporters import bundle_line, bundle_markdown, find_bloc
 from aiops_cli.adapters.store import migrations
 from aiops_cli.adapters.store.bundle import check_bundle
 from aiops_cli.adapters.store.transfer import Transfer, head_of
-from aiops_cli.bootstrap import make_handoffs, open_records
+from aiops_cli.bootstrap.handoff import make_handoffs
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.alert import Severity
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.record import Link, Moment, Person, Record

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aiops_cli.adapters.library import read_case
-from aiops_cli.bootstrap import read_case as open_case
+from aiops_cli.bootstrap.recorded import read_case as open_case
 from aiops_cli.domain.alert import AlertStatus
 from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis, Verdict
 from aiops_cli.domain.recorded_case import CATEGORIES, CaseTruth, category_of, shortcomings

@@ -3,7 +3,7 @@
 import pytest
 
 from aiops_cli.adapters.library import scenario_names
-from aiops_cli.bootstrap import read_scenario, stage_scenario
+from aiops_cli.bootstrap.worlds import read_scenario, stage_scenario
 from aiops_cli.domain.action import CATALOGUE, ActionSpec, Risk, parse_call
 from aiops_cli.errors import ActionRefused
 

@@ -17,7 +17,8 @@ from aiops_cli.adapters.store import search, tables
 from aiops_cli.adapters.store.engine import open_file, open_url
 from aiops_cli.adapters.store.search import Wanted
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import open_history, open_records, open_store, refresh_runbooks
+from aiops_cli.bootstrap.runbooks import refresh_runbooks
+from aiops_cli.bootstrap.store import open_history, open_records, open_store
 from aiops_cli.domain.agent import author_of
 from aiops_cli.domain.alert import Alert, AlertGroup, Severity
 from aiops_cli.domain.incident import Incident
@@ -178,7 +179,7 @@ WORKER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.record import Record
 home, name, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 store = open_records(home)

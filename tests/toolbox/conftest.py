@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiops_cli.adapters.store.transfer import Transfer
-from aiops_cli.bootstrap import open_records
+from aiops_cli.bootstrap.store import open_records
 from aiops_cli.domain.agent import author_of
 from aiops_cli.toolbox.catalogue import TOOLS
 from aiops_cli.toolbox.tool import Desk

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aiops_cli.bootstrap.live import Parts, Settings, asks_keyring, pairs_of, server_of, unset
+from aiops_cli.bootstrap.live import Parts, asks_keyring, pairs_of, server_of, unset
+from aiops_cli.config import Settings
 
 _CANNOT = "a release or configuration change as the cause"
 

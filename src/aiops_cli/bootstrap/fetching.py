@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.bootstrap.live import Settings, pairs_of, server_of
-from aiops_cli.config import Resolved
+from aiops_cli.bootstrap.live import pairs_of, server_of
+from aiops_cli.config import Resolved, Settings
 from aiops_cli.errors import BackendError, BadConfig, BadInput, UnknownName
 
 if TYPE_CHECKING:

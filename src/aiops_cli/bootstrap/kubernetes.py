@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.bootstrap.live import Parts, Settings, unset
+from aiops_cli.bootstrap.live import Parts, unset
+from aiops_cli.config import Settings
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.kubernetes.account import AccountRow, Versions

@@ -1,20 +1,17 @@
 """The real systems that are set: who is asked, who can act, and what is not set at all."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.config import SETTINGS, Resolved
+from aiops_cli.config import SETTINGS, Resolved, Settings
 from aiops_cli.domain.evidence import Coverage, CoverageStatus
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.live import LiveObserver
     from aiops_cli.adapters.backends.web import Server
     from aiops_cli.ports import Actuator, Backend, SignalSource, Source
-
-Settings = Mapping[str, Resolved]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aiops_cli.bootstrap.live import Parts, Settings, pairs_of, server_of, unset
+from aiops_cli.bootstrap.live import Parts, pairs_of, server_of, unset
+from aiops_cli.config import Settings
 
 _CANNOT = "a fault that only logs show"
 

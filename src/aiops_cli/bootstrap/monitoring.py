@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aiops_cli.bootstrap.live import Parts, Settings, server_of, unset
+from aiops_cli.bootstrap.live import Parts, server_of, unset
+from aiops_cli.config import Settings
 
 
 def make(settings: Settings, home: Path) -> Parts:

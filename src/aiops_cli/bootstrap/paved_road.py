@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.bootstrap.live import Parts, Settings
+from aiops_cli.bootstrap.live import Parts
+from aiops_cli.config import Settings
 from aiops_cli.domain.evidence import Coverage, CoverageStatus
 from aiops_cli.errors import BadConfig
 

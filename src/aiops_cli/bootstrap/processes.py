@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aiops_cli.bootstrap.live import Parts, Settings, server_of, unset
+from aiops_cli.bootstrap.live import Parts, server_of, unset
+from aiops_cli.config import Settings
 from aiops_cli.errors import ActionRefused, BadConfig
 
 _CANNOT = "processes that do not run or keep restarting"

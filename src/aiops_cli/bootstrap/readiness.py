@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiops_cli.bootstrap.live import Settings, server_of
+from aiops_cli.bootstrap.live import server_of
+from aiops_cli.config import Settings
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.pages import Library

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiops_cli.bootstrap.live import Settings, pairs_of, server_of, servers
+from aiops_cli.bootstrap.live import pairs_of, server_of, servers
+from aiops_cli.config import Settings
 from aiops_cli.errors import AiopsError, BadConfig
 
 LOOK_S = 5.0

@@ -82,7 +82,7 @@ def set_key(provider: Provider = "gemini") -> None:
     import sys
 
     from aiops_cli.adapters import keys
-    from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.bootstrap.models import mark_keyring
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
     from aiops_cli.errors import AiopsError
@@ -103,7 +103,7 @@ def delete_key(provider: Provider = "gemini") -> None:
     """Take a model's key out of the keyring."""
 
     from aiops_cli.adapters import keys
-    from aiops_cli.bootstrap import mark_keyring
+    from aiops_cli.bootstrap.models import mark_keyring
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
 
@@ -169,7 +169,8 @@ def _check_secret(server: str, kind: str) -> None:
 
 def _log(operation: str, what: str) -> None:
     """The audit log tells that a key came or went, and never the key."""
-    from aiops_cli.bootstrap import log_change, open_records
+    from aiops_cli.bootstrap.audit import log_change
+    from aiops_cli.bootstrap.store import open_records
     from aiops_cli.cli.history.opening import who
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
@@ -184,7 +185,7 @@ def _log(operation: str, what: str) -> None:
 
 
 def _check(provider: str) -> None:
-    from aiops_cli.bootstrap import PROVIDERS
+    from aiops_cli.bootstrap.models import PROVIDERS
     from aiops_cli.errors import UnknownName
 
     if provider not in PROVIDERS:

@@ -10,7 +10,7 @@ from aiops_cli.cli.options import Output, OutputOption
 from aiops_cli.errors import AiopsError, ExitCode
 
 if TYPE_CHECKING:
-    from aiops_cli.bootstrap import Probed
+    from aiops_cli.bootstrap.model_checks import Probed
     from aiops_cli.bootstrap.systems import Looked
     from aiops_cli.config import Resolved
 
@@ -76,7 +76,7 @@ def _settings(name: str) -> Check:
 
 
 def _store(name: str) -> Check:
-    from aiops_cli.bootstrap import open_history
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.config import find_home
 
     history = open_history(find_home())
@@ -87,7 +87,7 @@ def _store(name: str) -> Check:
 
 
 def _model_use(name: str) -> Check:
-    from aiops_cli.bootstrap import open_history
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.cli.cost.health import JUDGED_DAYS, look_at_use, unpriced
     from aiops_cli.config import find_home, resolve
     from aiops_cli.domain.usage import cost_words, count_words
@@ -104,7 +104,8 @@ def _model_use(name: str) -> Check:
 
 
 def _breakers(name: str) -> Check:
-    from aiops_cli.bootstrap import make_costs, open_history
+    from aiops_cli.bootstrap.money import make_costs
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.cli.cost.health import breaker_sentences
     from aiops_cli.config import find_home
 
@@ -115,7 +116,7 @@ def _breakers(name: str) -> Check:
 
 
 def _policy(name: str) -> Check:
-    from aiops_cli.bootstrap import load_policies
+    from aiops_cli.bootstrap.policy import load_policies
     from aiops_cli.config import find_home, resolve
 
     policies = load_policies(find_home(), resolve())
@@ -127,7 +128,8 @@ def _policy(name: str) -> Check:
 
 
 def _audit(name: str) -> Check:
-    from aiops_cli.bootstrap import anchor_path, make_audit, open_history, read_audit_anchors, verify_audit
+    from aiops_cli.bootstrap.audit import anchor_path, make_audit, read_audit_anchors, verify_audit
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.config import find_home, resolve
 
     settings, home = resolve(), find_home()
@@ -147,7 +149,8 @@ def _audit(name: str) -> Check:
 def _requests(name: str) -> Check:
     from datetime import UTC, datetime
 
-    from aiops_cli.bootstrap import open_history, open_requests
+    from aiops_cli.bootstrap.requests import open_requests
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.config import find_home, resolve
 
     book = open_requests(open_history(find_home()), find_home(), resolve())
@@ -161,7 +164,7 @@ def _requests(name: str) -> Check:
 
 def _library(name: str) -> Check:
     from aiops_cli.adapters.library import read_runbooks, scenario_names
-    from aiops_cli.bootstrap import read_scenario
+    from aiops_cli.bootstrap.worlds import read_scenario
 
     scenarios = [read_scenario(each) for each in scenario_names()]
     books = read_runbooks()
@@ -186,7 +189,7 @@ def _key(name: str) -> Check:
 
 
 def _provider() -> str:
-    from aiops_cli.bootstrap import parse_model
+    from aiops_cli.bootstrap.models import parse_model
     from aiops_cli.config import resolve
 
     return parse_model(str(resolve()["model"].value))[0]
@@ -219,7 +222,7 @@ _SDKS = {
 
 def _look_live() -> list[Check]:
     """One check for each model that is set. The embedded reasoner answers in any case: none of them is `broken`."""
-    from aiops_cli.bootstrap import probe_models
+    from aiops_cli.bootstrap.model_checks import probe_models
     from aiops_cli.config import find_home, resolve
 
     try:

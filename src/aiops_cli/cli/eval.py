@@ -12,7 +12,7 @@ from aiops_cli.cli.options import DeadlineOption, ModelOption, NoColorOption, Ou
 from aiops_cli.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from aiops_cli.bootstrap import Settings
+    from aiops_cli.config import Settings
     from aiops_cli.domain.scoring import Comparison, Line, Rate, Result
     from aiops_cli.evaluation import Task
 
@@ -49,7 +49,7 @@ def evaluate(
 
     Every approval is given, in simulated worlds alone. Nothing is recorded in your history.
     """
-    from aiops_cli.bootstrap import PROVIDERS, require_key
+    from aiops_cli.bootstrap.models import PROVIDERS, require_key
     from aiops_cli.config import resolve
     from aiops_cli.domain.scoring import compare
     from aiops_cli.evaluation import default_jobs, find_tasks, sort_results

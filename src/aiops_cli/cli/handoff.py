@@ -65,7 +65,7 @@ def _made(store: "Reading", name: str) -> "HandoffDocument":
     from dataclasses import asdict
     from datetime import UTC, datetime
 
-    from aiops_cli.bootstrap import make_handoffs
+    from aiops_cli.bootstrap.handoff import make_handoffs
     from aiops_cli.domain.handoff import make_handoff
 
     row, data = store.show(name)
@@ -74,7 +74,8 @@ def _made(store: "Reading", name: str) -> "HandoffDocument":
 
 
 def _surroundings(store: "Reading", name: str) -> "Surroundings":
-    from aiops_cli.bootstrap import limits_of, make_costs, models_set
+    from aiops_cli.bootstrap.model_checks import models_set
+    from aiops_cli.bootstrap.money import limits_of, make_costs
     from aiops_cli.cli.cost.health import JUDGED_DAYS, look_at_use
     from aiops_cli.config import find_home, resolve
     from aiops_cli.domain.handoff import Surroundings
@@ -133,7 +134,7 @@ def _listed(rows: "Sequence[IncidentRow]") -> str:
 
 def _decide(incident: str | None, said: str, owner: str | None, note: str | None) -> str:
     """Write a decision down; returns the incident's id. Raises UsageError, UnknownName or StoreError."""
-    from aiops_cli.bootstrap import make_handoffs
+    from aiops_cli.bootstrap.handoff import make_handoffs
     from aiops_cli.cli.history.opening import open_writing, who
     from aiops_cli.cli.render import talk
     from aiops_cli.domain.handoff import choose, one_line

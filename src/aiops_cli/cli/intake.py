@@ -10,7 +10,7 @@ from aiops_cli.cli.render import print_json, say, talk
 
 if TYPE_CHECKING:
     from aiops_cli.bootstrap.fetching import Firing
-    from aiops_cli.bootstrap.live import Settings
+    from aiops_cli.config import Settings
     from aiops_cli.domain.alert import AlertGroup
     from aiops_cli.domain.grouping import Bundle, Way
 
@@ -92,7 +92,7 @@ def _has_person() -> bool:
 
 def _ask(bundles: "Sequence[Bundle]", timeout_s: float, most: int) -> "tuple[Bundle, ...]":
     from aiops_cli.adapters.ui.picks import question_for, read_pick
-    from aiops_cli.bootstrap import ask_at_terminal
+    from aiops_cli.bootstrap.environment import ask_at_terminal
 
     shown = tuple(bundles)
     while True:

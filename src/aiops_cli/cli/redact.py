@@ -31,7 +31,7 @@ def redact(
     """
     import sys
 
-    from aiops_cli.bootstrap import make_redactor
+    from aiops_cli.bootstrap.egress import make_redactor
     from aiops_cli.cli.render import print_json
     from aiops_cli.config import resolve
     from aiops_cli.domain.masking import IDENTIFIERS

@@ -67,7 +67,8 @@ def replay(
 
     When it is over you are told what the truth was, and what became of the world in the next hour and a half.
     """
-    from aiops_cli.bootstrap import read_scenario, review_replay, stage_scenario
+    from aiops_cli.bootstrap.past_runs import review_replay
+    from aiops_cli.bootstrap.worlds import read_scenario, stage_scenario
     from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli.run import Request, run_all
     from aiops_cli.config import resolve

@@ -7,33 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiops_cli import __version__
-from aiops_cli.bootstrap import (
-    Asking,
-    Scene,
-    Settings,
-    journalist,
-    known_runbooks,
-    load_past,
-    make_approver,
-    make_audit,
-    make_budget,
-    make_chain,
-    make_egress,
-    make_keeper,
-    make_models,
-    make_outputs,
-    open_store,
-    read_cut_off,
-    refresh_runbooks,
-    settle_audit,
-)
+from aiops_cli.bootstrap.audit import make_audit, settle_audit
+from aiops_cli.bootstrap.egress import make_egress, make_outputs
+from aiops_cli.bootstrap.gate import Asking, make_approver, make_keeper
+from aiops_cli.bootstrap.models import make_chain, make_models
+from aiops_cli.bootstrap.money import make_budget
+from aiops_cli.bootstrap.past_runs import journalist, read_cut_off
+from aiops_cli.bootstrap.runbooks import known_runbooks, refresh_runbooks
+from aiops_cli.bootstrap.store import open_store
+from aiops_cli.bootstrap.worlds import Scene, load_past
 from aiops_cli.cli.cost.health import use_sentences
 from aiops_cli.cli.egress import print_leaving
 from aiops_cli.cli.history.opening import who
 from aiops_cli.cli.options import Output
 from aiops_cli.cli.render import print_json, talk
 from aiops_cli.cli.start import signals_held
-from aiops_cli.config import find_home, find_profile
+from aiops_cli.config import Settings, find_home, find_profile
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.alert import AlertGroup
 from aiops_cli.domain.document import IncidentDocument, ReviewPart, document

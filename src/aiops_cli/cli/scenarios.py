@@ -26,7 +26,7 @@ def list_scenarios(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List the scenarios: what the pager says, and nothing of what is behind it."""
-    from aiops_cli.bootstrap import read_scenario
+    from aiops_cli.bootstrap.worlds import read_scenario
     from aiops_cli.cli.render import print_json, print_rows
 
     metas = [read_scenario(name).meta for name in _shipped()]
@@ -50,7 +50,7 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show a scenario's world as somebody new to it would see it; the story and the truth only with --spoil."""
-    from aiops_cli.bootstrap import read_scenario
+    from aiops_cli.bootstrap.worlds import read_scenario
     from aiops_cli.cli.render import print_json, print_lines
 
     scenario = read_scenario(name)
@@ -125,7 +125,7 @@ def validate(
     output: OutputOption = Output.TEXT,
 ) -> ExitCode:
     """Read scenarios and play them out: does the alert fire, do the right actions help, do the wrong ones hurt?"""
-    from aiops_cli.bootstrap import rehearse_scenario
+    from aiops_cli.bootstrap.worlds import rehearse_scenario
     from aiops_cli.cli.render import print_json, print_lines
 
     rows = []
@@ -154,7 +154,7 @@ def new(
     """Write a commented scenario that is sound, and the schema with which an editor completes it."""
     import json
 
-    from aiops_cli.bootstrap import new_scenario
+    from aiops_cli.bootstrap.worlds import new_scenario
     from aiops_cli.cli.render import print_lines
 
     text, schema = new_scenario(name)

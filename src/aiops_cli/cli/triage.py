@@ -29,7 +29,7 @@ from aiops_cli.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiops_cli.bootstrap import OpenedCase
+    from aiops_cli.bootstrap.recorded import OpenedCase
     from aiops_cli.config import Resolved
     from aiops_cli.domain.alert import AlertGroup
 
@@ -90,7 +90,8 @@ def triage(
     import sys
     from dataclasses import replace
 
-    from aiops_cli.bootstrap import choose_scene, read_evidence
+    from aiops_cli.bootstrap.recorded import read_evidence
+    from aiops_cli.bootstrap.worlds import choose_scene
     from aiops_cli.cli import intake
     from aiops_cli.cli.calls import read_calls
     from aiops_cli.cli.render import talk
@@ -171,7 +172,7 @@ def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str
     """The settings, with what this machine looks after where a person at the terminal can still be asked that."""
     import os
 
-    from aiops_cli.bootstrap import settle_environment
+    from aiops_cli.bootstrap.environment import settle_environment
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
 
@@ -183,7 +184,8 @@ def _settled(settings: "Mapping[str, Resolved]", no_color: bool) -> "Mapping[str
 
 def _find_case(argument: str) -> "OpenedCase | None":
     """A recorded case, when the argument is its folder; what its truth says is not looked at here."""
-    from aiops_cli.bootstrap import CASE_FILE, read_case
+    from aiops_cli.bootstrap.recorded import read_case
+    from aiops_cli.bootstrap.runbooks import CASE_FILE
 
     folder = Path(argument)
     return read_case(folder) if _exists(argument) and (folder / CASE_FILE).is_file() else None
@@ -194,7 +196,7 @@ def read_alert(argument: str, *, sanitize: bool) -> "list[AlertGroup]":
     import sys
 
     from aiops_cli.adapters.alerts import MAX_BYTES, read_alerts, read_free_text
-    from aiops_cli.bootstrap import known_services
+    from aiops_cli.bootstrap.worlds import known_services
     from aiops_cli.domain.redact import safe
     from aiops_cli.errors import BadInput
 

@@ -17,7 +17,7 @@ from aiops_cli.cli.options import (
 
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.sql import SqlStore
-    from aiops_cli.bootstrap import Ended
+    from aiops_cli.bootstrap.past_runs import Ended
     from aiops_cli.cli.run import Request
     from aiops_cli.domain.gate import Kept
     from aiops_cli.undoing import TakenBack
@@ -58,7 +58,9 @@ def undo(
 
 
 def _undo(name: str, step: str | None, request: "Request") -> int:
-    from aiops_cli.bootstrap import open_store, read_ended, settle_audit
+    from aiops_cli.bootstrap.audit import settle_audit
+    from aiops_cli.bootstrap.past_runs import read_ended
+    from aiops_cli.bootstrap.store import open_store
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
@@ -80,7 +82,8 @@ def _undo(name: str, step: str | None, request: "Request") -> int:
 def _take_back(store: "SqlStore", ended: "Ended", step: str | None, request: "Request") -> "tuple[Kept, TakenBack]":
     """Ask and act as a run does: the panel is the same one. Raises UsageError, BackendError or StoreError."""
     from aiops_cli.adapters.ui.console import Console, make_console
-    from aiops_cli.bootstrap import journalist, make_keeper
+    from aiops_cli.bootstrap.gate import make_keeper
+    from aiops_cli.bootstrap.past_runs import journalist
     from aiops_cli.cli.history.opening import who
     from aiops_cli.cli.render import talk
     from aiops_cli.cli.run import asking_of, obey_no_color

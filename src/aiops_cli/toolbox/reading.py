@@ -109,7 +109,7 @@ class SearchRunbooks(Arguments):
 
 def search_runbooks(desk: Desk, asked: SearchRunbooks) -> Answer:
     """Runbooks for a text, best first, each with why it matched and what it lacks."""
-    from aiops_cli.bootstrap import found_runbook_data
+    from aiops_cli.bootstrap.runbooks import found_runbook_data
     from aiops_cli.domain.memory import MatchedRunbook
 
     with desk.reading(with_runbooks=True) as store:
@@ -126,7 +126,7 @@ class ReadRunbook(Arguments):
 
 def read_runbook(desk: Desk, asked: ReadRunbook) -> Answer:
     """One runbook in full."""
-    from aiops_cli.bootstrap import find_runbook, runbook_data
+    from aiops_cli.bootstrap.runbooks import find_runbook, runbook_data
 
     with desk.reading(with_runbooks=True) as store:
         return {"runbook": runbook_data(find_runbook(store, asked.id))}

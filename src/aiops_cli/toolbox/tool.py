@@ -71,7 +71,8 @@ class Desk:
     @contextmanager
     def reading(self, *, with_runbooks: bool = False) -> "Iterator[Reading]":
         """The history and the runbooks, those as their files are now. Raises StoreError, also where there is none."""
-        from aiops_cli.bootstrap import check_store, open_history, refresh_runbooks
+        from aiops_cli.bootstrap.runbooks import refresh_runbooks
+        from aiops_cli.bootstrap.store import check_store, open_history
 
         check_store(self.home)
         store = open_history(self.home)
@@ -85,7 +86,7 @@ class Desk:
     @contextmanager
     def writing(self) -> "Iterator[Transfer]":
         """The history for what people and agents write. Raises StoreError, also where there is none."""
-        from aiops_cli.bootstrap import check_store, open_records
+        from aiops_cli.bootstrap.store import check_store, open_records
 
         check_store(self.home)
         store = open_records(self.home)

@@ -162,7 +162,7 @@ _NO_TERMINAL = "without one, name what you approve and sign it: aiops approvals 
 
 def _decide(desk: "Desk", kept: "Kept", answer: "Answer", reason: str, key: Path | None, *, signs: bool) -> "Decision":
     """The answer, of this moment. Raises BadSignature, and UsageError where it came too late."""
-    from aiops_cli.bootstrap import sign_answer
+    from aiops_cli.bootstrap.signing import sign_answer
     from aiops_cli.cli.approvals.desk import named
     from aiops_cli.cli.history.opening import who
     from aiops_cli.domain.approval import Decision, Method

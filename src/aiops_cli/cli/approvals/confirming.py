@@ -22,7 +22,7 @@ def confirm(desk: "Desk", kept: "Kept", does: str, draw: "Callable[[Kept, Desk],
 
     Raises UsageError where nobody typed it, and with the hint `without` where there is no terminal.
     """
-    from aiops_cli.bootstrap import ask_at_terminal
+    from aiops_cli.bootstrap.environment import ask_at_terminal
     from aiops_cli.cli.approvals.words import lines_of
     from aiops_cli.cli.render import talk
     from aiops_cli.domain.action import Risk

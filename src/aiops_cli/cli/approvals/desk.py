@@ -51,7 +51,8 @@ class Desk:
 
 def open_desk(*, writing: bool = False) -> Desk:
     """The desk of this machine's store. Raises StoreError, also where it is to be written and can only be read."""
-    from aiops_cli.bootstrap import load_policies, open_permissions, open_requests
+    from aiops_cli.bootstrap.policy import load_policies
+    from aiops_cli.bootstrap.requests import open_permissions, open_requests
     from aiops_cli.cli.history.opening import open_reading, open_writing
     from aiops_cli.config import find_home, resolve
 

@@ -20,7 +20,7 @@ def anchor(sign: SignOption = None, anchor_file: AnchorFileOption = None, output
 
     What it prints proves the log later: keep it where those who write the store cannot write.
     """
-    from aiops_cli.bootstrap import anchor_audit, anchor_path
+    from aiops_cli.bootstrap.audit import anchor_audit, anchor_path
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, say, talk
     from aiops_cli.config import resolve
@@ -43,7 +43,7 @@ def anchor(sign: SignOption = None, anchor_file: AnchorFileOption = None, output
 
 def require_holds(store: "Opened", file: Path | None) -> "Verification":
     """The verification of the log. Raises StoreError where it does not hold: that is not to be built upon."""
-    from aiops_cli.bootstrap import read_audit_anchors, verify_audit
+    from aiops_cli.bootstrap.audit import read_audit_anchors, verify_audit
     from aiops_cli.config import find_home, resolve
     from aiops_cli.errors import StoreError
 

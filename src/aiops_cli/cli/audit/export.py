@@ -38,7 +38,7 @@ def export(
 ) -> None:
     """Write the rows of the audit log to stdout, the oldest first; jsonl and ocsf have one JSON document a line."""
     from aiops_cli.adapters.store.audit import WantedRows
-    from aiops_cli.bootstrap import make_audit
+    from aiops_cli.bootstrap.audit import make_audit
     from aiops_cli.cli.history.filters import read_when
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_csv

@@ -13,7 +13,7 @@ def forward(
     output: OutputOption = Output.TEXT,
 ) -> ExitCode:
     """Hand the rows that wait to the collector that is set; after a run two seconds are spent on it."""
-    from aiops_cli.bootstrap import forward_audit
+    from aiops_cli.bootstrap.audit import forward_audit
     from aiops_cli.cli.history.opening import open_writing
     from aiops_cli.cli.render import print_json, say
     from aiops_cli.config import resolve

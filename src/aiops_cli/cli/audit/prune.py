@@ -26,7 +26,7 @@ def prune(
 
     The rest verifies as before. The mirror keeps all rows that it has.
     """
-    from aiops_cli.bootstrap import anchor_path, audit_sign, make_audit, make_mirror, settle_audit
+    from aiops_cli.bootstrap.audit import anchor_path, audit_sign, make_audit, make_mirror, settle_audit
     from aiops_cli.cli.history.filters import read_when
     from aiops_cli.cli.history.opening import open_writing, who
     from aiops_cli.cli.render import talk

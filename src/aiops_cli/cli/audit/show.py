@@ -25,7 +25,7 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """The newest rows of the audit log, the latest at the end. JSON has them whole."""
-    from aiops_cli.bootstrap import make_audit
+    from aiops_cli.bootstrap.audit import make_audit
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_rows
     from aiops_cli.domain.chain import told_line

@@ -33,7 +33,7 @@ def verify(
     output: OutputOption = Output.TEXT,
 ) -> ExitCode:
     """Find out whether the audit log is as it was written: by its hashes, its mirror, and anchors. Changes nothing."""
-    from aiops_cli.bootstrap import verify_audit
+    from aiops_cli.bootstrap.audit import verify_audit
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.config import find_home
@@ -49,7 +49,7 @@ def verify(
 
 def read_given(texts: list[str] | None, file: Path | None) -> "list[Anchor]":
     """The anchors of the command line and of the file. Raises UsageError, BadInput or StoreError."""
-    from aiops_cli.bootstrap import read_audit_anchors
+    from aiops_cli.bootstrap.audit import read_audit_anchors
     from aiops_cli.config import resolve
     from aiops_cli.domain.chain import parse_anchor
     from aiops_cli.errors import UsageError

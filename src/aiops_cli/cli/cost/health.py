@@ -10,7 +10,7 @@ from aiops_cli.errors import StoreError
 if TYPE_CHECKING:
     from aiops_cli.adapters.store.base import Opened
     from aiops_cli.adapters.store.costs import IncidentBudget
-    from aiops_cli.bootstrap import Settings
+    from aiops_cli.config import Settings
     from aiops_cli.domain.usage import BreakerState, Budget, Limits, UsageFigures, UsageVerdict
 
 # Long enough that one person's incidents ask twenty questions, short enough that what was put right is forgotten.
@@ -31,7 +31,7 @@ class ModelUse:
 
 def look_at_use(store: "Opened", settings: "Settings") -> ModelUse:
     """What there is to say of the model calls in a store. Raises StoreError."""
-    from aiops_cli.bootstrap import limits_of, make_costs
+    from aiops_cli.bootstrap.money import limits_of, make_costs
     from aiops_cli.domain.usage import judge_usage, measure_usage
 
     costs, days = make_costs(store), timedelta(days=JUDGED_DAYS)
@@ -57,7 +57,7 @@ class Standing:
 
 def look_at_budgets() -> Standing:
     """How the limits of the settings stand in the store. Raises StoreError or BadConfig."""
-    from aiops_cli.bootstrap import limits_of, make_costs
+    from aiops_cli.bootstrap.money import limits_of, make_costs
     from aiops_cli.cli.history.opening import open_reading, who
     from aiops_cli.config import resolve
 

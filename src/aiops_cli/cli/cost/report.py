@@ -47,7 +47,7 @@ def report(
     """What calls of models cost, how many failed, and how long they took. Days are those of UTC."""
     if context.invoked_subcommand is not None:
         return
-    from aiops_cli.bootstrap import make_costs
+    from aiops_cli.bootstrap.money import make_costs
     from aiops_cli.cli.history.filters import read_when
     from aiops_cli.cli.history.opening import open_reading
     from aiops_cli.cli.render import print_csv
@@ -66,7 +66,7 @@ def report(
 
 
 def _judged(costs: "Costs", start: datetime | None) -> "tuple[UsageFigures, UsageVerdict]":
-    from aiops_cli.bootstrap import limits_of
+    from aiops_cli.bootstrap.money import limits_of
     from aiops_cli.config import resolve
     from aiops_cli.domain.usage import judge_usage, measure_usage
 

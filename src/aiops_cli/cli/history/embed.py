@@ -9,7 +9,7 @@ def embed(quiet: QuietOption = False, no_color: NoColorOption = False, output: O
 
     Needs the setting `embeddings`. Texts leave this machine for the provider that it names, secrets masked.
     """
-    from aiops_cli.bootstrap import make_embedder, open_embedding
+    from aiops_cli.bootstrap.store import make_embedder, open_embedding
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.progress import show_progress
     from aiops_cli.cli.render import print_json, say

@@ -48,7 +48,7 @@ def export(
 ) -> None:
     """Export incidents, whole: `aiops history import` reads both formats back without loss."""
     from aiops_cli.adapters.store.engine import number_of
-    from aiops_cli.bootstrap import open_records
+    from aiops_cli.bootstrap.store import open_records
     from aiops_cli.cli.history.filters import read_wanted
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.render import talk

@@ -22,7 +22,7 @@ def feedback(
 
     The fix of an incident that is voted down no longer makes its cause more likely.
     """
-    from aiops_cli.bootstrap import is_runbook, refresh_runbooks
+    from aiops_cli.bootstrap.runbooks import is_runbook, refresh_runbooks
     from aiops_cli.cli.history.opening import open_writing, tell, who
     from aiops_cli.cli.render import say
     from aiops_cli.domain.redact import safe

@@ -40,6 +40,6 @@ def _kind(store: "Transfer", target: str) -> str:
         return "incident"
     if "://" in target:
         return "url"
-    from aiops_cli.bootstrap import is_runbook
+    from aiops_cli.bootstrap.runbooks import is_runbook
 
     return "runbook" if is_runbook(target) or store.has_runbook(target) else "other"

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def open_reading(*, with_runbooks: bool = False) -> "Reading":
     """The history for reading, telling what had to be done to it; with the runbooks as their files are now."""
-    from aiops_cli.bootstrap import open_history, refresh_runbooks
+    from aiops_cli.bootstrap.runbooks import refresh_runbooks
+    from aiops_cli.bootstrap.store import open_history
     from aiops_cli.config import find_home
 
     store = open_history(find_home())
@@ -22,7 +23,7 @@ def open_reading(*, with_runbooks: bool = False) -> "Reading":
 
 def open_writing() -> "Transfer":
     """The history for changes by hand. Raises StoreError where it can only be read."""
-    from aiops_cli.bootstrap import open_records
+    from aiops_cli.bootstrap.store import open_records
     from aiops_cli.config import find_home
     from aiops_cli.errors import StoreError
 

@@ -31,7 +31,7 @@ def prune(
     Incidents, their diagnosis, decisions, actions and the digests of all evidence stay. Pinned ones keep all of it.
     Calls of models are counted by `aiops cost` for 400 days at least.
     """
-    from aiops_cli.bootstrap import find_old_worlds
+    from aiops_cli.bootstrap.past_runs import find_old_worlds
     from aiops_cli.cli.history.opening import open_writing
     from aiops_cli.cli.render import print_json, say, talk
     from aiops_cli.config import find_home, resolve
@@ -61,7 +61,8 @@ def prune(
 
 def _take_out(store: "Records", found: "Pruned", worlds: "Sequence[Path]", before: datetime, days: int) -> None:
     """What was found, and a row of the audit log that says so."""
-    from aiops_cli.bootstrap import log_change, remove_worlds
+    from aiops_cli.bootstrap.audit import log_change
+    from aiops_cli.bootstrap.past_runs import remove_worlds
     from aiops_cli.cli.history.opening import who
     from aiops_cli.cli.render import talk
     from aiops_cli.config import find_home
@@ -90,7 +91,7 @@ def _count_worlds(worlds: int) -> str:
 
 def _remove_outputs(store: "Records", before: datetime) -> None:
     """Take away the long answers that models were given of old incidents; what is pinned keeps all of it."""
-    from aiops_cli.bootstrap import make_outputs
+    from aiops_cli.bootstrap.egress import make_outputs
     from aiops_cli.config import find_home
     from aiops_cli.errors import UnknownName
 

@@ -28,7 +28,7 @@ def sync(
     What is there already stays as it is. The file on this machine is only read, and stays.
     """
     from aiops_cli.adapters.store.transfer import head_of
-    from aiops_cli.bootstrap import DATABASE_VARIABLE, open_file_records, open_shared_records
+    from aiops_cli.bootstrap.store import DATABASE_VARIABLE, open_file_records, open_shared_records
     from aiops_cli.cli.history.opening import tell
     from aiops_cli.cli.progress import show_progress
     from aiops_cli.cli.render import print_json, say, talk

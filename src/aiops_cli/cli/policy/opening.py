@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 def open_policies() -> "PolicySet":
     """All files that apply here. Raises BadConfig for a setting, never for a policy."""
-    from aiops_cli.bootstrap import load_policies
+    from aiops_cli.bootstrap.policy import load_policies
     from aiops_cli.config import find_home, resolve
 
     home = find_home()

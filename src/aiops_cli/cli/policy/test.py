@@ -17,7 +17,7 @@ def test(
     output: OutputOption = Output.TEXT,
 ) -> ExitCode:
     """Run the tests that policy files carry. Exit code 2 when one fails, or a file does not hold."""
-    from aiops_cli.bootstrap import try_policy_file
+    from aiops_cli.bootstrap.policy import try_policy_file
     from aiops_cli.cli.policy.opening import open_policies
     from aiops_cli.cli.render import print_json, print_lines
 

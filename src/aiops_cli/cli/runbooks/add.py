@@ -25,7 +25,8 @@ def add(
 
     Nothing in them is ever run. Adding a place again brings it up to date.
     """
-    from aiops_cli.bootstrap import add_runbooks, open_library
+    from aiops_cli.bootstrap.runbooks import add_runbooks
+    from aiops_cli.bootstrap.store import open_library
     from aiops_cli.cli.progress import show_progress
     from aiops_cli.cli.render import print_lines
     from aiops_cli.cli.runbooks.opening import tell
@@ -45,7 +46,7 @@ def add(
 
 
 def _print_json(done: "Refreshed", kept: bool, wrong: Pairs, same: Mapping[str, Sequence[str]]) -> None:
-    from aiops_cli.bootstrap import runbook_path
+    from aiops_cli.bootstrap.runbooks import runbook_path
     from aiops_cli.cli.render import print_json
 
     print_json(
@@ -66,7 +67,7 @@ def _print_json(done: "Refreshed", kept: bool, wrong: Pairs, same: Mapping[str, 
 
 
 def _lines(done: "Refreshed", kept: bool, wrong: Pairs, same: Mapping[str, Sequence[str]]) -> list[str]:
-    from aiops_cli.bootstrap import runbook_path
+    from aiops_cli.bootstrap.runbooks import runbook_path
 
     counts = f"{len(done.added)} added, {len(done.changed)} changed, {len(done.removed)} removed"
     lines = [f"{done.place}: {counts}, {done.unchanged} unchanged"]
@@ -92,7 +93,8 @@ def remove(
     place: Annotated[Path, typer.Argument(help="A place as `aiops runbooks path` shows it.")],
 ) -> None:
     """Forget a place and the runbooks that were read from it; the files stay as they are."""
-    from aiops_cli.bootstrap import forget_runbooks, open_library
+    from aiops_cli.bootstrap.runbooks import forget_runbooks
+    from aiops_cli.bootstrap.store import open_library
     from aiops_cli.cli.render import say
     from aiops_cli.cli.runbooks.opening import tell
     from aiops_cli.config import find_home

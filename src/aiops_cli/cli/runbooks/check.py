@@ -58,7 +58,7 @@ def check(
 
 def _chosen(library: "Library", wanted: str, unread: "Sequence[Flaw]") -> str:
     """The id of a runbook, also of one that could never be read. Raises UnknownName."""
-    from aiops_cli.bootstrap import find_runbook
+    from aiops_cli.bootstrap.runbooks import find_runbook
 
     try:
         return find_runbook(library, wanted).id
@@ -75,7 +75,7 @@ def _chosen(library: "Library", wanted: str, unread: "Sequence[Flaw]") -> str:
 
 def _known(library: "Library", rules: Sequence[Path]) -> "tuple[Known, list[str]]":
     """Names that exist, and what could not be checked for want of them."""
-    from aiops_cli.bootstrap import known_services
+    from aiops_cli.bootstrap.worlds import known_services
     from aiops_cli.domain.runbook_review import Known
 
     alerts, metrics = _read_rule_files(rules)
@@ -120,7 +120,7 @@ def _text_of(path: Path, shown: str) -> str:
 
 
 def _reviewed(page: "WholePage") -> "ReviewedBook":
-    from aiops_cli.bootstrap import read_page_of, runbook_path
+    from aiops_cli.bootstrap.runbooks import read_page_of, runbook_path
     from aiops_cli.domain.runbook_review import ReviewedBook
 
     book = read_page_of(page)
@@ -137,7 +137,7 @@ def _reviewed(page: "WholePage") -> "ReviewedBook":
 
 def _unread(done: "Sequence[Refreshed]", pages: "Sequence[StoredPage]") -> "list[Flaw]":
     """Files that cannot be read now; one that could be before goes by the id that it had."""
-    from aiops_cli.bootstrap import runbook_path, unread_id
+    from aiops_cli.bootstrap.runbooks import runbook_path, unread_id
     from aiops_cli.cli.runbooks.opening import failures
     from aiops_cli.domain.runbook_review import Flaw
 
@@ -150,7 +150,7 @@ def _unread(done: "Sequence[Refreshed]", pages: "Sequence[StoredPage]") -> "list
 
 
 def _front_matter(pages: "Sequence[StoredPage]") -> "list[Flaw]":
-    from aiops_cli.bootstrap import runbook_path
+    from aiops_cli.bootstrap.runbooks import runbook_path
     from aiops_cli.domain.runbook_review import Flaw
 
     hint = "until then it is a page like others, and proposes no action"

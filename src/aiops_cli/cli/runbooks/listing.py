@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def list_runbooks(own: OwnOption = None, output: OutputOption = Output.TEXT) -> None:
     """List the runbooks, the team's own before those that ship, with how often each was used."""
-    from aiops_cli.bootstrap import page_data
+    from aiops_cli.bootstrap.runbooks import page_data
     from aiops_cli.cli.render import print_json, print_rows
     from aiops_cli.cli.runbooks.opening import failures, open_refreshed
 

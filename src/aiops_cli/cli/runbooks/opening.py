@@ -17,7 +17,8 @@ OwnOption = Annotated[
 
 def open_refreshed() -> "tuple[Library, Sequence[Refreshed]]":
     """The runbooks as their files are now, telling what had to be done. Raises StoreError."""
-    from aiops_cli.bootstrap import open_library, refresh_runbooks
+    from aiops_cli.bootstrap.runbooks import refresh_runbooks
+    from aiops_cli.bootstrap.store import open_library
     from aiops_cli.config import find_home
 
     library = open_library(find_home())

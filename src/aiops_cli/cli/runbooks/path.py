@@ -7,7 +7,7 @@ from aiops_cli.cli.options import Output, OutputOption
 
 def show_places(output: OutputOption = Output.TEXT) -> None:
     """Show where runbooks are read from, and how many each place has."""
-    from aiops_cli.bootstrap import runbook_path
+    from aiops_cli.bootstrap.runbooks import runbook_path
     from aiops_cli.cli.render import print_json, print_rows
     from aiops_cli.cli.runbooks.opening import open_refreshed
 

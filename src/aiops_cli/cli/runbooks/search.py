@@ -26,7 +26,7 @@ def search(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Search runbooks in your own words, best first; each says why it matched and what it does not have."""
-    from aiops_cli.bootstrap import found_runbook_data
+    from aiops_cli.bootstrap.runbooks import found_runbook_data
     from aiops_cli.cli.render import print_json, print_lines, say, talk
     from aiops_cli.cli.runbooks.opening import open_refreshed, tell
 

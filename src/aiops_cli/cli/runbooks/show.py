@@ -21,7 +21,7 @@ def show(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Show one runbook: what it is for, what to look at, what to do, and the way back. Nothing is run."""
-    from aiops_cli.bootstrap import find_runbook, read_page_of, runbook_data
+    from aiops_cli.bootstrap.runbooks import find_runbook, read_page_of, runbook_data
     from aiops_cli.cli.render import print_json, print_lines
     from aiops_cli.cli.runbooks.opening import open_refreshed
 
@@ -35,7 +35,7 @@ def show(
 
 
 def _head(page: "StoredPage", book: "ReadRunbook") -> Iterator[str]:
-    from aiops_cli.bootstrap import runbook_path
+    from aiops_cli.bootstrap.runbooks import runbook_path
 
     yield f"{page.id}  {page.title}"
     yield f"  {runbook_path(page.path)}"

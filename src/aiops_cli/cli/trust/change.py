@@ -21,7 +21,7 @@ def promote(
     reason: Annotated[str, typer.Option("--reason", help="Why, for the record.")] = "",
 ) -> None:
     """Let an action run unasked on a target, where it helped often enough. Asks at the terminal, and only there."""
-    from aiops_cli.bootstrap import ask_at_terminal
+    from aiops_cli.bootstrap.environment import ask_at_terminal
     from aiops_cli.cli.approvals.desk import named, open_desk
     from aiops_cli.cli.history.opening import who
     from aiops_cli.cli.render import say, talk
