@@ -276,7 +276,8 @@ def test_a_second_resume_of_the_program_is_refused_while_the_first_runs(home: Pa
     """The first one is a process of its own that has the incident and waits."""
     begin(home)
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom aiops_cli.bootstrap import open_store, read_cut_off\n"
+        "import sys, time\nfrom pathlib import Path\nfrom aiops_cli.bootstrap.past_runs import read_cut_off\n"
+        "from aiops_cli.bootstrap.store import open_store\n"
         "from aiops_cli.config import resolve\nfrom aiops_cli.domain.incident import Incident\n"
         f"group, scene, _ = read_cut_off({INCIDENT!r}, resolve())\n"
         f"incident = Incident(group, True, 'simulator', opened_at=scene.clock.now(), id={INCIDENT!r})\n"
