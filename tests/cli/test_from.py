@@ -209,7 +209,8 @@ def picking(monkeypatch: pytest.MonkeyPatch, *typed: str) -> list[str]:
     answers = iter(typed)
     monkeypatch.setattr("aiops_cli.cli.intake._has_person", lambda: True)
     monkeypatch.setattr(
-        "aiops_cli.bootstrap.ask_at_terminal", lambda question, timeout_s: asked.append(question) or next(answers)
+        "aiops_cli.bootstrap.environment.ask_at_terminal",
+        lambda question, timeout_s: asked.append(question) or next(answers),
     )
     return asked
 

@@ -246,7 +246,8 @@ def test_a_run_whose_process_is_gone_is_shown_as_unfinished(home: Path) -> None:
 def test_eight_processes_write_and_search_one_store(home: Path) -> None:
     open_store(home).close()
     code = (
-        "from aiops_cli.bootstrap.store import open_store\nfrom pathlib import Path; from datetime import UTC, datetime\n"
+        "from aiops_cli.bootstrap.store import open_store; from pathlib import Path\n"
+        "from datetime import UTC, datetime\n"
         "from aiops_cli.domain.alert import Alert, AlertGroup; from aiops_cli.domain.incident import Incident\n"
         f"store = open_store(Path({str(home)!r}))\n"
         "for n in range(10):\n"
