@@ -106,7 +106,7 @@ def test_the_prompt_has_findings_and_an_overview_and_the_tools(payments: Stage) 
     assert {"metrics", "logs", "describe", "changes", "conclude"} <= {tool.name for tool in prompt.tools}
     assert "## findings of the deterministic reasoner" in prompt.user and "## what can be asked for" in prompt.user
     assert prompt.incident.startswith("INC-") and prompt.service == "payments-api"
-    assert prompt.version == "diagnose-2" and prompt.only is None
+    assert prompt.version == "diagnose-3" and prompt.only is None
 
 
 def test_a_single_turn_has_no_tools_and_is_told_piece_by_piece(payments: Stage) -> None:

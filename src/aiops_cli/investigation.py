@@ -15,6 +15,8 @@ from aiops_cli.domain.diagnosis import ASSUMED, PLAIN, Diagnosis, Verdict
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.inquiry import (
+    LOOK,
+    QUERY,
     Question,
     answer_from,
     describe_plan,
@@ -22,16 +24,20 @@ from aiops_cli.domain.inquiry import (
     page_of,
     read_question,
     shorten,
+    tell_new,
     tool_specs,
+    wanted_entity,
+    wanted_expression,
     wanted_output,
     wanted_text,
+    wanted_window,
 )
 from aiops_cli.domain.memory import Found, SimilarIncident
 from aiops_cli.domain.prompt import ModelTurn, Prompt, Thinking, ToolCall, ToolResult, Turn
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ModelError, StoreError
 from aiops_cli.events import EventBus, ModelAsked, ModelRefused, ModelSpoke, OperationKind
-from aiops_cli.ports import Clock, Model, ModelReply, Outputs, Store
+from aiops_cli.ports import Clock, Further, Model, ModelReply, Outputs, Store, Window
 
 _FOUND = 5
 # A turn that could not end before the deadline is not begun.
@@ -70,7 +76,8 @@ DEFAULT_BUDGET = Budget()
 class Desk:
     """What an investigation works with. `escalates` says that a stronger model stands behind the first.
 
-    `restore` puts names back that left as numbers: into what is shown, and into what is looked up here.
+    `restore` puts names back that left as numbers: into what is shown, and into what is looked up here. `further` asks
+    real systems, where there are any.
     """
 
     model: Model
@@ -80,6 +87,14 @@ class Desk:
     outputs: Outputs | None = None
     escalates: bool = False
     restore: Callable[[str], str] = str
+    further: Further | None = None
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The tools beside those that look into what was gathered."""
+        if self.further is None:
+            return ()
+        return (LOOK, QUERY) if self.further.can_query else (LOOK,)
 
 
 def is_needed(offline: Diagnosis, *, harmless: bool) -> bool:
@@ -115,6 +130,8 @@ def investigate(incident: Incident, case: Case, background: Background, desk: De
         return found
     # Tokens and questions are those of both; a conversation that was short of turns is not begun again.
     spent = replace(first.spent, turns=max(0, min(first.spent.turns, budget.turns - _LEAST_TURNS)), repeats=0)
+    # What the first one looked up is evidence by now.
+    case = first.case
     second = _Investigation(incident, case, background, desk, budget, end, first.done, spent=spent)
     try:
         return second.run(hard=True)
@@ -181,7 +198,7 @@ class _Investigation:
 
     def _prompt(self, hard: bool) -> Prompt:
         # One turn leaves no room for questions: the answer is asked for in words, and comes piece by piece.
-        tools = (*tool_specs(), CONCLUDE) if self.budget.turns > 1 else ()
+        tools = (*tool_specs(self.desk.tools), CONCLUDE) if self.budget.turns > 1 else ()
         prompt = ask(self.case, self.background, tools)
         if self.before:
             self.turns.append("What was looked at before, by another model:\n" + _summary(self.before))
@@ -291,7 +308,7 @@ class _Investigation:
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def _answer(self, call: ToolCall) -> ToolResult:
-        question = read_question(call.name, self._restored(call.arguments))
+        question = read_question(call.name, self._restored(call.arguments), self.desk.tools)
         if isinstance(question, str):
             self.spent.repeats += 1
             return ToolResult(call, f"error: {question}")
@@ -322,7 +339,7 @@ class _Investigation:
         return ToolResult(call, _fenced(shown))
 
     def _restored(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """A question with the names as they are here: it is answered from what was gathered, and nowhere else."""
+        """A question with the names as they are here: it is answered on this side of the filter."""
         restore = self.desk.restore
         return {name: restore(value) if isinstance(value, str) else value for name, value in arguments.items()}
 
@@ -331,7 +348,24 @@ class _Investigation:
             return answer_from(question, self.case)
         if question.tool == "read_output":
             return self._read_output(question)
+        if question.tool in (LOOK, QUERY) and self.desk.further is not None:
+            return self._look_further(question, self.desk.further)
         return self._search(question)
+
+    def _look_further(self, question: Question, further: Further) -> str:
+        """Ask real systems. What they have becomes evidence, with numbers that can be cited."""
+        window = Window(*wanted_window(question, self.desk.clock.now()))
+        within = max(_LEAST_TURN_S, self._left_s * _LEAST_SHARE)
+        if question.tool == QUERY:
+            found = further.query(wanted_expression(question), window, within)
+        else:
+            found = further.look(self.incident.group, wanted_entity(question), window, within)
+        before = len(self.case.evidence.items)
+        rows = [replace(row, further=True) for row in found.coverage]
+        evidence = self.case.evidence.with_more(found.items, rows)
+        self.case = replace(self.case, evidence=evidence)
+        self.incident.evidence = evidence
+        return tell_new(evidence.items[before:], found.coverage)
 
     def _read_output(self, question: Question) -> str:
         names = {f"out-{number}": done.text for number, done in enumerate((*self.before, *self.done), start=1)}

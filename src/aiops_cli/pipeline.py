@@ -59,7 +59,7 @@ from aiops_cli.events import (
 )
 from aiops_cli.gatekeeping import Gatekeeper
 from aiops_cli.investigation import DEFAULT_BUDGET, Budget, Desk, deadline_in, investigate, is_needed, left_of
-from aiops_cli.ports import Clock, Gathered, Gathering, Model, Observer, Outputs, Store
+from aiops_cli.ports import Clock, Further, Gathered, Gathering, Model, Observer, Outputs, Store
 from aiops_cli.resumption import CutOff, take_up
 from aiops_cli.undoing import take_back
 
@@ -79,7 +79,7 @@ class Kit:
     """Everything outside that a run needs. `keeper` is None where nothing can be changed, `model` when offline.
 
     What leaves for the model has numbers for names: `keep` is told which names stay, and `restore` puts the others back
-    into what the model says, for display.
+    into what the model says, for display. `further` lets a model ask real systems for more; None where there are none.
     """
 
     observer: Observer
@@ -92,6 +92,7 @@ class Kit:
     outputs: Outputs | None = None
     keep: Callable[[Iterable[str]], None] = _nothing
     restore: Callable[[str], str] = _as_it_is
+    further: Further | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,9 @@ def _assess(incident: Incident, kit: Kit, options: Options) -> tuple[Case, Diagn
     """One look and one judgement; memory is asked at the first only."""
     case = _monitor(incident, kit, options)
     recall = incident.recall if incident.attempts else _recall(incident, case, kit)
-    return case, _diagnose(incident, case, recall, kit, options)
+    diagnosis = _diagnose(incident, case, recall, kit, options)
+    # A model may have looked further.
+    return replace(case, evidence=incident.evidence), diagnosis
 
 
 # --- monitor ---------------------------------------------------------------------------------------------------------
@@ -280,6 +283,8 @@ def _diagnose(incident: Incident, case: Case, recall: Recall, kit: Kit, options:
         answer = replace(diagnose(case, recall), hostile=hostile)
         if kit.model is not None:
             answer = _consult(kit.model, incident, case, answer, kit, options)
+        if incident.evidence is not case.evidence:
+            answer = replace(answer, hostile=find_instructions(incident.group, incident.evidence, recall))
         incident.diagnosis = answer
         incident.first_diagnosis = incident.first_diagnosis or answer
         kit.bus.publish(Diagnosed(incident, answer))
@@ -294,7 +299,7 @@ def _consult(model: Model, incident: Incident, case: Case, offline: Diagnosis, k
     background = Background(
         offline=offline, recall=incident.recall, inventory=incident.inventory, tried=tried, hostile=offline.hostile
     )
-    desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates, kit.restore)
+    desk = Desk(model, kit.store, kit.bus, kit.clock, kit.outputs, options.escalates, kit.restore, kit.further)
     until = deadline_in(options.deadline_s)
     try:
         found = investigate(incident, case, background, desk, replace(options.budget, deadline_s=options.deadline_s))

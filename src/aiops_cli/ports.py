@@ -43,6 +43,14 @@ class Scope:
     end: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Two aware times, the earlier one first."""
+
+    start: datetime
+    end: datetime
+
+
 class Source(Protocol):
     """One system that is read for evidence. `cannot` says what nobody can rule out while it gives nothing."""
 
@@ -98,6 +106,32 @@ class Observer(Protocol):
 
     def measure(self, signal: Signal) -> Reading:
         """The signal at this moment. Raises BackendError when the source does not answer."""
+
+
+class Further(Protocol):
+    """Asks real systems for what the first look did not bring, and changes nothing.
+
+    Neither method raises: what failed is a row of the ledger. Both end within `deadline_s` seconds.
+    """
+
+    @property
+    def can_query(self) -> bool:
+        """Whether there is a monitoring system with a query language."""
+
+    def look(self, group: AlertGroup, entity: str, window: Window, deadline_s: float) -> Gathered:
+        """What all sources have of another entity, or of another time."""
+
+    def query(self, expression: str, window: Window, deadline_s: float) -> Gathered:
+        """What an expression in the monitoring system's own language was; where `can_query`."""
+
+
+class QuerySource(Protocol):
+    """A monitoring system with a query language."""
+
+    name: str
+
+    def query(self, expression: str, window: Window, deadline_s: float) -> Gathered:
+        """The series that an expression was, bounded in number and points. Raises BackendError."""
 
 
 class Actuator(Protocol):

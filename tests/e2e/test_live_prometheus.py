@@ -4,7 +4,7 @@ import math
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.domain.alert import Alert, AlertGroup, Signal
 from aiops_cli.domain.evidence import CoverageStatus, Evidence, Series
 from aiops_cli.domain.verification import conclude, is_good
-from aiops_cli.ports import Gathered, Scope
+from aiops_cli.errors import BackendError
+from aiops_cli.ports import Gathered, Scope, Window
 
 from .servers import HOST, running
 
@@ -203,3 +204,19 @@ def test_a_service_that_prometheus_does_not_know_gives_what_there_is_of_the_othe
     found = PrometheusFigures(shop, signals, LABELS).gather(scope, TIME_S)
     assert ("search", "replicas_ready") in series(found.items)
     assert not any(entity == "nobody" for entity, _ in series(found.items))
+
+
+def test_a_query_of_somebodys_own_is_bounded_and_a_wrong_one_is_an_error(
+    shop: PrometheusClient, signals: PrometheusSignals
+) -> None:
+    figures = PrometheusFigures(shop, signals, LABELS)
+    now = datetime.now(UTC)
+    day = Window(now - timedelta(days=1), now)
+    found = figures.query("sum by (service) (process_resident_memory_bytes)", day, TIME_S)
+    assert {item.entity for item in found.items} == {"cart", "search", "login"}
+    payloads = [item.payload for item in found.items if isinstance(item.payload, Series)]
+    assert all(len(payload.points) <= 241 and payload.values[-1] == 2e8 for payload in payloads)
+    assert found.coverage[0].items == 3
+    assert figures.query("no_such_metric", day, TIME_S).coverage[0].status is CoverageStatus.EMPTY
+    with pytest.raises(BackendError, match="parse error"):
+        figures.query("rate(", day, TIME_S)

@@ -11,16 +11,19 @@ from aiops_cli.domain.evidence import Coverage, CoverageStatus
 if TYPE_CHECKING:
     from aiops_cli.adapters.backends.live import LiveObserver
     from aiops_cli.adapters.backends.web import Server
-    from aiops_cli.ports import Actuator, Backend, SignalSource, Source
+    from aiops_cli.ports import Actuator, Backend, QuerySource, SignalSource, Source
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What one kind of system adds: who is read, who measures, who acts, and rows for what is not set."""
+    """What one kind of system adds: who is read, who measures or takes queries, who acts, and rows for what is not
+    set.
+    """
 
     sources: tuple["Source", ...] = ()
     backends: tuple["Backend", ...] = ()
     signals: "SignalSource | None" = None
+    queries: "QuerySource | None" = None
     unset: tuple[Coverage, ...] = ()
 
     def __add__(self, other: "Parts") -> "Parts":
@@ -29,6 +32,7 @@ class Parts:
             self.sources + other.sources,
             self.backends + other.backends,
             self.signals or other.signals,
+            self.queries or other.queries,
             self.unset + other.unset,
         )
 
@@ -61,7 +65,7 @@ def make_live(parts: Parts, settings: Settings) -> "tuple[LiveObserver, Actuator
     from aiops_cli.adapters.backends.routing import RoutedActuator
 
     within = float(settings["gather_within"].value)
-    observer = LiveObserver(parts.sources, parts.signals, parts.backends, within, parts.unset)
+    observer = LiveObserver(parts.sources, parts.signals, parts.backends, within, parts.unset, parts.queries)
     return observer, RoutedActuator(parts.backends) if parts.backends else None
 
 

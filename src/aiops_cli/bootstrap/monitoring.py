@@ -20,7 +20,8 @@ def _prometheus(settings: Settings, home: Path) -> Parts:
 
     client, labels = PrometheusClient(WebClient(server)), settings["prometheus.service_labels"].value
     signals = PrometheusSignals(client, labels, float(settings["gather_within"].value))
-    return Parts(sources=(PrometheusFigures(client, signals, labels),), signals=signals)
+    figures = PrometheusFigures(client, signals, labels)
+    return Parts(sources=(figures,), signals=signals, queries=figures)
 
 
 def _alertmanager(settings: Settings, home: Path) -> Parts:

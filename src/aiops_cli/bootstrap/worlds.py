@@ -18,18 +18,20 @@ if TYPE_CHECKING:
     from aiops_cli.adapters.backends.simulator.world import World
     from aiops_cli.adapters.store.sql import SqlStore
     from aiops_cli.domain.alert import AlertGroup
-    from aiops_cli.ports import Actuator, Clock, Observer
+    from aiops_cli.ports import Actuator, Clock, Further, Observer
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where a run looks and acts; `scenario` and `journal` are set for a simulated world."""
+    """Where a run looks and acts; `scenario` and `journal` are set for a simulated world, `further` for
+    real systems."""
 
     observer: "Observer"
     actuator: "Actuator | None"
     clock: "Clock"
     scenario: "Scenario | None" = None
     journal: "Journal | None" = None
+    further: "Further | None" = None
 
     @property
     def origin(self) -> str | None:
@@ -176,7 +178,7 @@ def choose_scene(group: "AlertGroup", settings: Settings, has_evidence: bool) ->
         parts = make_parts(settings, find_home())
         if parts.any:
             observer, actuator = make_live(parts, settings)
-            return Scene(observer, actuator, clock)
+            return Scene(observer, actuator, clock, further=observer)
         if backend.value == "live":
             raise BadConfig("the backend is live, and no system is set", hint="`aiops init` looks for what is there")
     if has_evidence and backend.value == "auto":

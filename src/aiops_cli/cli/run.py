@@ -172,6 +172,7 @@ def run_one(
         outputs=None if request.no_record else make_outputs(find_home()),
         keep=egress.redactor.keep,
         restore=egress.redactor.restore,
+        further=scene.further,
     )
     options = pipeline.Options(
         plan_only=request.only_plans,

@@ -35,7 +35,7 @@ from aiops_cli.domain.validation import first_problem
 from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import ModelError
 
-PROMPT_VERSION = "diagnose-2"
+PROMPT_VERSION = "diagnose-3"
 
 _SYSTEM = """\
 You are the diagnosis specialist of an incident copilot. You get evidence that was gathered read-only, the findings of a
@@ -56,7 +56,7 @@ You must not:
 
 _ASKING = """
 
-You may ask for more with the tools, which only read what was gathered. Ask where the answer would decide between
+You may ask for more with the tools, which only read. Ask where the answer would decide between
 hypotheses, and say in `why` what it would decide; ask several things at once where you can. Do not ask for what you
 were given, and do not ask twice. As soon as nothing more would change your mind, call `conclude`: that ends it.\
 """

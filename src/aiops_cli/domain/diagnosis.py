@@ -238,8 +238,8 @@ def coverage_cap(evidence: EvidenceSet) -> float:
     """
     if not any(c.status is CoverageStatus.CHECKED for c in evidence.coverage):
         return 0.5
-    failed = sum(c.status is CoverageStatus.FAILED for c in evidence.coverage)
-    absent = sum(c.status is CoverageStatus.NOT_CONFIGURED for c in evidence.coverage)
+    failed = sum(gap.status is CoverageStatus.FAILED for gap in evidence.gaps)
+    absent = len(evidence.gaps) - failed
     return max(ASSUMED, _MOST_CONFIDENT - 0.1 * failed - 0.05 * absent)
 
 

@@ -177,6 +177,11 @@ class Evidence:
     payload: Payload
 
 
+def _what(item: Evidence) -> tuple[object, ...]:
+    """What makes two items one: two looks bring the same thing twice."""
+    return item.source, item.entity, item.at, item.text, type(item.payload)
+
+
 # Where "not a number" is itself what was measured: a training that diverged.
 _MAY_BE_NAN = frozenset({"training_loss"})
 
@@ -205,13 +210,17 @@ class CoverageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """One row of the ledger. `cannot` says what can't be ruled out while the source gives nothing."""
+    """One row of the ledger. `cannot` says what can't be ruled out while the source gives nothing.
+
+    `further` rows are what a model asked for beyond the look that everybody takes: one that failed takes nothing away.
+    """
 
     source: str
     status: CoverageStatus
     detail: str = ""
     items: int = 0
     cannot: str = ""
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +249,19 @@ class EvidenceSet:
         numbered = tuple(_settled(item, f"E{number}") for number, item in enumerate(items, start=1))
         return cls(numbered, tuple(coverage), at, {item.id: item for item in numbered})
 
+    def with_more(self, items: Iterable[Evidence], coverage: Sequence[Coverage]) -> "EvidenceSet":
+        """The same with what was looked up since: what is not in it yet, numbered on, and its rows of the ledger."""
+        known = {_what(item) for item in self.items}
+        settled = {_what(item): item for item in (_settled(item, "") for item in items)}
+        new = [item for what, item in settled.items() if what not in known]
+        numbered = tuple(replace(item, id=f"E{number}") for number, item in enumerate(new, start=len(self.items) + 1))
+        return EvidenceSet(
+            (*self.items, *numbered),
+            (*self.coverage, *coverage),
+            self.at,
+            {**self._by_id, **{item.id: item for item in numbered}},
+        )
+
     def get(self, evidence_id: str) -> Evidence | None:
         """The item with that id, or None: ids in a model's answer may be invented."""
         return self._by_id.get(evidence_id)
@@ -258,5 +280,6 @@ class EvidenceSet:
 
     @property
     def gaps(self) -> list[Coverage]:
-        """The rows of the ledger that gave nothing for a reason other than being empty."""
-        return [c for c in self.coverage if c.status in (CoverageStatus.FAILED, CoverageStatus.NOT_CONFIGURED)]
+        """The rows of the look that gave nothing for a reason other than being empty."""
+        gave_nothing = (CoverageStatus.FAILED, CoverageStatus.NOT_CONFIGURED)
+        return [row for row in self.coverage if row.status in gave_nothing and not row.further]

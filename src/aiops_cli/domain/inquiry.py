@@ -1,19 +1,28 @@
-"""What a model may ask for beyond its prompt: read-only questions about the evidence of a case, answered as text.
+"""What a model may ask for beyond its prompt: read-only questions, answered as text.
 
-Nothing here reaches a system: whatever a question names is looked up in what was gathered. What cannot be answered is
-answered with what could be asked instead.
+Most are about the evidence of a case, and looked up in what was gathered. Two go to real systems, where there are any,
+and what they bring becomes evidence. What cannot be answered is answered with what could be asked instead.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aiops_cli.domain.evidence import Change, Evidence, EvidenceSet, LogLine, Series, TextLines
+from aiops_cli.domain.evidence import (
+    Change,
+    Coverage,
+    CoverageStatus,
+    Evidence,
+    EvidenceSet,
+    LogLine,
+    Series,
+    TextLines,
+)
 from aiops_cli.domain.figures import figure
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.prompt import ToolSpec
@@ -60,6 +69,18 @@ class _Search(_Question):
     text: Annotated[str, Field(min_length=1, max_length=400)]
 
 
+class _Look(_Question):
+    entity: Annotated[Name, Field(min_length=1)]
+    until: Annotated[str, Field(max_length=40, description="ISO 8601; else now")] = ""
+    minutes: Annotated[int, Field(ge=1, le=1_440, description="how far back")] = 60
+
+
+class _Query(_Question):
+    expression: Annotated[str, Field(min_length=1, max_length=2_000, description="PromQL")]
+    until: Annotated[str, Field(max_length=40, description="ISO 8601; else now")] = ""
+    minutes: Annotated[int, Field(ge=1, le=10_080, description="how far back")] = 60
+
+
 class _Output(_Question):
     name: Annotated[Name, Field(description="the name of an answer that was cut")]
     contains: Annotated[Name, Field(description="only lines with these words")] = ""
@@ -83,13 +104,23 @@ _TOOLS: Mapping[str, _Tool] = {
     "search_runbooks": _Tool("Runbooks for these words.", _Search),
     "read_output": _Tool("More of an answer that was cut, by its name.", _Output),
 }
+LOOK, QUERY = "look_further", "query"
+# Only where there are real systems to be asked.
+_FURTHER: Mapping[str, _Tool] = {
+    LOOK: _Tool(
+        "Asks the systems for another entity or time: figures, logs, objects, changes. Slow; becomes evidence.", _Look
+    ),
+    QUERY: _Tool("A query of the monitoring system over a time; its series become evidence.", _Query),
+}
+_MOST_NEW = 400
 
 
-def tool_specs() -> tuple[ToolSpec, ...]:
-    """The tools as a provider is told of them."""
+def tool_specs(further: Collection[str] = ()) -> tuple[ToolSpec, ...]:
+    """The tools as a provider is told of them; `further` are those of real systems that can be used."""
+    tools = {**_TOOLS, **{name: tool for name, tool in _FURTHER.items() if name in further}}
     return tuple(
         ToolSpec(name=name, description=tool.description, parameters=_schema(tool.arguments))
-        for name, tool in _TOOLS.items()
+        for name, tool in tools.items()
     )
 
 
@@ -127,11 +158,12 @@ class Question:
         return safe(" ".join([self.tool, *(str(value) for value in given.values())]), one_line=True, limit=120)
 
 
-def read_question(name: str, arguments: Mapping[str, Any]) -> Question | str:
+def read_question(name: str, arguments: Mapping[str, Any], further: Collection[str] = ()) -> Question | str:
     """A question from a model's call, or in words what is wrong with it."""
-    tool = _TOOLS.get(name)
+    tool = _TOOLS.get(name) or (_FURTHER.get(name) if name in further else None)
     if tool is None:
-        return f"there is no tool {safe(name, one_line=True, limit=60)!r}; there are {', '.join(_TOOLS)}"
+        there_are = ", ".join((*_TOOLS, *further))
+        return f"there is no tool {safe(name, one_line=True, limit=60)!r}; there are {there_are}"
     try:
         return Question(name, tool.arguments.model_validate(dict(arguments)))
     except ValidationError as error:
@@ -155,6 +187,40 @@ def answer_from(question: Question, case: Case) -> str:
 def is_about_evidence(question: Question) -> bool:
     """Whether the evidence answers it, rather than memory or an earlier answer."""
     return question.tool in ("metrics", "logs", "describe", "changes")
+
+
+def wanted_window(question: Question, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when a question to real systems asks; never beyond `now`."""
+    asked: Any = question.arguments
+    end = min(_time(asked.until) or now, now)
+    return end - timedelta(minutes=asked.minutes), end
+
+
+def wanted_entity(question: Question) -> str:
+    """Whom a question is about."""
+    return str(getattr(question.arguments, "entity", ""))
+
+
+def wanted_expression(question: Question) -> str:
+    """The query that is to be made."""
+    return str(getattr(question.arguments, "expression", ""))
+
+
+def tell_new(items: Sequence[Evidence], coverage: Sequence[Coverage]) -> str:
+    """What a further look brought that was not there yet, and which sources failed."""
+    failed = [f"{row.source} failed: {row.detail}" for row in coverage if row.status is CoverageStatus.FAILED]
+    lines = [line for item in items[:_MOST_NEW] for line in _told(item)]
+    left = [f"and {len(items) - _MOST_NEW} more items"] if len(items) > _MOST_NEW else []
+    return "\n".join([*failed, *lines, *left]) if items else "\n".join([*failed, "nothing that was not there before"])
+
+
+def _told(item: Evidence) -> Iterator[str]:
+    if isinstance(item.payload, Series):
+        yield f"{item.id} {item.entity} {_over_time(item.payload)}"
+    elif isinstance(item.payload, TextLines):
+        yield from (f"{item.id}: {line}" for line in item.payload.lines if line.strip())
+    else:
+        yield _line(item)
 
 
 def overview(evidence: EvidenceSet) -> list[str]:
@@ -190,18 +256,25 @@ def _metrics(asked: _Metrics, case: Case) -> Iterable[str]:
     ]
     for item, series in found[:_MOST_SERIES]:
         recent = series.between(end - asked.minutes * 60, end)
-        values = recent.values
-        if not values:
+        if recent.points:
+            yield f"{item.id} {_over_time(recent)}"
+        else:
             yield f"{item.id} {series.metric}: no points in these {asked.minutes} min"
-            continue
-        marks = {"first": values[0], "last": values[-1], "min": min(values), "max": max(values)}
-        told = ", ".join(f"{name} {figure(value, series.unit)}" for name, value in marks.items())
-        shown = recent.points[:: max(1, len(values) // _POINTS_SHOWN)]
-        over_time = ", ".join(f"{_clock(at)} {figure(value, series.unit)}" for at, value in shown)
-        yield f"{item.id} {series.metric}: {told}, {len(values)} points: {over_time}"
     more = [series.metric for _, series in found[_MOST_SERIES:]]
     if more:
         yield f"and {len(more)} more series: {', '.join(more[:20])}"
+
+
+def _over_time(series: Series) -> str:
+    """A series in one line: first, last, extremes, and a few of its points."""
+    values = series.values
+    if not values:
+        return f"{series.metric}: no points"
+    marks = {"first": values[0], "last": values[-1], "min": min(values), "max": max(values)}
+    told = ", ".join(f"{name} {figure(value, series.unit)}" for name, value in marks.items())
+    shown = series.points[:: max(1, len(values) // _POINTS_SHOWN)]
+    over_time = ", ".join(f"{_clock(at)} {figure(value, series.unit)}" for at, value in shown)
+    return f"{series.metric}: {told}, {len(values)} points: {over_time}"
 
 
 def _logs(asked: _Logs, case: Case) -> Iterable[str]:

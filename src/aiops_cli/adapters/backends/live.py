@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -12,7 +12,18 @@ from typing import TypeVar
 from aiops_cli.domain.alert import AlertGroup, Reading, Signal
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence
 from aiops_cli.errors import BackendError
-from aiops_cli.ports import Backend, Gathered, Gathering, Scope, SignalSource, Source, Watching, unwatched
+from aiops_cli.ports import (
+    Backend,
+    Gathered,
+    Gathering,
+    QuerySource,
+    Scope,
+    SignalSource,
+    Source,
+    Watching,
+    Window,
+    unwatched,
+)
 
 # What is looked at before the alert's start: enough for what was usual, and for the change that led to it.
 WINDOW_S = 3 * 3600.0
@@ -33,7 +44,7 @@ class _Ended:
 class LiveObserver:
     """Reads what is configured. A source that fails or hangs costs its own time and a row of the ledger, no more.
 
-    `unset` are rows for what is not configured at all.
+    `unset` are rows for what is not configured at all; `queries` is who takes queries in a language of its own.
     """
 
     simulated = False
@@ -46,13 +57,20 @@ class LiveObserver:
         backends: Sequence[Backend],
         deadline_s: float,
         unset: Sequence[Coverage] = (),
+        queries: QuerySource | None = None,
     ) -> None:
         self._sources = tuple(sources)
         self._signals = signals
         self._backends = tuple(backends)
         self._deadline_s = deadline_s
         self._unset = tuple(unset)
+        self._queries = queries
         self._deaf: list[Coverage] = []
+
+    @property
+    def can_query(self) -> bool:
+        """Whether `query` has whom to ask."""
+        return self._queries is not None
 
     def inventory(self) -> Sequence[str]:
         """What the backends may act on; one that does not answer in time is told by the next look's ledger."""
@@ -88,17 +106,43 @@ class LiveObserver:
 
     def observe(self, group: AlertGroup, now: datetime, told: Watching = unwatched) -> Gathered:
         """What all sources have; `told` hears of each that ends, and every half second who is waited for."""
-        scope = _scope(group, now)
+        found = self._ask_all(_scope(group, now), self._deadline_s, told)
+        return Gathered((), tuple(self._deaf)) + found + Gathered((), self._unset)
+
+    def look(self, group: AlertGroup, entity: str, window: Window, deadline_s: float) -> Gathered:
+        """What all sources have of another entity or time; one that has nothing of it is no row."""
+        scope = Scope(group, (entity,), window.start, window.end)
+        found = self._ask_all(scope, min(self._deadline_s, deadline_s), unwatched)
+        said = f"asked by the model: {entity}, {window.start:%H:%M} to {window.end:%H:%M} UTC"
+        rows = (replace(row, detail=f"{said}; {row.detail}") for row in found.coverage if row.items or _is_failed(row))
+        return Gathered(found.items, tuple(rows))
+
+    def query(self, expression: str, window: Window, deadline_s: float) -> Gathered:
+        """What an expression was; a refused or failed one is a row."""
+        if self._queries is None:
+            return Gathered((), ())
+        queries, within = self._queries, min(self._deadline_s, deadline_s)
+        (found,) = all_at_once([lambda: queries.query(expression, window, within)], within)
+        if isinstance(found, str):
+            row = Coverage(queries.name, CoverageStatus.FAILED, f"asked by the model: {expression[:200]}; {found}")
+            return Gathered((), (row,))
+        return found
+
+    def _ask_all(self, scope: Scope, deadline_s: float, told: Watching) -> Gathered:
         items: list[Evidence] = []
-        rows: list[Coverage] = [*self._deaf]
-        for ended in _watched(self._sources, scope, self._deadline_s, told):
+        rows: list[Coverage] = []
+        for ended in _watched(self._sources, scope, deadline_s, told):
             source = self._sources[ended.number]
             if ended.gathered is None:
                 rows.append(Coverage(source.name, CoverageStatus.FAILED, ended.problem, cannot=source.cannot))
             else:
                 items += ended.gathered.items
                 rows += ended.gathered.coverage
-        return Gathered(tuple(items), (*rows, *self._unset))
+        return Gathered(tuple(items), tuple(rows))
+
+
+def _is_failed(row: Coverage) -> bool:
+    return row.status is CoverageStatus.FAILED
 
 
 def _scope(group: AlertGroup, now: datetime) -> Scope:

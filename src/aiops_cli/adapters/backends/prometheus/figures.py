@@ -12,13 +12,16 @@ from aiops_cli.adapters.backends.prometheus.signals import PrometheusSignals
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, Series, TextLines
 from aiops_cli.domain.findings.baseline import describe
 from aiops_cli.domain.metric_queries import FigureQuery, figure_queries, find_counter
+from aiops_cli.domain.redact import safe
 from aiops_cli.domain.vocabulary import METRICS, Metric
 from aiops_cli.errors import BackendError
-from aiops_cli.ports import Gathered, Scope
+from aiops_cli.ports import Gathered, Scope, Window
 
 _MOST_POINTS = 240
 _MOST_ENTITIES = 40
 _AT_ONCE = 8
+_MOST_ASKED = 20
+_EXPRESSION_CHARS = 300
 _LEAST_STEP_S = 1.0
 _RATE_STEPS = 4
 _DAY_S = 86_400.0
@@ -66,6 +69,23 @@ class PrometheusFigures:
         items = _distinct([*signals, *_nearest(rows, scope), *self._day_before(scope, window, end)])
         past = list(self._fired_before(scope, end))
         return Gathered((*self._evidence(items), *past), (self._row(label, items, failed, window),))
+
+    def query(self, expression: str, window: Window, deadline_s: float) -> Gathered:
+        """The series that an expression was, the first of them. Raises BackendError."""
+        start, end = window.start.timestamp(), window.end.timestamp()
+        step = max(ceil((end - start) / _MOST_POINTS), _LEAST_STEP_S)
+        found = self._client.query_range(expression, start, end, step, deadline_s)
+        name = safe(expression, one_line=True, limit=_EXPRESSION_CHARS)
+        rows = [
+            _Row(self._entity_of(series), _named(name, series), "", series.points) for series in found[:_MOST_ASKED]
+        ]
+        left = f", the first {len(rows)} kept" if len(found) > len(rows) else ""
+        status = CoverageStatus.CHECKED if rows else CoverageStatus.EMPTY
+        row = Coverage(self.name, status, f"asked by the model: {name}; {len(found)} series{left}", len(rows))
+        return Gathered(tuple(self._evidence(rows)), (row,))
+
+    def _entity_of(self, series: Found) -> str:
+        return next((series.labels[label] for label in self._labels if series.labels.get(label)), "")
 
     def _row(self, label: str, items: Sequence["_Row"], failed: Sequence[str], window: _Window) -> Coverage:
         minutes = (window.end - window.start) / 60
@@ -177,6 +197,12 @@ def _scaled(series: Found, scale: float) -> tuple[tuple[float, float], ...]:
 def _episodes(times: Sequence[float]) -> list[float]:
     """When each unbroken run of times began."""
     return [at for at, before in zip(times, (0.0, *times), strict=False) if at - before > 2 * _WEEK_STEP_S]
+
+
+def _named(expression: str, series: Found) -> str:
+    """An expression with the labels that tell its series apart."""
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(series.labels.items()) if name != "__name__")
+    return f"{expression} {{{safe(labels, limit=_EXPRESSION_CHARS)}}}" if labels else expression
 
 
 def _left(end: float) -> float:
