@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ FILES = sorted(SRC.rglob("*.py"))
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in FILES:
-        yield path.relative_to(SRC).as_posix(), ast.parse(path.read_text())
+    yield from _parsed().items()
+
+
+@cache
+def _parsed() -> dict[str, ast.Module]:
+    return {path.relative_to(SRC).as_posix(): ast.parse(path.read_text()) for path in FILES}
 
 
 def calls_of(tree: ast.Module, name: str) -> list[ast.Call]:

@@ -2,7 +2,7 @@
 
 strace kills a child at every system call by which it changes anything; where there is no strace the same errand dies
 by an exception at every named point. An action alone dies at all of its calls; the whole program at a few of 1600, at
-150 of them in CI, and at all of them (half an hour) where EVERY_POINT=1 is set.
+40 of them in CI, and at all of them (half an hour) where EVERY_POINT=1 is set.
 """
 
 import json

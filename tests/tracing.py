@@ -51,6 +51,8 @@ class Tracer:
         self.folder = folder
         self.template = folder / "template"
         self._log = folder / "log"
+        # As far as earlier children are told of in it.
+        self._read = 0
         command = [strace, "-f", "-qq", "-o", str(self._log), "-e", f"trace={','.join(CALLS)}"]
         command += ["-e", f"inject={','.join(CALLS)}:{fault}:when={WHEN}", sys.executable, "-m", "tests.crash_child"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("AIOPS_")}
@@ -88,7 +90,11 @@ class Tracer:
 
     def _calls(self, child: str) -> Iterator[str]:
         """The names of a child's calls, in their order."""
-        for line in self._log.read_text(errors="replace").splitlines():
+        with self._log.open(errors="replace") as log:
+            log.seek(self._read)
+            lines = log.read().splitlines()
+            self._read = log.tell()
+        for line in lines:
             number, _, rest = line.partition(" ")
             if number == child and "(" in rest and not rest.lstrip().startswith(("+++", "---", "<...")):
                 yield rest.lstrip().split("(")[0]

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -64,10 +64,11 @@ NOTE = "<!-- Written by tools/gen_docs.py. Do not edit: run `make docs`. -->\n"
 # --- the command line ------------------------------------------------------------------------------------------------
 
 
-def walk_commands() -> Iterator[tuple[str, Any, Any]]:
+@cache
+def walk_commands() -> list[tuple[str, Any, Any]]:
     """Every command as (full name, command, context), the program itself first, in the order of its help."""
     root = typer.main.get_command(app)
-    yield from _walk("aiops", root, root.make_context("aiops", [], resilient_parsing=True, terminal_width=WIDTH))
+    return list(_walk("aiops", root, root.make_context("aiops", [], resilient_parsing=True, terminal_width=WIDTH)))
 
 
 def _walk(name: str, command: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from tests.conftest import ROOT, Result
+from tests.templates import begin_with
 
 REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = {
@@ -63,9 +65,9 @@ def test_every_command_with_json_output_has_a_schema() -> None:
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_a_document_is_what_its_schema_says(
-    aiops: Callable[..., Result], name: str, monkeypatch: pytest.MonkeyPatch
+    aiops: Callable[..., Result], home: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aiops("replay", "payments-evening", "--approve-simulated")
+    begin_with(home, "a run that recovered", lambda: aiops("replay", "payments-evening", "--approve-simulated"))
     monkeypatch.setenv("AIOPS_AUDIT_FORWARD", "syslog+tcp://127.0.0.1:9")
     schema = json.loads((REFERENCE / f"{name}.schema.json").read_text())
     data = json.loads(aiops(*COMMANDS[name], "--output", "json").out)

@@ -16,10 +16,16 @@ Aiops = Callable[..., Result]
 THREE = ("payments-evening", "statements-night", "search-morning")
 
 
+# An evaluation of the same scenarios is the same each time, which has a test of its own.
+SAVED: list[str] = []
+
+
 @pytest.fixture
 def saved(aiops: Aiops, tmp_path: Path) -> Path:
+    if not SAVED:
+        SAVED.append(aiops("eval", *THREE, "-j", "2", "-o", "json").out)
     file = tmp_path / "saved.json"
-    file.write_text(aiops("eval", *THREE, "-j", "2", "-o", "json").out)
+    file.write_text(SAVED[0])
     return file
 
 

@@ -16,6 +16,7 @@ from aiops_cli.domain.request import read_request
 from aiops_cli.errors import StoreError
 from tests.conftest import Result
 from tests.scenes import SETTINGS
+from tests.templates import begin_with
 
 Aiops = Callable[..., Result]
 PAGE = """# {title}
@@ -263,14 +264,18 @@ def test_a_service_is_given_to_those_without(aiops: Aiops, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def history(aiops: Aiops) -> str:
+def history(aiops: Aiops, home: Path) -> str:
     """An export of a store with runs and records in it."""
-    aiops("replay", "payments-evening", "--quiet", "--approve-simulated")
-    aiops("replay", "payments-evening", "--quiet")
-    aiops("replay", "search-morning", "--quiet", "--approve-simulated")
-    aiops("history", "add", "--title", "Kasse langsam 🔥 ../../etc", "--summary", "日本語", "--label", "team=a")
-    aiops("history", "link", "1", "INC-0006", "--note", "later")
-    aiops("history", "feedback", "1", "up", "good")
+
+    def make() -> None:
+        aiops("replay", "payments-evening", "--quiet", "--approve-simulated")
+        aiops("replay", "payments-evening", "--quiet")
+        aiops("replay", "search-morning", "--quiet", "--approve-simulated")
+        aiops("history", "add", "--title", "Kasse langsam 🔥 ../../etc", "--summary", "日本語", "--label", "team=a")
+        aiops("history", "link", "1", "INC-0006", "--note", "later")
+        aiops("history", "feedback", "1", "up", "good")
+
+    begin_with(home, "a store with runs and records", make)
     return exported(aiops)
 
 
