@@ -41,7 +41,7 @@ _Line = Annotated[str, AfterValidator(_one_line)]
 
 
 class _ActionEntry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     action: str
     when: Annotated[str, Field(pattern="^(always|change|no-change)$")] = "always"
     stop_gap: bool = False
@@ -66,7 +66,7 @@ def _read_date(value: object) -> object:
 
 
 class _Matches(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     alerts: list[_Line] = []
     labels: dict[_Line, _Line] = {}
     signatures: list[Annotated[str, AfterValidator(_read_signature)]] = []
@@ -74,7 +74,7 @@ class _Matches(BaseModel):
 
 
 class _FrontMatter(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     id: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
     title: _Line
     services: list[_Line] = []

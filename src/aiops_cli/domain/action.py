@@ -19,7 +19,7 @@ BY_HAND = "person"
 
 
 class _Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class NoArguments(_Arguments):
@@ -125,7 +125,7 @@ class OperationArguments(_Arguments):
     truth values. Which there are, and what they may be, says the team's file.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     operation: _Name
 

@@ -65,7 +65,7 @@ were given, and do not ask twice. As soon as nothing more would change your mind
 class Loose(BaseModel):
     """Unknown keys in an answer are ignored; wrong types and ranges are not."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 _Confidence = Annotated[float, Field(ge=0, le=1)]

@@ -27,7 +27,7 @@ _KEPT_POINTS = 240
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class Times(_Part):

@@ -82,7 +82,7 @@ class Surroundings:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True, defer_build=True)
 
 
 class HandoffIncident(_Part):

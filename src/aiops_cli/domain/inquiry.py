@@ -40,7 +40,7 @@ Name = Annotated[str, Field(max_length=200)]
 class _Question(BaseModel):
     """The arguments of a tool. `why` is for the record and the screen: what the answer would decide."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
     why: Annotated[str, Field(max_length=400, description="what it would decide")] = ""
 
 

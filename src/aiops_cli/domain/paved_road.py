@@ -31,7 +31,7 @@ _MOST_VALUE = 200
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 def _seconds(value: Any) -> Any:

@@ -38,7 +38,7 @@ _MORE_CATEGORIES = (HEALTHY, UNKNOWN)
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]

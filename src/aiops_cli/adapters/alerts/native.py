@@ -19,7 +19,7 @@ Text = Annotated[str, Field(max_length=4000)]
 class NativeAlert(BaseModel):
     """One alert. Only `name` is required."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     schema_version: Literal[1] = 1
     name: Annotated[str, Field(min_length=1, max_length=200)]

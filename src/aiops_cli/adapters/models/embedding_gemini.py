@@ -93,7 +93,7 @@ class GeminiEmbedder:
 class _Wire(BaseModel):
     """A part of the answer; fields that are not named here don't matter. Numbers are numbers, and finite."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class _Embedding(_Wire):

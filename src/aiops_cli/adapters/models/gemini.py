@@ -170,7 +170,7 @@ class Gemini:
 class _About(BaseModel):
     """What the service says of a model."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
     name: str
 
 

@@ -70,7 +70,7 @@ def tools_of(prompt: Prompt) -> dict[str, Any]:
 class _Wire(BaseModel):
     """A part of the answer; fields that are not named here don't matter."""
 
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, defer_build=True)
 
 
 class _Call(_Wire):

@@ -164,14 +164,14 @@ _MOST_NAMED = 8
 
 
 class _Listed(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
     id: str
 
 
 class _Models(BaseModel):
     """The list of models."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
     data: list[_Listed]
 
 
@@ -307,7 +307,7 @@ def _form_in_words(prompt: Prompt, left_out: Collection[str]) -> str:
 class _Wire(BaseModel):
     """A part of the answer; fields that are not named here don't matter."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
 
 class _Function(_Wire):

@@ -1,12 +1,14 @@
 """The schema. A change here needs a migration in migrations.py, and tests/contract/test_migrations.py to know of it."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -15,6 +17,7 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy import String as Varchar
+from sqlalchemy.event import listens_for
 
 metadata = MetaData()
 
@@ -380,9 +383,16 @@ term = Table(
     Column("length", SmallInteger),
     Column("newest", LargeBinary, nullable=False),
 )
-# Spelling reads thousands of words of about one length: from the index alone, which has no names and numbers.
-_is_word = term.c.initial.is_not(None)
-Index("term_by_initial", term.c.initial, term.c.length, term.c.text, sqlite_where=_is_word, postgresql_where=_is_word)
+
+
+@listens_for(term, "after_create")
+def _index_words(target: Table, connection: Connection, **_: Any) -> None:
+    """Spelling reads thousands of words of about one length: from the index alone, without names and numbers.
+
+    As an `Index` its condition would have to be told to each dialect, and so load PostgreSQL's where there is none.
+    """
+    connection.exec_driver_sql("CREATE INDEX term_by_initial ON term (initial, length, text) WHERE initial IS NOT NULL")
+
 
 # The documents of a term before its newest ones, in chunks of equal size; `first` is the lowest of them.
 post = Table(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 from aiops_cli.domain.evidence import ClusterEvent, Evidence, LogLine, TextLines
 from aiops_cli.domain.findings.body import text
@@ -34,14 +35,24 @@ class Signature:
 
     id: str
     words: tuple[str, ...]
-    pattern: re.Pattern[str]
+    expression: str
     fault: F
     weight: float
     blames: bool = False
 
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, compiled when its words first occur: of a hundred a run needs a few."""
+        return _compiled(self.expression)
+
 
 def _row(id_: str, words: str, pattern: str, fault: F, weight: float, blames: bool = False) -> Signature:
-    return Signature(id_, tuple(words.split("|")), re.compile(pattern, re.IGNORECASE), fault, weight, blames)
+    return Signature(id_, tuple(words.split("|")), pattern, fault, weight, blames)
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression, re.IGNORECASE)
 
 
 # A row of `kubectl get pods`: name, ready of wanted, then the status.

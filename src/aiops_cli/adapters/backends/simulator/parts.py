@@ -49,7 +49,12 @@ class Part(BaseModel):
     """A part of a scenario: unknown keys are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False, use_attribute_docstrings=True
+        defer_build=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
