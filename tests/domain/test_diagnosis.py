@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from aiops_cli.domain.action import check_proposal
 from aiops_cli.domain.consultation import ANSWER_SCHEMA, Background, ask, read
 from aiops_cli.domain.diagnosis import Verdict, band, coverage_cap, diagnose
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, EvidenceSet, TextLines
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.vocabulary import FaultClass
-from aiops_cli.errors import ModelError
+from aiops_cli.errors import ActionRefused, ModelError
 from tests.fakes import model_action, model_answer
 from tests.scenes import Stage, stage
 
@@ -238,3 +239,33 @@ def test_good_news_without_much_to_go_by_is_inconclusive(payments: Stage) -> Non
     evidence = EvidenceSet.collect([calm], [CHECKED], payments.case().now)
     firing = Case(replace(payments.group, source="alertmanager"), None, evidence, payments.case().now)
     assert diagnose(firing, Recall()).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("given", "read_as"),
+    [
+        ({"operation": "shift", "parameters": "to=eu-2 percent=20"}, {"to": "eu-2", "percent": "20"}),
+        ({"operation": "shift", "parameters": "to=a=b"}, {"to": "a=b"}),
+        ({"operation": "shift", "parameters": ""}, {}),
+        # What is no pairs stays, and is refused by its name where the call is checked.
+        ({"operation": "shift", "parameters": "to eu-2"}, {"parameters": "to eu-2"}),
+        ({"operation": "shift", "to": "eu-2"}, {"to": "eu-2"}),
+    ],
+)
+def test_a_model_gives_an_operations_own_parameters_in_one_text(
+    payments: Stage, given: dict[str, Any], read_as: dict[str, Any]
+) -> None:
+    arguments = ANSWER_SCHEMA["properties"]["actions"]["items"]["properties"]["arguments"]["properties"]
+    assert arguments["parameters"]["type"] == "string" and "run_operation" in arguments["parameters"]["description"]
+    action = {"action": "run_operation", "target": "payments-api", "arguments": given}
+    [proposal] = answer(payments, model_answer(evidence=["E15"], actions=[action])).proposals
+    assert proposal.arguments == {"operation": "shift", **read_as}
+
+
+def test_an_action_of_the_catalogue_takes_no_such_text(payments: Stage) -> None:
+    given = {"replicas": 6, "parameters": "replicas=99"}
+    action = {"action": "scale_service", "target": "payments-api", "arguments": given}
+    [proposal] = answer(payments, model_answer(evidence=["E15"], actions=[action])).proposals
+    assert proposal.arguments == given
+    with pytest.raises(ActionRefused):
+        check_proposal(proposal, ["payments-api"])

@@ -97,10 +97,16 @@ class _Answer(Loose):
     question: Annotated[str, Field(max_length=2000)] = ""
 
 
+# Names of arguments that only a team's own file knows are in no schema: they come in one text.
+_PARAMETERS = "parameters"
+
+
 def _argument_types() -> dict[str, dict[str, str]]:
     """The arguments of all actions of the catalogue, by name; which of them an action takes is checked afterwards."""
     schemas = [spec.arguments.model_json_schema().get("properties", {}) for spec in CATALOGUE.values()]
-    return {name: {"type": field["type"]} for properties in schemas for name, field in properties.items()}
+    types = {name: {"type": field["type"]} for properties in schemas for name, field in properties.items()}
+    of_open = ", ".join(spec.name for spec in CATALOGUE.values() if spec.open)
+    return {**types, _PARAMETERS: {"type": "string", "description": f"of {of_open}: NAME=VALUE NAME=VALUE"}}
 
 
 # Written out rather than derived from the classes above: a provider takes a subset of JSON Schema, and `arguments` has
@@ -416,12 +422,25 @@ def _compare(verdict: Verdict, hypotheses: Sequence[Hypothesis], offline: Diagno
     return f"disagrees with the embedded reasoner ({offline.verdict}: {other})"
 
 
+def _arguments(item: _AnswerAction) -> dict[str, Any]:
+    """The arguments with an open action's own parameters beside them; a text that is no pairs stays, and is refused."""
+    given = dict(item.arguments)
+    spec, text = CATALOGUE.get(item.action), given.get(_PARAMETERS)
+    if spec is None or not spec.open or not isinstance(text, str):
+        return given
+    pairs = [word.partition("=") for word in text.split()]
+    if any(not equals for _, equals, _ in pairs):
+        return given
+    del given[_PARAMETERS]
+    return given | {name: value for name, _, value in pairs}
+
+
 def _proposals(answer: _Answer, evidence: EvidenceSet, reasoner: str) -> Iterable[Proposal]:
     for item in answer.actions:
         yield Proposal(
             action=safe(item.action, one_line=True),
             target=safe(item.target, one_line=True),
-            arguments=dict(item.arguments),
+            arguments=_arguments(item),
             because=safe(item.because, one_line=True),
             evidence=tuple(eid for eid in item.evidence if evidence.get(eid)),
             proposed_by=reasoner,
