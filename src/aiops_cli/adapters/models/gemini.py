@@ -1,5 +1,6 @@
 """Gemini as a reasoner: one request, one answer, and what is wrong with an answer that cannot be used."""
 
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -174,19 +175,30 @@ class _About(BaseModel):
     name: str
 
 
+_BETWEEN = re.compile(rb"\r?\n\r?\n")
+# As much of it may have come with the piece before.
+_SEAM = 3
+
+
 class _Listener:
     """Hands on the text of a stream's events as they are complete, each once."""
 
     def __init__(self, told: Told) -> None:
         self._told = told
-        self._rest = b""
+        self._rest = bytearray()
 
     def hang_up(self) -> None:
         """Hand on nothing any more: a call that is left behind still reads."""
         self._told = untold
 
     def __call__(self, piece: bytes) -> None:
-        *whole, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")
+        # An event without end is looked through once, and not with every piece.
+        seam = max(0, len(self._rest) - _SEAM)
+        self._rest += piece
+        if not _BETWEEN.search(self._rest, seam):
+            return
+        *whole, rest = bytes(self._rest).replace(b"\r\n", b"\n").split(b"\n\n")
+        self._rest = bytearray(rest)
         for event in whole:
             for data in events_of(event):
                 if text := text_of_event(data):
