@@ -116,13 +116,22 @@ class PrometheusSignals:
 
     def _rule_of(self, alert: Alert) -> Rule | None:
         """The rule that made an alert; failing that the expression that came with it."""
-        rules = [rule for rule in self._client.rules(alert.name, self._deadline_s) if _made(rule, alert)]
         given = alert.expression or _expression_in(alert.links)
+        rules = [rule for rule in self._rules(alert.name, may_fail=given is not None) if _made(rule, alert)]
         own = [rule for rule in rules if any(_is_about(alert.labels, active) for active in rule.active)]
         same = [rule for rule in rules if given is not None and rule.expression == given]
         if found := [*same, *own, *rules]:
             return found[0]
         return Rule(alert.name, given, 0.0, {}, ()) if given else None
+
+    def _rules(self, name: str, *, may_fail: bool) -> list[Rule]:
+        """The rules of that name. Stores that evaluate none (VictoriaMetrics, Thanos' querier) may answer with an error."""
+        try:
+            return self._client.rules(name, self._deadline_s)
+        except BackendError:
+            if may_fail:
+                return []
+            raise
 
     def _bind(self, group: AlertGroup, alert: Alert, rule: Rule) -> Signal:
         condition, measured = split_condition(rule.expression), measured_by(rule.expression)
