@@ -125,7 +125,7 @@ class PrometheusSignals:
         return Rule(alert.name, given, 0.0, {}, ()) if given else None
 
     def _rules(self, name: str, *, may_fail: bool) -> list[Rule]:
-        """The rules of that name. Stores that evaluate none (VictoriaMetrics, Thanos' querier) may answer with an error."""
+        """The rules of that name. A store that evaluates none may answer with an error."""
         try:
             return self._client.rules(name, self._deadline_s)
         except BackendError:
