@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiops_cli.adapters.backends.kubernetes.complaints import read_complaint
-from aiops_cli.adapters.backends.kubernetes.kinds import READS
+from aiops_cli.adapters.backends.kubernetes.kinds import KSERVE, READS
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError, read_json
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BackendError
@@ -49,6 +49,7 @@ NEEDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "scale_service": (*_PATCHES[:2], ("list", "horizontalpodautoscalers.autoscaling", "")),
     "rollback_release": (*_PATCHES, *_OLD_ONES),
     "revert_config": (*_PATCHES, *_OLD_ONES),
+    "set_canary": (("patch", KSERVE.resource, ""),),
     "set_resources": _PATCHES,
     "pause_rollout": _PATCHES[:1],
     "resume_rollout": _PATCHES[:1],
@@ -58,12 +59,14 @@ NEEDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "drain_node": (*_NODES, ("list", "pods", ""), ("create", "pods", "eviction"),
                    ("list", "poddisruptionbudgets.policy", "")),
 }  # fmt: skip
+OF_KSERVE = frozenset({"set_canary"})
 _OF_CLUSTER = frozenset({"cordon_node", "uncordon_node", "drain_node"})
 
 
-def look_rights(namespace: str) -> tuple[Right, ...]:
+def look_rights(namespace: str, *, kserve: bool = True) -> tuple[Right, ...]:
     """What is needed to look at a namespace and at the nodes."""
-    listed = tuple(Right("list", read.resource, "", namespace if read.namespaced else "") for read in READS)
+    reads = (*READS, KSERVE) if kserve else READS
+    listed = tuple(Right("list", read.resource, "", namespace if read.namespaced else "") for read in reads)
     return (*listed, Right("get", "pods", "log", namespace))
 
 
@@ -74,24 +77,27 @@ def rights_of(action: str, namespace: str) -> tuple[Right, ...]:
 
 
 def check_account(kubectl: Kubectl, namespaces: Sequence[str]) -> list[AccountRow]:
-    """What the account may do, a row for looking and one for each action, in every namespace.
+    """What the account may do, a row for looking and one for each action that the cluster has, in every namespace.
 
     Raises BackendError where the cluster cannot be asked.
     """
+    kserve = kubectl.serves(KSERVE.api, _CHECK_S)
+    names = ("look", *(name for name in NEEDS if kserve or name not in OF_KSERVE))
     wanted = {
         (name, right)
         for namespace in namespaces
-        for name, rights in _wanted(namespace).items()
+        for name, rights in _wanted(namespace, names, kserve).items()
         for right in rights
     }  # fmt: skip
     distinct = sorted({right for _, right in wanted}, key=lambda right: right.said)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         answers = dict(zip(distinct, pool.map(lambda right: _may(kubectl, right), distinct), strict=True))
-    return [_judged(name, [right for each, right in wanted if each == name], answers) for name in ("look", *NEEDS)]
+    return [_judged(name, [right for each, right in wanted if each == name], answers) for name in names]
 
 
-def _wanted(namespace: str) -> dict[str, tuple[Right, ...]]:
-    return {"look": look_rights(namespace), **{name: rights_of(name, namespace) for name in NEEDS}}
+def _wanted(namespace: str, names: Sequence[str], kserve: bool) -> dict[str, tuple[Right, ...]]:
+    look = look_rights(namespace, kserve=kserve)
+    return {name: look if name == "look" else rights_of(name, namespace) for name in names}
 
 
 def _may(kubectl: Kubectl, right: Right) -> bool:
