@@ -28,7 +28,7 @@ class Rollout:
     `newest` is the newest revision of the predictor that is ready, `former` the one that was last rolled out in full;
     both may be the same one, or empty. `shares` are (revision, percent) as they are served, `created` is the newest
     revision that there is, ready or not. `mode` is how KServe runs it, empty where nothing says so. `problem` is empty
-    where it is ready.
+    where it is ready, and `is_known` says whether it tells that at all.
     """
 
     percent: int | None
@@ -38,6 +38,7 @@ class Rollout:
     problem: str
     mode: str = ""
     created: str = ""
+    is_known: bool = True
 
     @property
     def is_split(self) -> bool:
@@ -83,6 +84,7 @@ def read_rollout(thing: Thing) -> Rollout:
         problem=_problem(status),
         mode=_name(annotations, _MODE) or _name(status, "deploymentMode"),
         created=_name(predictor, "latestCreatedRevision"),
+        is_known=any(row.get("type") == "Ready" for row in _rows(status.get("conditions"))),
     )
 
 
