@@ -342,6 +342,8 @@ def answer(cluster: Cluster, asked: Asked) -> Any:
         return _log(cluster, name, asked.query)
     if sub == "eviction":
         return _evict(cluster, thing, json.loads(asked.body), asked.dry)
+    if sub == "scale":
+        return _scale(cluster, thing, asked)
     if asked.verb == "GET":
         return thing
     if asked.verb == "PATCH":
@@ -487,6 +489,32 @@ def _patch(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
     if after["kind"] == "InferenceService":
         serve(after, anew=_revised(before) != _revised(after))
     return after
+
+
+def _scale(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
+    """The scale of a workload, which has its name, uid and version, and no generation and no annotations."""
+    scale = _scale_of(thing)
+    if asked.verb == "GET":
+        return scale
+    patched = _json_patch(copy.deepcopy(scale), json.loads(asked.body))
+    after = {**copy.deepcopy(thing), "spec": {**thing["spec"], "replicas": patched["spec"]["replicas"]}}
+    after["metadata"] |= {key: patched["metadata"].get(key) for key in ("uid", "resourceVersion")}
+    _check_patched(thing, after)
+    _own(thing, after, asked, "scale")
+    if not asked.dry:
+        after["metadata"] |= {"generation": thing["metadata"]["generation"] + 1,
+                              "resourceVersion": cluster.next_version()}  # fmt: skip
+        cluster.things[after["kind"], after["metadata"]["namespace"], after["metadata"]["name"]] = after
+        if after["kind"] == "Deployment":
+            roll_out(cluster, after)
+    return _scale_of(after)
+
+
+def _scale_of(thing: Thing) -> Thing:
+    keys = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "status": {"replicas": thing["spec"]["replicas"]},
+            "metadata": {key: thing["metadata"][key] for key in keys},
+            "spec": {"replicas": thing["spec"]["replicas"]}}  # fmt: skip
 
 
 def _own(before: Thing, after: Thing, asked: Asked, subresource: str = "") -> None:
@@ -707,8 +735,9 @@ def _resources(cluster: Cluster, api: str) -> list[Thing]:
 
 def _subresource(name: str, sub: str) -> Thing:
     kind = {"log": "Pod", "eviction": "Eviction", "scale": "Scale"}[sub]
-    where = {"group": "policy", "version": "v1"} if sub == "eviction" else {}
-    return {"name": name, "singularName": "", "namespaced": True, "kind": kind, **where, "verbs": ["get", "create"]}
+    where = {"eviction": {"group": "policy", "version": "v1"}, "scale": {"group": "autoscaling", "version": "v1"}}
+    verbs = ["get", "patch", "update"] if sub == "scale" else ["get", "create"]
+    return {"name": name, "singularName": "", "namespaced": True, "kind": kind, **where.get(sub, {}), "verbs": verbs}
 
 
 # --- the server ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.adapters.backends.kubernetes.account import may_only_scale
 from aiops_cli.adapters.backends.kubernetes.complaints import warnings_in
 from aiops_cli.adapters.backends.kubernetes.drain import Drain, refusals_in
 from aiops_cli.adapters.backends.kubernetes.keepers import managers_of, tags_of, team_of
@@ -23,6 +24,7 @@ from aiops_cli.adapters.backends.kubernetes.patch import (
     found_marks,
     mark_of,
     still,
+    still_exactly,
 )
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of
 from aiops_cli.adapters.backends.kubernetes.steps import KINDS, Wanted, is_cordoned, plan_patch, replicas_of, state_of
@@ -52,7 +54,18 @@ _DIFFERENCE_CHARS = 160
 _CHILDREN = {"Deployment": "replicasets", "StatefulSet": "controllerrevisions", "DaemonSet": "controllerrevisions"}
 _NAMED_KINDS = "deployments,statefulsets,daemonsets,pods"
 _IN_WORDS = {INFERENCE_SERVICE: "KServe InferenceService"}
+_HOLDS_BRIEFLY = "by the right to scale alone: the yes holds only until there is news of its state"
 _TRIED = " (tried out on the server)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a patch is made: what it tests of the object itself, and how it leaves its mark."""
+
+    tests: Sequence[Mapping[str, Any]]
+    manager: str
+    marking: Sequence[Mapping[str, Any]] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +218,8 @@ class KubernetesBackend:
             return self._delete(proposal, target, thing)
         if proposal.action == "drain_node":
             return self._drain(proposal, target, thing)
+        if proposal.action == "scale_service" and may_only_scale(self._kubectl, target):
+            return self._scale(proposal, target, thing)
         preconditions = _preconditions(thing)
         mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
         wanted = plan_patch(proposal.action, thing, proposal.arguments, mark, self._revisions(proposal, target, thing))
@@ -213,10 +228,22 @@ class KubernetesBackend:
     def _patch(
         self, target: Target, thing: Mapping[str, Any], preconditions: Mapping[str, Any], mark: str, wanted: Wanted
     ) -> _Prepared:
-        line, dry = self._patch_lines(target, thing, mark, wanted.operations)
+        way = _way(target, thing, mark)
+        line, dry = self._patch_lines(target, way, wanted.operations)
         touches = (wanted.touches, *self._quota_words(target, thing, wanted))
         return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
                          touches, said=wanted.said)  # fmt: skip
+
+    def _scale(self, proposal: Proposal, target: Target, thing: Mapping[str, Any]) -> _Prepared:
+        """A scaling by the subresource, which has no generation and keeps no annotation."""
+        preconditions = {**_preconditions(thing), "version": thing["metadata"]["resourceVersion"]}
+        mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
+        wanted = plan_patch(proposal.action, thing, proposal.arguments, mark, ())
+        line, dry = self._patch_lines(target, _way_of_scale(thing, mark), wanted.operations)
+        touches = (wanted.touches, *self._quota_words(target, thing, wanted), _HOLDS_BRIEFLY)
+        said = f"replicas: {replicas_of(thing)} -> {proposal.arguments['replicas']}"
+        return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
+                         touches, said=said)  # fmt: skip
 
     def _quota_words(self, target: Target, thing: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
         """What a quota has no room for: the API server sees it only when the pods are made, and so does no dry run."""
@@ -234,16 +261,12 @@ class KubernetesBackend:
                 yield f"the quota {name} has room for {max(0, hard - (used or 0))} more pods ({used} of {hard} used)"
 
     def _patch_lines(
-        self, target: Target, thing: Mapping[str, Any], mark: str, operations: Sequence[Mapping[str, Any]]
+        self, target: Target, way: _Way, operations: Sequence[Mapping[str, Any]]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The argument list of a patch, and that which tries it out."""
-        manager, marking = MANAGER, [annotate(thing, MARK, mark)]
-        if target.kind == INFERENCE_SERVICE:
-            # KServe hands annotations on to its revisions: a new one would make a new revision of the model.
-            manager, marking = OWNER + mark, []
-        text = as_text([*still(thing), *operations, *marking])
-        asked = ("patch", target.argument, "--type=json", f"--patch={text}", f"--field-manager={manager}",
-                 _within(CHANGE_S), "-o", "json")  # fmt: skip
+        text = as_text([*way.tests, *operations, *way.marking])
+        asked = ("patch", target.argument, *way.flags, "--type=json", f"--patch={text}",
+                 f"--field-manager={way.manager}", _within(CHANGE_S), "-o", "json")  # fmt: skip
         line = self._kubectl.line(*asked, namespace=target.namespace)
         return line, (*line, "--dry-run=server")
 
@@ -277,7 +300,7 @@ class KubernetesBackend:
         preconditions = {**_preconditions(node), "runs": plan.runs}
         mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
         cordon = {"op": "add", "path": "/spec/unschedulable", "value": True}
-        line, dry = self._patch_lines(target, node, mark, (cordon,))
+        line, dry = self._patch_lines(target, _way(target, node, mark), (cordon,))
         undo = Undo("uncordon_node", {}, "let it take pods again; the pods stay where they are then", 1.0)
         if is_cordoned(node):
             undo = Undo(None, {}, "nothing to undo: it took no pods before either", 0.0, needed=False)
@@ -380,7 +403,7 @@ class KubernetesBackend:
         mark = _mark_of_call(call)
         if mark in found_marks(thing):
             return LookedBack(True, f"{call.target} has the mark of this call ({mark})")
-        if {**_preconditions(thing), "runs": None} == {**call.preconditions, "runs": None}:
+        if _preconditions(thing) == _as_before(call.preconditions):
             return LookedBack(False, f"{call.target} is as it was before the call")
         return LookedBack(None, f"{call.target} was changed since, and has the mark of no call or of another")
 
@@ -401,6 +424,22 @@ def _body(options: Mapping[str, Any]) -> bytes:
 
 def _mark_of_call(call: EffectiveCall) -> str:
     return mark_of(call.action, call.target, call.arguments, call.preconditions)
+
+
+def _way(target: Target, thing: Mapping[str, Any], mark: str) -> _Way:
+    if target.kind == INFERENCE_SERVICE:
+        # KServe hands annotations on to its revisions: a new one would make a new revision of the model.
+        return _Way(still(thing), OWNER + mark)
+    return _Way(still(thing), MANAGER, (annotate(thing, MARK, mark),))
+
+
+def _way_of_scale(thing: Mapping[str, Any], mark: str) -> _Way:
+    return _Way(still_exactly(thing), OWNER + mark, flags=("--subresource=scale",))
+
+
+def _as_before(preconditions: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells whether an object is as it was: pods come and go, and so do versions, without anybody's doing."""
+    return {key: value for key, value in preconditions.items() if key not in ("runs", "version")}
 
 
 def _preconditions(thing: Mapping[str, Any]) -> dict[str, Any]:

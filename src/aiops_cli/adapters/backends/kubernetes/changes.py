@@ -193,8 +193,10 @@ def _shares(things: Things) -> Iterator[Evidence]:
         rollout = read_rollout(service)
         if rollout.is_split and rollout.has_two and rollout.wanted:
             name = str(service["metadata"]["name"])
-            share = f"{rollout.wanted} %" if rollout.wanted < ALL else "all"
-            summary = f"{rollout.newest} of {name} gets {share} of the requests; before it was {rollout.former}"
+            share = (
+                f"{rollout.wanted} % of the requests, beside" if rollout.wanted < ALL else "all requests, instead of"
+            )
+            summary = f"{rollout.newest} of {name} gets {share} {rollout.former}"
             change = Change("deploy", summary, "0 %", f"{rollout.wanted} %", rollout.newest)
             yield _change(name, _asked_otherwise(service), change)
 

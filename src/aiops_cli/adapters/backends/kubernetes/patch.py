@@ -104,6 +104,12 @@ def still(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
     return tests
 
 
+def still_exactly(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """That it is the same object, and that nothing at all of it has moved: for where there is no generation to test."""
+    keys = ("uid", "resourceVersion")
+    return [test(("metadata", key), thing["metadata"][key]) for key in keys]
+
+
 def as_text(operations: Sequence[Mapping[str, Any]]) -> str:
     """A patch as it is given to kubectl: always the same text for the same patch."""
     return json.dumps(list(operations), separators=(",", ":"), ensure_ascii=False)
