@@ -320,12 +320,12 @@ def _inconclusive(
 
 
 def _question(case: Case, faults: Sequence[Candidate]) -> str:
-    """The check that would best separate the two that lead, as a command to run."""
+    """The check that would best separate the two that lead."""
     if not faults:
         return f"What does {case.entity} show that was not looked at?"
     check = find_check(case, faults[0].entity, faults[0].fault)
     rival = f" If not, it may be that {faults[1].phrase}." if len(faults) > 1 else ""
-    return f"Is it that {faults[0].phrase}? Run `{check.command}`: {check.tells}.{rival}"
+    return f"Is it that {faults[0].phrase}? {check.request}{rival}"
 
 
 def options(case: Case) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from aiops_cli.adapters.backends.kubernetes import changes, logs
 from aiops_cli.adapters.backends.kubernetes.kinds import KSERVE, READS, Read, dated, is_kept, pick, without_values
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError, no_list, too_late
 from aiops_cli.adapters.backends.masked import masked
-from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, KubeObject
 from aiops_cli.domain.reading.kubectl_objects import is_object, read_objects, slim
 from aiops_cli.domain.reading.kubectl_text import evidence_of
 from aiops_cli.errors import BackendError
@@ -173,7 +173,7 @@ class KubernetesSource:
             kept, left = _recent(worth, look.scope)
         else:
             kept, left = pick(worth, look.scope.services)
-        items = _evidence(read, kept)
+        items = _evidence(read, kept, self._kubectl.context)
         look.items += items
         detail = f"{len(found)} there, {left} left out" if left else f"{len(found)} there"
         status = CoverageStatus.CHECKED if found else CoverageStatus.EMPTY
@@ -254,7 +254,14 @@ def _last_time(event: Thing) -> str:
     return next((time for time in times if isinstance(time, str)), "")
 
 
-def _evidence(read: Read, things: Sequence[Thing]) -> list[Evidence]:
+def _evidence(read: Read, things: Sequence[Thing], context: str) -> list[Evidence]:
     name = f"kubernetes {read.name}"
     found = read_objects({"kind": "List", "items": list(things)}, partial=not read.whole) or []
-    return [evidence_of(name, sighting) for sighting in found]
+    return [_placed(evidence_of(name, sighting), context) for sighting in found]
+
+
+def _placed(item: Evidence, context: str) -> Evidence:
+    """With the context by which it was read, so that whoever looks at it by hand looks there."""
+    if not isinstance(item.payload, KubeObject):
+        return item
+    return replace(item, payload=replace(item.payload, context=context))
