@@ -330,7 +330,7 @@ def _question(case: Case, faults: Sequence[Candidate]) -> str:
 
 def options(case: Case) -> tuple[str, ...]:
     """Row B6: lettered options, the first of which costs least."""
-    found = [f"hand over what you have (kubectl describe, logs, events): --evidence PATH, about {case.entity}"]
+    found = [f"hand over what you have (logs, events, what your tools print): --evidence PATH, about {case.entity}"]
     found += [f"configure or repair {gap.source} and run this again" for gap in case.evidence.gaps[:2]]
     found.append(f"page the owner of {case.entity}")
     return tuple(f"{letter}) {text}" for letter, text in zip("ABCDEF", found, strict=False))
