@@ -180,6 +180,9 @@ _PROCESS = re.compile(r"[A-Za-z0-9_][\w.:@-]{0,252}")
 _WORKLOADS = {"Deployment": "deploy", "StatefulSet": "statefulset", "DaemonSet": "daemonset"}
 # The kind of event by which a supervisor says what it knows of a process; its message begins with the name.
 _OF_PROCESSES = {"Process": System.SUPERVISOR, "Unit": System.SYSTEMD}
+# Kinds of object of which a cluster's events speak; those of databases and of simulated worlds have others, or none.
+_OF_CLUSTER = frozenset({*_WORKLOADS, "Pod", "ReplicaSet", "Job", "CronJob", "Node", "PersistentVolumeClaim",
+                         "HorizontalPodAutoscaler", MODEL})  # fmt: skip
 _JOURNAL = "journald"
 _OF_PODS = ("namespace", "pod")
 _BEFORE = timedelta(minutes=15)
@@ -265,11 +268,11 @@ def _is_from(item: Evidence, entity: str, source: str) -> bool:
 
 def _is_of_cluster(case: Case, labels: Mapping[str, str]) -> bool:
     """Whether everything that runs there is in a cluster, as far as the evidence or the alert says."""
-    events = [event for _, event in case.evidence.of(ClusterEvent)]
-    if any(event.kind in _OF_PROCESSES for event in events):
+    kinds = {event.kind for _, event in case.evidence.of(ClusterEvent)}
+    if kinds & _OF_PROCESSES.keys():
         return False
     has_objects = any(True for _ in case.evidence.of(KubeObject))
-    return has_objects or bool(events) or any(labels.get(key) for key in _OF_PODS)
+    return has_objects or bool(kinds & _OF_CLUSTER) or any(labels.get(key) for key in _OF_PODS)
 
 
 def _typed(name: str, otherwise: str) -> str:
