@@ -6,7 +6,9 @@ from typing import Any
 
 from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Severity
-from aiops_cli.ports import Scope
+from aiops_cli.domain.evidence import EvidenceSet
+from aiops_cli.domain.findings import Case
+from aiops_cli.ports import Gathered, Scope
 from tests.fault_server import Answer, FaultServer, Link, Received, endless, head, http, json_body, redirect, stall
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -24,6 +26,11 @@ def scope(*services: str, now: datetime = NOW, firing_s: float = 600) -> Scope:
         starts_at=began,
     )
     return Scope(AlertGroup("test", "g", (alert,)), services, began - timedelta(hours=3), now)
+
+
+def case_of(asked: Scope, gathered: Gathered) -> Case:
+    """What was gathered, as the reasoner is given it."""
+    return Case(asked.group, None, EvidenceSet.collect(gathered.items, gathered.coverage, asked.end), asked.end)
 
 
 def answering(answer: Callable[[Received], Any]) -> Answer:

@@ -1,8 +1,9 @@
 """A small fake of the Kubernetes API over TLS, for a real kubectl: it keeps objects, and knows nothing of containers.
 
 It has discovery, list with selectors, get, the three kinds of patch, delete with preconditions, eviction within
-budgets, logs, dry runs, access reviews, and a Deployment controller that makes ReplicaSets and pods at once. Anything
-that it is told to refuse, to break or to hang it does.
+budgets, logs, dry runs, access reviews, and a Deployment controller that makes ReplicaSets and pods at once. Where it
+is told so it has KServe's InferenceService too, and a controller that makes revisions and splits requests between them.
+Anything that it is told to refuse, to break or to hang it does.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ HOST = "127.0.0.1"
 CONTEXT = "north"
 Thing = dict[str, Any]
 LONG_AGO = "2026-01-01T00:00:00Z"
+KSERVE = "serving.kserve.io"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Kind:
     @property
     def api(self) -> str:
         """The value of apiVersion."""
-        version = "v2" if self.group == "autoscaling" else "v1"
+        version = {"autoscaling": "v2", KSERVE: "v1beta1"}.get(self.group, "v1")
         return f"{self.group}/{version}" if self.group else version
 
     @property
@@ -75,9 +77,10 @@ KINDS = (
     Kind("discovery.k8s.io", "endpointslices", "EndpointSlice"),
     Kind("networking.k8s.io", "networkpolicies", "NetworkPolicy", short=("netpol",)),
 )
-_BY_KIND = {each.kind: each for each in KINDS}
-_BY_PLACE = {(each.group, each.plural): each for each in KINDS}
-_WITH_GENERATION = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+# What a cluster has where somebody installed it.
+CUSTOM = (Kind(KSERVE, "inferenceservices", "InferenceService", short=("isvc",)),)
+_BY_KIND = {each.kind: each for each in (*KINDS, *CUSTOM)}
+_WITH_GENERATION = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "InferenceService")
 
 
 class Refused(Exception):
@@ -127,7 +130,7 @@ class Cluster:
     """The objects and what is refused.
 
     `denied` holds `verb resource` pairs such as `patch deployments.apps`, `admit` is why an admission webhook refuses
-    every patch, and `on_write` runs just before something is changed.
+    every patch, and `on_write` runs just before something is changed. `has_kserve` says whether that is installed.
     """
 
     things: dict[tuple[str, str, str], Thing] = field(default_factory=dict)
@@ -135,6 +138,7 @@ class Cluster:
     faults: list[Fault] = field(default_factory=list)
     logs: dict[tuple[str, str, bool], str] = field(default_factory=dict)
     admit: str = ""
+    has_kserve: bool = False
     on_write: Callable[[], Any] = lambda: None
     asked: list[Asked] = field(default_factory=list)
     version: int = 1000
@@ -158,6 +162,11 @@ class Cluster:
             if thing["kind"] == "Deployment":
                 roll_out(self, thing)
             return thing
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds that the API has."""
+        return (*KINDS, *CUSTOM) if self.has_kserve else KINDS
 
     def reset(self) -> None:
         """Forget everything."""
@@ -312,13 +321,14 @@ _PATH = re.compile(
 
 def answer(cluster: Cluster, asked: Asked) -> Any:
     """The object or text that a request is answered with. Raises Refused."""
-    fixed = _discovery(asked.path)
+    fixed = _discovery(cluster, asked.path)
     if fixed is not None:
         return fixed
     if asked.path.endswith("/selfsubjectaccessreviews"):
         return _review(cluster, asked.body)
     match = _PATH.fullmatch(asked.path)
-    kind = _BY_PLACE.get((match["group"] or "", match["plural"])) if match else None
+    places = {(each.group, each.plural): each for each in cluster.kinds}
+    kind = places.get((match["group"] or "", match["plural"])) if match else None
     if match is None or kind is None:
         raise Refused(404, "NotFound", "the server could not find the requested resource")
     namespace, name, sub = match["namespace"] or "", match["name"] or "", match["sub"] or ""
@@ -332,6 +342,8 @@ def answer(cluster: Cluster, asked: Asked) -> Any:
         return _log(cluster, name, asked.query)
     if sub == "eviction":
         return _evict(cluster, thing, json.loads(asked.body), asked.dry)
+    if sub == "scale":
+        return _scale(cluster, thing, asked)
     if asked.verb == "GET":
         return thing
     if asked.verb == "PATCH":
@@ -453,11 +465,11 @@ def _delete(cluster: Cluster, thing: Thing, options: Thing, dry: bool) -> Thing:
 
 def _patch(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
     data = json.loads(asked.body)
-    before = copy.deepcopy(thing)
+    before, copied = copy.deepcopy(thing), copy.deepcopy(thing)
     if asked.content.startswith("application/json-patch"):
-        after = _json_patch(before, data)
+        after = _json_patch(copied, data)
     else:
-        after = _merged(before, data, by_name=asked.content.startswith("application/strategic"))
+        after = _merged(copied, data, by_name=asked.content.startswith("application/strategic"))
     _check_patched(thing, after)
     if cluster.admit:
         raise Refused(403, "Forbidden", f'admission webhook "limits.example" denied the request: {cluster.admit}')
@@ -467,13 +479,71 @@ def _patch(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
             del after["spec"][key]
     if after["spec"] != thing["spec"] and "generation" in thing["metadata"]:
         after["metadata"]["generation"] = thing["metadata"]["generation"] + 1
+    _own(before, after, asked)
     if asked.dry:
         return after
     after["metadata"]["resourceVersion"] = cluster.next_version()
     cluster.things[after["kind"], after["metadata"].get("namespace", ""), after["metadata"]["name"]] = after
     if after["kind"] == "Deployment":
         roll_out(cluster, after)
+    if after["kind"] == "InferenceService":
+        serve(after, anew=_revised(before) != _revised(after))
     return after
+
+
+def _scale(cluster: Cluster, thing: Thing, asked: Asked) -> Thing:
+    """The scale of a workload, which has its name, uid and version, and no generation and no annotations."""
+    scale = _scale_of(thing)
+    if asked.verb == "GET":
+        return scale
+    patched = _json_patch(copy.deepcopy(scale), json.loads(asked.body))
+    after = {**copy.deepcopy(thing), "spec": {**thing["spec"], "replicas": patched["spec"]["replicas"]}}
+    after["metadata"] |= {key: patched["metadata"].get(key) for key in ("uid", "resourceVersion")}
+    _check_patched(thing, after)
+    _own(thing, after, asked, "scale")
+    if not asked.dry:
+        after["metadata"] |= {"generation": thing["metadata"]["generation"] + 1,
+                              "resourceVersion": cluster.next_version()}  # fmt: skip
+        cluster.things[after["kind"], after["metadata"]["namespace"], after["metadata"]["name"]] = after
+        if after["kind"] == "Deployment":
+            roll_out(cluster, after)
+    return _scale_of(after)
+
+
+def _scale_of(thing: Thing) -> Thing:
+    keys = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "status": {"replicas": thing["spec"]["replicas"]},
+            "metadata": {key: thing["metadata"][key] for key in keys},
+            "spec": {"replicas": thing["spec"]["replicas"]}}  # fmt: skip
+
+
+def _own(before: Thing, after: Thing, asked: Asked, subresource: str = "") -> None:
+    """Write down who changed which leaf of the spec, and when: nobody else owns it then."""
+    changed = [leaf for leaf in _LEAVES if _leaf(before, leaf) != _leaf(after, leaf)]
+    if not changed:
+        return
+    kept = [each for each in after["metadata"].get("managedFields", ()) if each["fieldsV1"] not in map(_owned, changed)]
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    manager, sub = asked.query.get("fieldManager", "unknown"), {"subresource": subresource} if subresource else {}
+    kept += [{"manager": manager, "operation": "Update", "apiVersion": after["apiVersion"], "time": now,
+              "fieldsType": "FieldsV1", "fieldsV1": _owned(leaf), **sub} for leaf in changed]  # fmt: skip
+    after["metadata"]["managedFields"] = kept
+
+
+_LEAVES = (("spec", "replicas"), ("spec", "predictor", "canaryTrafficPercent"))
+
+
+def _leaf(thing: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        thing = thing.get(part) if isinstance(thing, dict) else None
+    return thing
+
+
+def _owned(path: tuple[str, ...]) -> Thing:
+    fields: Thing = {}
+    for part in reversed(path):
+        fields = {f"f:{part}": fields}
+    return fields
 
 
 def _check_patched(thing: Thing, after: Thing) -> None:
@@ -554,11 +624,61 @@ def _merged(value: Any, change: Any, *, by_name: bool) -> Any:
     return merged
 
 
+# --- KServe's controller ---------------------------------------------------------------------------------------------
+
+
+def _revised(service: Thing) -> str:
+    """What KServe makes a revision of: the predictor, and the annotations, which it hands on; not the share."""
+    predictor = {key: part for key, part in service["spec"]["predictor"].items() if key != "canaryTrafficPercent"}
+    return json.dumps([predictor, service["metadata"].get("annotations", {})], sort_keys=True)
+
+
+def serve(service: Thing, *, anew: bool) -> None:
+    """Split the requests of an InferenceService as its spec wants it; `anew` makes another revision, ready at once."""
+    status = service.setdefault("status", {})
+    parts = status.setdefault("components", {}).setdefault("predictor", {})
+    if anew:
+        number = int(str(parts.get("latestReadyRevision", "-00000")).rpartition("-")[2]) + 1
+        parts["latestReadyRevision"] = f"{service['metadata']['name']}-predictor-{number:05d}"
+    parts["latestCreatedRevision"] = newest = parts["latestReadyRevision"]
+    percent, former = (
+        service["spec"]["predictor"].get("canaryTrafficPercent", 100),
+        parts.get("latestRolledoutRevision"),
+    )
+    if former == newest and percent < 100:
+        former = parts.get("previousRolledoutRevision")
+    if percent == 100 or not former:
+        if former != newest:
+            parts |= {"previousRolledoutRevision": former or "", "latestRolledoutRevision": newest}
+        shares = [(newest, 100)]
+    else:
+        shares = [(newest, percent), (former, 100 - percent)]
+    parts["traffic"] = [{"revisionName": name, "percent": share, "latestRevision": name == newest}
+                        for name, share in shares]  # fmt: skip
+    status |= {"conditions": [{"type": "Ready", "status": "True"}], "deploymentMode": "Serverless"}
+
+
+def add_model(cluster: Cluster, name: str = "fraud", percent: int = 20) -> Thing:
+    """An InferenceService whose second revision gets that share of the requests."""
+    cluster.has_kserve = True
+    predictor: Thing = {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models.example/fraud/1"}}
+    service = cluster.add({"kind": "InferenceService", "metadata": {"name": name, "labels": {"team": "risk"}},
+                           "spec": {"predictor": predictor}})  # fmt: skip
+    serve(service, anew=True)
+    before = copy.deepcopy(service)
+    predictor |= {"canaryTrafficPercent": percent}
+    predictor["model"]["storageUri"] = "s3://models.example/fraud/2"
+    service["metadata"]["generation"] += 1
+    _own(before, service, Asked("PATCH", "", {"fieldManager": "kubectl-edit"}, b""))
+    serve(service, anew=True)
+    return service
+
+
 # --- discovery -------------------------------------------------------------------------------------------------------
 
 
-def _discovery(path: str) -> Thing | None:
-    groups = sorted({each.api for each in KINDS if each.group} | {"authorization.k8s.io/v1"})
+def _discovery(cluster: Cluster, path: str) -> Thing | None:
+    groups = sorted({each.api for each in cluster.kinds if each.group} | {"authorization.k8s.io/v1"})
     if path == "/version":
         return {"major": "1", "minor": "33", "gitVersion": "v1.33.1", "gitCommit": "0", "gitTreeState": "clean",
                 "buildDate": LONG_AGO, "goVersion": "go1", "compiler": "gc", "platform": "fake/fake"}  # fmt: skip
@@ -571,17 +691,22 @@ def _discovery(path: str) -> Thing | None:
             for each in listed]}  # fmt: skip
     place = path.removeprefix("/apis/").removeprefix("/api/")
     if place in (*groups, "v1") and path == (f"/api/{place}" if place == "v1" else f"/apis/{place}"):
-        return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": place, "resources": _resources(place)}
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": place,
+            "resources": _resources(cluster, place),
+        }
     return None
 
 
-def openapi() -> bytes:
+def openapi(kinds: tuple[Kind, ...]) -> bytes:
     """The document that kubectl before 1.27 wants to see before a dry run: which kinds can be patched dry.
 
     The numbers are those of the fields in gnostic's openapiv2.proto.
     """
     paths = []
-    for kind in KINDS:
+    for kind in kinds:
         about = f"group: {kind.group}\nkind: {kind.kind}\nversion: {kind.api.rpartition('/')[2]}\n"
         extension = protobuf.message((1, "x-kubernetes-group-version-kind"), (2, protobuf.message((2, about))))
         query = protobuf.message((2, "query"), (4, "dryRun"), (6, "string"))
@@ -594,13 +719,13 @@ def openapi() -> bytes:
     return protobuf.message((1, "2.0"), (2, info), (8, protobuf.message(*paths)))
 
 
-def _resources(api: str) -> list[Thing]:
+def _resources(cluster: Cluster, api: str) -> list[Thing]:
     if api.startswith("authorization"):
         return [{"name": "selfsubjectaccessreviews", "singularName": "", "namespaced": False,
                  "kind": "SelfSubjectAccessReview", "verbs": ["create"]}]  # fmt: skip
     verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
     found: list[Thing] = []
-    for kind in KINDS:
+    for kind in cluster.kinds:
         if kind.api == api:
             found.append({"name": kind.plural, "singularName": kind.kind.lower(), "namespaced": kind.namespaced,
                           "kind": kind.kind, "verbs": verbs, "shortNames": list(kind.short)})  # fmt: skip
@@ -610,8 +735,9 @@ def _resources(api: str) -> list[Thing]:
 
 def _subresource(name: str, sub: str) -> Thing:
     kind = {"log": "Pod", "eviction": "Eviction", "scale": "Scale"}[sub]
-    where = {"group": "policy", "version": "v1"} if sub == "eviction" else {}
-    return {"name": name, "singularName": "", "namespaced": True, "kind": kind, **where, "verbs": ["get", "create"]}
+    where = {"eviction": {"group": "policy", "version": "v1"}, "scale": {"group": "autoscaling", "version": "v1"}}
+    verbs = ["get", "patch", "update"] if sub == "scale" else ["get", "create"]
+    return {"name": name, "singularName": "", "namespaced": True, "kind": kind, **where.get(sub, {}), "verbs": verbs}
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -667,7 +793,7 @@ class FakeKubernetes:
                 if cluster.writes()[-1:] == [asked]:
                     cluster.on_write()
                 if asked.path == "/openapi/v2":
-                    return 200, openapi(), "application/octet-stream"
+                    return 200, openapi(cluster.kinds), "application/octet-stream"
                 found = answer(cluster, asked)
                 text = found if isinstance(found, str) else json.dumps(found)
             if fault is not None:

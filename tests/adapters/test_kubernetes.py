@@ -12,14 +12,23 @@ from typing import Any
 import pytest
 
 from aiops_cli.adapters.backends.kubernetes import changes, logs
-from aiops_cli.adapters.backends.kubernetes.account import NEEDS, look_rights, rights_of
+from aiops_cli.adapters.backends.kubernetes.account import NEEDS, instead_of, look_rights, rights_of
 from aiops_cli.adapters.backends.kubernetes.backend import KubernetesBackend
 from aiops_cli.adapters.backends.kubernetes.complaints import read_complaint, warnings_in
 from aiops_cli.adapters.backends.kubernetes.drain import refusals_in
 from aiops_cli.adapters.backends.kubernetes.keepers import managers_of, tags_of, team_of
 from aiops_cli.adapters.backends.kubernetes.kinds import MOST_THINGS, READS, pick, without_values
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError
-from aiops_cli.adapters.backends.kubernetes.patch import annotate, differences, mark_of, pointer, still
+from aiops_cli.adapters.backends.kubernetes.patch import (
+    MARK,
+    OWNER,
+    annotate,
+    differences,
+    found_marks,
+    mark_of,
+    pointer,
+    still,
+)
 from aiops_cli.adapters.backends.kubernetes.revisions import revisions_of, step_between, tag_of
 from aiops_cli.adapters.backends.kubernetes.steps import KINDS, plan_patch, state_of
 from aiops_cli.adapters.backends.kubernetes.target import Target, has_shape, name_all, read_printed
@@ -31,7 +40,7 @@ from aiops_cli.domain.reading.kubectl_objects import is_object, slim
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.strict_yaml import read_yaml
 from tests.conftest import ROOT
-from tests.fake_kubernetes import Cluster, Thing, fill_shop, make_deployment
+from tests.fake_kubernetes import Cluster, Thing, add_model, fill_shop, make_deployment
 
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
@@ -319,6 +328,7 @@ def test_the_roles_of_the_guide_have_every_right_that_is_asked_for() -> None:
                 name, _, sub = str(resource).partition("/")
                 granted |= {(verb, name, sub) for verb in rule["verbs"]}
     wanted = [*look_rights("shop"), *(right for action in KINDS for right in rights_of(action, "shop"))]
+    wanted += [other for right in rights_of("scale_service", "shop") for other in instead_of("scale_service", right)]
     assert {(each.verb, each.resource.partition(".")[0], each.subresource) for each in wanted} <= granted
 
 
@@ -613,6 +623,34 @@ def test_what_makes_no_sense_is_not_acted_on(shop: Cluster) -> None:
                 still(thing), plan_patch(action, thing, arguments, "m", known)
     assert shaped > 200
     assert not has_shape({}) and not has_shape([]) and not has_shape({"kind": "Status", "metadata": {}})
+
+
+def test_a_model_that_makes_no_sense_is_told_as_it_is_and_not_acted_on(shop: Cluster) -> None:
+    chance = random.Random(10)
+    model = add_model(shop)
+    shaped = 0
+    for _ in range(400):
+        thing = spoil(model, chance)
+        if is_object(thing):
+            found_in(thing)
+        if has_shape(thing):
+            shaped += 1
+            found_marks(thing), state_of(thing), managers_of(thing, [], "set_canary")
+            with contextlib.suppress(ActionRefused):
+                still(thing), plan_patch("set_canary", thing, {"percent": 0}, "m", [])
+    assert shaped > 150
+
+
+def test_the_name_of_an_owner_is_a_mark_beside_that_of_the_annotations() -> None:
+    fields = [{"manager": f"{OWNER}0123456789abcdef"}, {"manager": "kubectl-edit"}, {"manager": "aiops-cli"}]
+    thing = {"metadata": {"annotations": {MARK: "fedcba9876543210"}, "managedFields": fields}}
+    assert found_marks(thing) == ("fedcba9876543210", "0123456789abcdef")
+    assert found_marks({"metadata": {}}) == ()
+
+
+def test_a_kubectl_that_is_too_old_for_the_subresource_says_what_would_do() -> None:
+    complaint = read_complaint("error: unknown flag: --subresource")
+    assert (complaint.kind, complaint.harmless) == ("old", True) and "1.24" in complaint.hint
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -13,9 +13,11 @@ from aiops_cli.adapters.backends.supervisor_actions import SupervisorBackend
 from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.adapters.backends.xml_rpc import RpcClient
 from aiops_cli.domain.action import EffectiveCall, parse_call
+from aiops_cli.domain.checks import find_check
 from aiops_cli.domain.evidence import ClusterEvent, CoverageStatus, LogLine, Series
+from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import ActionRefused, BackendError
-from tests.asking import BAD_SERVERS, NOW, client, scope
+from tests.asking import BAD_SERVERS, NOW, case_of, client, scope
 from tests.fault_server import Answer, FaultServer, Link, http, reset, stall
 from tests.gates import permit_for
 from tests.secret_samples import Maker
@@ -237,3 +239,14 @@ def test_an_answer_that_never_comes_leaves_it_open() -> None:
             SupervisorBackend(supervisord(server), write=True).apply(permit_for(call))
 
     assert not isinstance(told.value, ActionRefused)
+
+
+def test_what_to_look_at_by_hand_is_the_tail_of_the_process_that_is_in_trouble() -> None:
+    rows = [process("web_00"), process("web_01", state=30, stderr_logfile="/var/log/web_01.err")]
+    log = f"{NOW:%Y-%m-%dT%H:%M:%SZ} ERROR no disk\n"
+    with FaultServer(fake_supervisord(getAllProcessInfo=lambda: rows, readProcessStderrLog=lambda *_: log)) as server:
+        gathered = SupervisorSource(supervisord(server)).gather(scope("web"), 5)
+    found = case_of(scope("web"), gathered)
+    assert find_check(found, "web", FaultClass.APPLICATION_ERROR).command == "supervisorctl tail web:web_01 stderr"
+    assert find_check(found, "web", FaultClass.OUT_OF_MEMORY).command == "supervisorctl status web:web_01"
+    assert "kubectl" not in find_check(found, "cart", FaultClass.APPLICATION_ERROR).text

@@ -8,9 +8,11 @@ import pytest
 
 from aiops_cli.adapters.backends.systemd import Systemd, SystemdBackend, SystemdSource
 from aiops_cli.domain.action import parse_call
+from aiops_cli.domain.checks import find_check
 from aiops_cli.domain.evidence import Change, ClusterEvent, CoverageStatus
+from aiops_cli.domain.vocabulary import FaultClass
 from aiops_cli.errors import ActionRefused, BackendError
-from tests.asking import NOW, scope
+from tests.asking import NOW, case_of, scope
 from tests.gates import permit_for
 from tests.program_fakes import put_on_path
 
@@ -207,3 +209,12 @@ def test_no_systemctl_at_all_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(BackendError, match="systemctl cannot be started"):
         SystemdSource(Systemd(["payments"])).gather(scope("payments"), 5)
     assert "systemctl" not in os.listdir(tmp_path)
+
+
+def test_what_to_look_at_by_hand_is_in_the_journal_of_the_unit(fake: FakeSystemd) -> None:
+    gathered = SystemdSource(Systemd(["payments"])).gather(scope("payments"), 10)
+    case = case_of(scope("payments"), gathered)
+    assert find_check(case, "payments", FaultClass.APPLICATION_ERROR).command.startswith(
+        "journalctl -u payments.service --since '"
+    )
+    assert find_check(case, "payments", FaultClass.OUT_OF_MEMORY).command == "systemctl status payments.service"

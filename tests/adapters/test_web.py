@@ -1,14 +1,21 @@
 """The client of servers: what is wrong is said, with what to do, within the time."""
 
 import base64
+import contextlib
 import json
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from aiops_cli.adapters.backends import web
+from aiops_cli.adapters.backends.trust import Contexts, Trust, make_context
 from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.errors import ActionRefused, BackendError
 from tests.answering import Answer, answering
+from tests.fake_kubernetes import make_certificate
 
 TIME_S = 0.4
 
@@ -101,3 +108,81 @@ def test_a_secret_is_in_no_message_and_in_no_repr() -> None:
 def test_an_address_that_is_none_is_an_error_and_no_traceback(url: str) -> None:
     with pytest.raises(BackendError):
         client(url).get("/", TIME_S)
+
+
+# --- over TLS --------------------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """Makes contexts, and counts them; every one of them is true."""
+
+    def __init__(self) -> None:
+        self.made: list[Trust] = []
+
+    def make(self, trust: Trust) -> ssl.SSLContext:
+        self.made.append(trust)
+        return make_context(trust)
+
+
+@contextlib.contextmanager
+def answering_over_tls(folder: Path) -> Iterator[tuple[str, str]]:
+    """The address of a server, and the file of the authority that its certificate is of."""
+    certificate, key = make_certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with answering(Answer()) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        yield server.url.replace("http:", "https:"), str(certificate)
+
+
+def test_the_authorities_are_read_once_for_all_requests_of_all_clients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Counting()
+    monkeypatch.setattr(web, "CONTEXTS", Contexts(counting.make))
+    with answering_over_tls(tmp_path) as (url, authority):
+        for asked in (client(url, ca_file=authority), client(url, ca_file=authority)):
+            assert [asked.get("/", 5.0) for _ in range(2)] == [{}, {}]
+        assert len(counting.made) == 1
+        # Without it the machine's own are asked, which do not know this one: also by one context.
+        for _ in range(2):
+            with pytest.raises(BackendError, match="certificate of prometheus is not trusted"):
+                client(url).get("/", 5.0)
+    assert [trust.ca_file for trust in counting.made] == [authority, ""]
+
+
+def test_many_at_once_wait_for_one_context(tmp_path: Path) -> None:
+    counting = Counting()
+    contexts = Contexts(counting.make)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: contexts.find(Trust()), range(16)))
+    assert len(counting.made) == 1 and len({id(each) for each in found}) == 1
+
+
+def test_a_file_that_was_written_anew_is_read_anew_and_old_ones_are_forgotten(tmp_path: Path) -> None:
+    counting = Counting()
+    contexts = Contexts(counting.make)
+    certificate, key = make_certificate(tmp_path)
+    trust = Trust(str(certificate), str(certificate), str(key))
+    first = contexts.find(trust)
+    assert contexts.find(trust) is first
+    certificate.write_bytes(certificate.read_bytes() + b"\n")
+    assert contexts.find(trust) is not first
+    for number in range(40):
+        certificate.write_bytes(certificate.read_bytes() + b"\n" * (number + 1))
+        contexts.find(trust)
+    assert len(contexts._kept) <= 32
+
+
+def test_settings_that_differ_share_no_context(tmp_path: Path) -> None:
+    contexts = Contexts(make_context)
+    certificate, key = make_certificate(tmp_path)
+    rows = [Trust(), Trust(by_environment=False), Trust(str(certificate)), Trust("", str(certificate), str(key))]
+    assert len({id(contexts.find(trust)) for trust in rows}) == len(rows)
+
+
+def test_an_authority_that_is_no_file_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone.pem", tmp_path):
+        with pytest.raises(ActionRefused, match="prometheus cannot be asked") as caught:
+            client("https://127.0.0.1:1/", ca_file=str(path)).get("/", TIME_S)
+        assert caught.value.hint == "see its settings"

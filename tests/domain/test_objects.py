@@ -31,6 +31,12 @@ def thing(kind: str, name: str, body: Mapping[str, Any], **metadata: Any) -> Giv
     return name, KubeObject(kind, name, "shop", {"metadata": metadata, **body})
 
 
+def model(ready: str, why: str = "", created: str = "fraud-2", newest: str = "fraud-1") -> Given:
+    predictor = {"latestReadyRevision": newest, "latestCreatedRevision": created}
+    body = conditions(("Ready", ready, "RevisionFailed", why)) | {"components": {"predictor": predictor}}
+    return thing("InferenceService", "fraud", {"status": body})
+
+
 def event(about: str, reason: str, message: str, kind: str = "Pod", age_s: float = 60, count: int = 1) -> Given:
     return about, ClusterEvent(reason, message, True, kind, count, age_s)
 
@@ -334,6 +340,8 @@ ROWS: list[tuple[str, list[Given], str, str, str]] = [
      "minAvailable 2"),
     ("Q01q", [quota("10"), created("exceeded quota: team")], "web", "quota-exceeded", "pods used 10 of 10"),
     ("Q02r", limits("2Gi"), "web", "quota-exceeded", "limits memory 2Gi"),
+    ("K01", [model("False", "the storage answers 403")], "fraud", "release-regression",
+     "revision fraud-2 of the model is not ready, fraud-1 serves: the storage answers 403"),
 ]  # fmt: skip
 
 WELL = {"state": {"running": {"startedAt": LONG_AGO}}, "lastState": {}}
@@ -431,6 +439,7 @@ NEAR_MISSES: list[tuple[str, list[Given]]] = [
     ("A03", [budget(0)]),
     ("Q01q", [quota("9")]),
     ("Q02r", limits("512Mi")),
+    ("K01", [model("True")]),
 ]  # fmt: skip
 
 
@@ -458,6 +467,12 @@ def test_a_list_of_one_service_does_not_say_that_another_is_absent() -> None:
         return found(ingress("gone"), *[service(name) for name in names])[0].weight
 
     assert weight("web") == 2 and weight("web", "pay", "mail") == 4
+
+
+def test_a_model_of_which_no_revision_is_ready_is_its_own_fault() -> None:
+    (finding,) = found(model("False", "the storage answers 403", newest=""))
+    assert (finding.entity, str(finding.fault)) == ("fraud", "application-error")
+    assert finding.statement == "the model is not ready: the storage answers 403"
 
 
 def test_the_same_of_many_pods_is_one_finding_that_cites_five() -> None:
@@ -498,7 +513,7 @@ def test_junk_in_a_body_never_raises(junk: Any) -> None:
     kinds = ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "Service", "Ingress",
              "Endpoints", "EndpointSlice", "NetworkPolicy", "Node", "Namespace", "PersistentVolumeClaim", HPA,
              "PodDisruptionBudget", "ResourceQuota", "LimitRange", "ConfigMap", "StorageClass", "NetworkChaos",
-             "ValidatingWebhookConfiguration", "AuthorizationPolicy")  # fmt: skip
+             "ValidatingWebhookConfiguration", "AuthorizationPolicy", "InferenceService")  # fmt: skip
     bodies: list[Any] = [junk, {field: junk for field in fields}]
     bodies += [{field: {name: each for name in inner} for field in fields} for each in (junk, [junk], {"x": junk})]
     bodies += [{field: {name: [{other: junk for other in inner}] for name in inner} for field in fields}]

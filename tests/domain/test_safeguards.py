@@ -386,8 +386,11 @@ def test_foreign_words_cannot_leave_their_line_or_close_the_fence() -> None:
 
 @pytest.mark.parametrize("name", ["web$(touch x)", "web; rm x #", "the alert's subject", "-o", ""])
 def test_a_name_that_is_no_name_is_not_put_into_a_command(name: str) -> None:
-    command = find_check(case(), name, FaultClass.APPLICATION_ERROR).command
+    pod = item(KubeObject("Pod", "cart-7d9f8bc4b5-x2x4c", "shop", {}), "cart")
+    command = find_check(case(pod), name, FaultClass.APPLICATION_ERROR).command
     assert command == "kubectl logs deploy/NAME --since=15m"
+    assert find_check(case(), name, FaultClass.APPLICATION_ERROR).command == ""
+    assert find_check(case(), name, FaultClass.CERTIFICATE).command.startswith("openssl s_client -connect NAME:443 ")
 
 
 # --- what comes in ---

@@ -68,7 +68,10 @@ _OF_THE_CLUSTER = (FaultClass.DNS, FaultClass.NODE_FAILURE)
 def test_who_cannot_tell_names_the_check_that_would_decide() -> None:
     said = diagnose(case(log("web", "call failed", 1), log("cart", "job failed", 2), signal=None), Recall())
     assert said.verdict is Verdict.INCONCLUSIVE and len(said.hypotheses) == 2
-    assert said.question is not None and "Run `kubectl logs deploy/web --since=15m`" in said.question
+    assert said.question is not None and "Look at the log of web: the first error after the onset" in said.question
+    pod = item(KubeObject("Pod", "web-7d9f8c6b5-x2x4k", "shop", {}), "web-7d9f8c6b5-x2x4k")
+    said = diagnose(case(log("web", "call failed", 1), log("cart", "job failed", 2), pod, signal=None), Recall())
+    assert said.question is not None and "Run `kubectl -n shop logs deploy/web --since=15m`: " in said.question
 
 
 # --- the alert's own words ---

@@ -116,7 +116,7 @@ def test_a_plan_begins_with_checks_and_the_order_of_thought() -> None:
     drafted = plan(FaultClass.CAPACITY_EXHAUSTED, case(REPLICAS, service("web", HURT, FAILING)))
     topics = [row.topic for row in drafted.assessment]
     assert topics == ["scale", "cost", "performance", "reliability", "monitoring", "operations"]
-    assert drafted.checks and drafted.checks[0].startswith("kubectl top pod")
+    assert drafted.checks and drafted.checks[0].startswith("look at memory and processor time of web — ")
     unknown = {row.topic for row in assess(None, case(), None) if not row.known}
     assert unknown == {"scale", "cost", "performance", "reliability"}
 

@@ -1,5 +1,6 @@
 """The real kubectl against the fake of the Kubernetes API over TLS: every action, and everything that can go wrong."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, read_severity
 from aiops_cli.domain.evidence import Change, CoverageStatus, EvidenceSet, KubeObject, LogLine
 from aiops_cli.errors import ActionRefused, BackendError
 from aiops_cli.ports import Gathered, Scope
-from tests.fake_kubernetes import CONTEXT, FakeKubernetes, Fault, Thing, fill_shop, run_fake
+from tests.fake_kubernetes import CONTEXT, FakeKubernetes, Fault, Thing, add_model, fill_shop, run_fake
 from tests.gates import permit_for
 from tests.secret_samples import samples
 
@@ -328,7 +329,7 @@ def test_what_broke_before_it_took_effect_is_unknown_too_and_is_found_not_done(
 
 
 DENIED = [
-    ("scale_service", "web", {"replicas": 5}, "patch deployments.apps"),
+    ("restart_service", "web", {}, "patch deployments.apps"),
     ("rollback_release", "books/ledger", {"to_version": "7.0"}, "patch statefulsets.apps"),
     ("cordon_node", "node-1", {}, "patch nodes"),
     ("delete_pod", "", {}, "delete pods"),
@@ -357,6 +358,197 @@ def test_an_admission_that_refuses_is_told_before_anybody_is_asked(
 def test_what_the_server_finds_invalid_is_told_with_the_field(backend: KubernetesBackend) -> None:
     with pytest.raises(ActionRefused, match=r"resources\.requests: Invalid value"):
         prepare(backend, "set_resources", "web", container="main", resource="memory_request", amount="1Gi")
+
+
+# --- scaling by the right to scale alone -----------------------------------------------------------------------------
+
+PATCHES = {"patch deployments.apps", "patch statefulsets.apps"}
+
+
+@pytest.mark.parametrize(("target", "kind", "namespace"), [("web", "Deployment", "shop"),
+                                                           ("books/ledger", "StatefulSet", "books")])  # fmt: skip
+def test_who_may_only_scale_scales_once_and_back(
+    api: FakeKubernetes, backend: KubernetesBackend, target: str, kind: str, namespace: str
+) -> None:
+    api.cluster.denied = PATCHES
+    name = target.rpartition("/")[2]
+    before = api.cluster.get(kind, name, namespace)["spec"]["replicas"]
+    call = prepare(backend, "scale_service", target, replicas=5)
+    assert api.cluster.writes() == [], "looking and trying out changed something"
+    assert prepare(backend, "scale_service", target, replicas=5).digest == call.digest
+    assert "--subresource=scale" in call.command and "resourceVersion" in call.command
+    assert call.changes == f"replicas: {before} -> 5 (tried out on the server)"
+    assert call.touches[-1].startswith("by the right to scale alone")
+    assert backend.look_back(call, "k").done is False
+    backend.apply(permit_for(call))
+    assert api.cluster.get(kind, name, namespace)["spec"]["replicas"] == 5
+    assert backend.look_back(call, "k").done is True
+    assert "already" in backend.apply(permit_for(call))
+    assert len(api.cluster.writes()) == 1, "the second time changed something"
+    undo = prepare(backend, "scale_service", target, **call.undo.arguments)
+    backend.apply(permit_for(undo))
+    assert api.cluster.get(kind, name, namespace)["spec"]["replicas"] == before
+    assert backend.look_back(call, "k").done is None, "its mark was the other call's"
+
+
+def test_who_may_patch_does_not_scale_by_the_subresource(api: FakeKubernetes, backend: KubernetesBackend) -> None:
+    assert "--subresource" not in prepare(backend, "scale_service", "web", replicas=5).command
+
+
+def test_a_scaling_by_the_subresource_holds_only_while_nothing_at_all_has_moved(
+    api: FakeKubernetes, backend: KubernetesBackend
+) -> None:
+    api.cluster.denied = PATCHES
+    call = prepare(backend, "scale_service", "web", replicas=5)
+    # In the last moment: the server refuses it.
+    api.cluster.on_write = lambda: api.cluster.news("Deployment", "web", readyReplicas=1)
+    with pytest.raises(ActionRefused) as caught:
+        backend.apply(permit_for(call))
+    assert caught.value.hint == "it was changed meanwhile: look again, and ask again"
+    # Before: it is seen.
+    with pytest.raises(ActionRefused, match="changed after the approval"):
+        backend.apply(permit_for(call))
+    assert web(api)["spec"]["replicas"] == 3
+    assert backend.look_back(call, "k").done is False, "news of its state are nobody's doing"
+
+
+def test_without_either_right_it_is_told_which_would_do(
+    api: FakeKubernetes, kubectl: Kubectl, backend: KubernetesBackend
+) -> None:
+    api.cluster.denied = PATCHES
+    found = {row.name: (row.allowed, row.why) for row in check_account(kubectl, ["shop"])}
+    assert found["scale_service"] == (True, "3 rights, all there; 2 of them by the right to scale alone")
+    assert not found["restart_service"][0]
+    api.cluster.denied = {*PATCHES, "patch deployments/scale.apps"}
+    found = {row.name: (row.allowed, row.why) for row in check_account(kubectl, ["shop"])}
+    words = "the account may not patch deployments.apps in shop (or get and patch deployments.apps/scale)"
+    assert found["scale_service"] == (False, words)
+    with pytest.raises(ActionRefused, match=r'tried out: .*cannot patch resource "deployments"'):
+        prepare(backend, "scale_service", "web", replicas=5)
+
+
+# --- the share of a model's newest revision --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(api: FakeKubernetes, backend: KubernetesBackend) -> Thing:
+    return add_model(api.cluster)
+
+
+def predictor(api: FakeKubernetes) -> Thing:
+    found: Thing = api.cluster.get("InferenceService", "fraud")["status"]["components"]["predictor"]
+    return found
+
+
+def shares(api: FakeKubernetes) -> dict[str, int]:
+    return {row["revisionName"]: row["percent"] for row in predictor(api)["traffic"]}
+
+
+NEW, OLD = "fraud-predictor-00002", "fraud-predictor-00001"
+
+
+def test_a_canary_is_ended_once_is_known_again_and_gets_its_share_back(
+    api: FakeKubernetes, backend: KubernetesBackend, model: Thing
+) -> None:
+    state = dict(backend.read_state("fraud"))
+    assert (state, shares(api)) == ({"percent": 20, "newest": NEW, "former": OLD}, {NEW: 20, OLD: 80})
+    call = prepare(backend, "set_canary", "fraud", percent=0)
+    assert api.cluster.writes() == [], "looking and trying out changed something"
+    assert prepare(backend, "set_canary", "fraud", percent=0).digest == call.digest
+    assert call.changes == f"share of {NEW}: 20 % -> 0 % (tried out on the server)"
+    assert call.touches == (f"0 % of the requests go to {NEW}, 100 % to {OLD}",)
+    assert (call.service, call.team, call.risk.value) == ("fraud", "risk", "low")
+    assert "patch inferenceservice.serving.kserve.io/fraud" in call.command
+    assert backend.look_back(call, "k").done is False
+
+    assert backend.apply(permit_for(call)) == f"share of {NEW}: 20 % -> 0 %"
+    assert shares(api) == {NEW: 0, OLD: 100} and backend.look_back(call, "k").done is True
+    count = len(api.cluster.writes())
+    assert "already" in backend.apply(permit_for(call))
+    assert len(api.cluster.writes()) == count, "the second time changed something"
+
+    assert (call.undo.action, dict(call.undo.arguments)) == ("set_canary", {"percent": 20})
+    undo = prepare(backend, "set_canary", "fraud", **call.undo.arguments)
+    backend.apply(permit_for(undo))
+    assert (dict(backend.read_state("fraud")), shares(api)) == (state, {NEW: 20, OLD: 80})
+    assert backend.look_back(undo, "k").done is True
+    assert backend.look_back(call, "k").done is None, "its mark was the other call's"
+
+
+def test_a_share_is_set_without_a_new_revision(api: FakeKubernetes, backend: KubernetesBackend, model: Thing) -> None:
+    # KServe hands annotations on to its revisions: a mark among them would be a revision of its own, at once.
+    backend.apply(permit_for(prepare(backend, "set_canary", "fraud", percent=0)))
+    assert predictor(api)["latestReadyRevision"] == NEW
+    assert "annotations" not in api.cluster.get("InferenceService", "fraud")["metadata"]
+
+
+def test_what_was_rolled_out_in_full_goes_back_to_the_revision_before(
+    api: FakeKubernetes, backend: KubernetesBackend, model: Thing
+) -> None:
+    backend.apply(permit_for(prepare(backend, "set_canary", "fraud", percent=100)))
+    assert shares(api) == {NEW: 100} and predictor(api)["latestRolledoutRevision"] == NEW
+    backend.apply(permit_for(prepare(backend, "set_canary", "fraud", percent=0)))
+    assert shares(api) == {NEW: 0, OLD: 100}
+
+
+@pytest.mark.parametrize("change", ["newest", "share"])
+def test_a_share_is_not_set_of_another_revision_or_over_another_share(
+    api: FakeKubernetes, backend: KubernetesBackend, model: Thing, change: str
+) -> None:
+    call = prepare(backend, "set_canary", "fraud", percent=0)
+
+    def meanwhile() -> None:
+        if change == "newest":
+            # A revision becomes ready, and nobody asks for anything else: the generation stays.
+            predictor(api)["latestReadyRevision"] = "fraud-predictor-00003"
+        else:
+            model["spec"]["predictor"]["canaryTrafficPercent"] = 30
+
+    api.cluster.on_write = meanwhile
+    with pytest.raises(ActionRefused) as caught:
+        backend.apply(permit_for(call))
+    assert caught.value.hint == "it was changed meanwhile: look again, and ask again"
+    api.cluster.on_write = lambda: None
+    with pytest.raises(ActionRefused, match="changed after the approval"):
+        backend.apply(permit_for(call))
+    assert model["spec"]["predictor"]["canaryTrafficPercent"] == (20 if change == "newest" else 30)
+
+
+def test_without_the_right_to_patch_it_a_share_is_refused_before_anybody_is_asked(
+    api: FakeKubernetes, kubectl: Kubectl, backend: KubernetesBackend, model: Thing
+) -> None:
+    api.cluster.denied = {"patch inferenceservices.serving.kserve.io"}
+    with pytest.raises(ActionRefused, match=r'tried out: .*cannot patch resource "inferenceservices"'):
+        prepare(backend, "set_canary", "fraud", percent=0)
+    found = {row.name: (row.allowed, row.why) for row in check_account(kubectl, ["shop"])}
+    assert found["set_canary"] == (False, "the account may not patch inferenceservices.serving.kserve.io in shop")
+    assert found["scale_service"][0] and found["look"][0]
+
+
+def test_a_model_that_serves_is_evidence_and_its_canary_a_change(
+    api: FakeKubernetes, kubectl: Kubectl, model: Thing
+) -> None:
+    found = gather(kubectl, "shop", "books", service="fraud")
+    assert rows(found, CoverageStatus.FAILED) == {}
+    assert rows(found, CoverageStatus.CHECKED)["inferenceservices"] == "1 there"
+    evidence = EvidenceSet.collect(found.items, found.coverage, None)
+    (seen,) = (item for item, thing in evidence.of(KubeObject) if thing.kind == "InferenceService")
+    assert seen.text == (f"InferenceService fraud 20 % to {NEW}, 80 % to {OLD}; asked for: 20 % to the newest; ready")
+    changes = [change for _, change in evidence.of(Change, "fraud")]
+    summary = f"{NEW} of fraud gets 20 % of the requests, beside {OLD}"
+    assert changes == [Change("deploy", summary, "0 %", "20 %", NEW)]
+
+
+def test_a_cluster_without_kserve_is_asked_once_and_nothing_is_said_of_it(
+    api: FakeKubernetes, kubectl: Kubectl, backend: KubernetesBackend
+) -> None:
+    found = gather(kubectl, "shop", "books")
+    assert not [row for row in found.coverage if "inference" in row.source]
+    assert [each.path for each in api.cluster.asked if "kserve" in each.path] == ["/apis/serving.kserve.io/v1beta1"]
+    assert set(rows(found, CoverageStatus.FAILED)) <= {"logs"}
+    assert "set_canary" not in {row.name for row in check_account(kubectl, ["shop"])}
+    with pytest.raises(ActionRefused, match="set_canary is for a KServe InferenceService; web is a deployment"):
+        prepare(backend, "set_canary", "web", percent=0)
 
 
 # --- what the person is shown ----------------------------------------------------------------------------------------
@@ -589,4 +781,20 @@ def test_the_whole_program_finds_the_release_and_asks_for_the_very_command(
     assert ended.code == 3, ended.err
     assert "rollback_release web to_version=1.4" in ended.out
     assert f"kubernetes {CONTEXT}, namespace shop" in ended.err
+    assert api.cluster.writes() == []
+
+
+def test_the_whole_program_finds_the_canary_and_asks_to_end_it(
+    api: FakeKubernetes, kubectl: Kubectl, program: Program, tmp_path: Path
+) -> None:
+    add_model(api.cluster)
+    settings = {"CONTEXT": CONTEXT, "KUBECONFIG": str(api.kubeconfig), "NAMESPACES": "shop", "WRITE": "true"}
+    program.environment |= {f"AIOPS_KUBERNETES_{name}": value for name, value in settings.items()}
+    labels = {"alertname": "FraudErrorsHigh", "service": "fraud", "severity": "critical", "namespace": "shop"}
+    fires = {"labels": labels, "annotations": {"summary": "fraud fails"}, "status": "firing", "startsAt": stamp(0)}
+    alert = tmp_path / "alert.json"
+    alert.write_text(json.dumps({"version": "4", "status": "firing", "receiver": "x", "alerts": [fires]}))
+    ended = program.run("triage", str(alert), "--reasoner", "offline")
+    assert ended.code == 3, ended.err
+    assert "set_canary fraud percent=0" in ended.out
     assert api.cluster.writes() == []

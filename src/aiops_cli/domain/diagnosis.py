@@ -320,17 +320,17 @@ def _inconclusive(
 
 
 def _question(case: Case, faults: Sequence[Candidate]) -> str:
-    """The check that would best separate the two that lead, as a command to run."""
+    """The check that would best separate the two that lead."""
     if not faults:
         return f"What does {case.entity} show that was not looked at?"
     check = find_check(case, faults[0].entity, faults[0].fault)
     rival = f" If not, it may be that {faults[1].phrase}." if len(faults) > 1 else ""
-    return f"Is it that {faults[0].phrase}? Run `{check.command}`: {check.tells}.{rival}"
+    return f"Is it that {faults[0].phrase}? {check.request}{rival}"
 
 
 def options(case: Case) -> tuple[str, ...]:
     """Row B6: lettered options, the first of which costs least."""
-    found = [f"hand over what you have (kubectl describe, logs, events): --evidence PATH, about {case.entity}"]
+    found = [f"hand over what you have (logs, events, what your tools print): --evidence PATH, about {case.entity}"]
     found += [f"configure or repair {gap.source} and run this again" for gap in case.evidence.gaps[:2]]
     found.append(f"page the owner of {case.entity}")
     return tuple(f"{letter}) {text}" for letter, text in zip("ABCDEF", found, strict=False))

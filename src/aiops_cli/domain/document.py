@@ -266,7 +266,8 @@ class ConsiderationPart(_Part):
 
 
 class PlanPart(_Part):
-    """The plan: one step an attempt, in this order. `checks` are read-only commands to run first.
+    """The plan: one step an attempt, in this order. `checks` are what to look at first: a command that only reads, or
+    words where none is known to fit.
 
     `request` waits for an answer to the first step. `skipped` are safeguards that this environment does without.
     """

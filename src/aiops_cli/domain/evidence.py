@@ -61,7 +61,7 @@ class KubeObject:
     """A Kubernetes object, in the shape of its API: `body` has `metadata`, `spec` and `status` as far as known.
 
     `partial` says that it comes from a table or from `kubectl describe`: what is absent there is not known to be absent
-    in the cluster.
+    in the cluster. `context` is that of the kubeconfig by which it was read, empty where somebody handed it over.
     """
 
     kind: str
@@ -69,6 +69,7 @@ class KubeObject:
     namespace: str
     body: Mapping[str, Any]
     partial: bool = False
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)

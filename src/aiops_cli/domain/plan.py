@@ -25,7 +25,7 @@ _RISKS = list(Risk)
 class Plan:
     """Steps in the order in which they are tried, one an attempt; what was proposed and refused, and why.
 
-    `checks` are read-only commands to run first, `assessment` is what was weighed before, in a fixed order. `advice` is
+    `checks` are what to look at first, `assessment` is what was weighed before, in a fixed order. `advice` is
     what the runbook tells a person to do, and `choices` what only a person can decide, for when no step is left.
     `objections` are what speaks against the next step; with `raised` it counts as one level riskier for them.
     """
@@ -154,8 +154,7 @@ def _refusal(proposal: Proposal, inventory: Collection[str], tried: Collection[t
 
 
 def _check(case: Case, root: Hypothesis) -> str:
-    check = find_check(case, root.entity, root.fault)
-    return f"{check.command} — {check.tells}"
+    return find_check(case, root.entity, root.fault).text
 
 
 def _choices(books: Iterable[tuple[Hypothesis, Runbook | None]], case: Case) -> Iterable[str]:

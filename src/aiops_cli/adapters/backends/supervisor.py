@@ -110,6 +110,7 @@ def _items(group: Group, scope: Scope) -> Iterator[Evidence]:
 
 def _state_of(process: Process) -> Evidence:
     at = _moment(process.since)
+    # The name first: by it a check of domain/checks.py names the process.
     text = f"{process.name} {_words(process)}"
     event = ClusterEvent(process.state_name.upper(), text, process.is_wanted and not process.is_up, "Process")
     return Evidence("", _SOURCE, process.group, at, text, event)

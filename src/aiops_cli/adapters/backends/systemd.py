@@ -182,6 +182,7 @@ class SystemdSource:
 
 
 def _items(unit: Unit, scope: Scope) -> Iterator[Evidence]:
+    # The name first: by it a check of domain/checks.py names the unit.
     text = f"{unit.full_name} {_words(unit)}"
     warning = unit.active in ("failed", "activating")
     event = ClusterEvent(unit.active.upper(), text, warning, "Unit", max(1, unit.restarts))

@@ -4,13 +4,17 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx2
 
+from aiops_cli.adapters.backends.trust import CONTEXTS, Trust
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ActionRefused, BackendError
+
+if TYPE_CHECKING:
+    import ssl
 
 MOST_BYTES = 32_000_000
 _SAID_CHARS = 200
@@ -111,35 +115,37 @@ class WebClient:
         return body
 
     def _client(self, deadline_s: float) -> httpx2.Client:
-        import ssl
-
-        verify: Any = True
         server = self.server
-        if not self._base.startswith("https"):
-            # Reading the authorities that nobody is going to ask takes 20 ms; this one trusts none.
-            verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        elif server.ca_file or server.client_cert:
-            verify = ssl.create_default_context(cafile=server.ca_file or None)
-            if server.client_cert:
-                verify.load_cert_chain(server.client_cert, server.client_key or None)
+        # A proxy of the environment has no way to what listens on this machine.
+        outside = urlsplit(self._base).hostname not in _HERE
         # Compressed, a small answer could become an endless one.
         headers = {"Accept-Encoding": "identity", "User-Agent": "aiops", **server.headers}
         if server.token:
             headers["Authorization"] = f"Bearer {server.token}"
         timeout = httpx2.Timeout(deadline_s, connect=min(_CONNECT_S, deadline_s))
-        # A proxy of the environment has no way to what listens on this machine.
-        outside = urlsplit(self._base).hostname not in _HERE
         if self._socket:
             _probe(self._socket, timeout.connect or _CONNECT_S)
         transport = httpx2.HTTPTransport(uds=self._socket) if self._socket else None
         return httpx2.Client(
             headers=headers,
-            verify=verify,
+            verify=self._trusted(outside),
             timeout=timeout,
             follow_redirects=False,
             trust_env=outside,
             transport=transport,
         )
+
+    def _trusted(self, outside: bool) -> "ssl.SSLContext":
+        """What its certificate is checked by."""
+        import ssl
+
+        if not self._base.startswith("https"):
+            # No authority is going to be asked; this one trusts none.
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        server = self.server
+        # A key is of use with its certificate alone.
+        key = server.client_key if server.client_cert else ""
+        return CONTEXTS.find(Trust(server.ca_file, server.client_cert, key, outside))
 
     def _auth(self) -> tuple[str, str] | None:
         return (self.server.user, self.server.password) if self.server.user else None

@@ -33,6 +33,7 @@ _KINDS = {
     "RoleBinding": "rolebindings rolebinding",
     "ClusterRole": "clusterroles clusterrole",
     "ClusterRoleBinding": "clusterrolebindings clusterrolebinding",
+    "InferenceService": "inferenceservices inferenceservice isvc",
 }
 _BY_NAME = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _VERB = re.compile(r"\b(?:kubectl|k|oc)\s.{0,200}?\b(get|describe|logs|events)\b")

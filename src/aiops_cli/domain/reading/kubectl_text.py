@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiops_cli.domain.evidence import ClusterEvent, Evidence, KubeObject
+from aiops_cli.domain.inference_service import KIND, read_rollout
 from aiops_cli.domain.reading.describe_fields import read_event_lines
 from aiops_cli.domain.reading.kubectl_describe import looks_like_describe, read_describe
 from aiops_cli.domain.reading.kubectl_table import read_tables
@@ -149,6 +150,10 @@ def _autoscaler(spec: Parts, status: Parts, body: Parts) -> Iterator[Any]:
     yield from _bad_conditions(status)
 
 
+def _inference_service(spec: Parts, status: Parts, body: Parts) -> Iterator[Any]:
+    yield read_rollout(body).text
+
+
 _SAID: Mapping[str, Callable[[Parts, Parts, Parts], Iterator[Any]]] = {
     "Pod": _pod,
     "Deployment": _workload,
@@ -163,4 +168,5 @@ _SAID: Mapping[str, Callable[[Parts, Parts, Parts], Iterator[Any]]] = {
     "EndpointSlice": _endpoints,
     "Node": _node,
     "HorizontalPodAutoscaler": _autoscaler,
+    KIND: _inference_service,
 }

@@ -8,26 +8,41 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.adapters.backends.kubernetes.account import may_only_scale
 from aiops_cli.adapters.backends.kubernetes.complaints import warnings_in
 from aiops_cli.adapters.backends.kubernetes.drain import Drain, refusals_in
 from aiops_cli.adapters.backends.kubernetes.keepers import managers_of, tags_of, team_of
+from aiops_cli.adapters.backends.kubernetes.kinds import KSERVE
 from aiops_cli.adapters.backends.kubernetes.kubectl import CHANGE_S, Kubectl, KubectlError, read_json
 from aiops_cli.adapters.backends.kubernetes.patch import (
+    MANAGER,
     MARK,
+    OWNER,
     annotate,
     as_text,
     differences,
-    found_mark,
+    found_marks,
     mark_of,
     still,
+    still_exactly,
 )
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of
 from aiops_cli.adapters.backends.kubernetes.steps import KINDS, Wanted, is_cordoned, plan_patch, replicas_of, state_of
-from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, Target, has_shape, name_all, owner_of, read_printed
+from aiops_cli.adapters.backends.kubernetes.target import (
+    INFERENCE_SERVICE,
+    NODE,
+    POD,
+    Target,
+    has_shape,
+    name_all,
+    owner_of,
+    read_printed,
+)
 from aiops_cli.domain.action import EffectiveCall, Proposal, Undo, check_proposal
 from aiops_cli.domain.findings.body import entries, mapping, text, whole
 from aiops_cli.domain.gate import LookedBack, Permit
 from aiops_cli.domain.identity import workload_of
+from aiops_cli.domain.inference_service import KIND
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import ActionRefused, BackendError
 
@@ -38,8 +53,19 @@ _DIFFERENCES = 6
 _DIFFERENCE_CHARS = 160
 _CHILDREN = {"Deployment": "replicasets", "StatefulSet": "controllerrevisions", "DaemonSet": "controllerrevisions"}
 _NAMED_KINDS = "deployments,statefulsets,daemonsets,pods"
-_FIELD_MANAGER = "aiops-cli"
+_IN_WORDS = {INFERENCE_SERVICE: "KServe InferenceService"}
+_HOLDS_BRIEFLY = "by the right to scale alone: the yes holds only until there is news of its state"
 _TRIED = " (tried out on the server)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a patch is made: what it tests of the object itself, and how it leaves its mark."""
+
+    tests: Sequence[Mapping[str, Any]]
+    manager: str
+    marking: Sequence[Mapping[str, Any]] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +94,7 @@ class _Prepared:
 
 
 class KubernetesBackend:
-    """Acts on workloads, pods and nodes of one context, where `write` allows it.
+    """Acts on workloads, models, pods and nodes of one context, where `write` allows it.
 
     `namespaces` are those that are looked at; in the first of them names are bare. `drain_s` is how long an eviction
     that a disruption budget refuses is tried again.
@@ -87,7 +113,7 @@ class KubernetesBackend:
     # -- what there is ------------------------------------------------------------------------------------------------
 
     def targets(self) -> Sequence[str]:
-        """Workloads, pods and nodes by name. Raises BackendError."""
+        """Workloads, InferenceServices, pods and nodes by name. Raises BackendError."""
         return list(self._named())
 
     def can(self, action: str) -> str | None:
@@ -111,7 +137,8 @@ class KubernetesBackend:
     def _read_names(self) -> dict[str, Target]:
         found: list[Target] = []
         problems: list[KubectlError] = []
-        asked = [(_NAMED_KINDS, namespace) for namespace in self._namespaces]
+        own = f"{_NAMED_KINDS},{KSERVE.resource}" if self._has_kserve(problems) else _NAMED_KINDS
+        asked = [(own, namespace) for namespace in self._namespaces]
         for kinds, namespace in [*asked, ("nodes", "")]:
             line = self._kubectl.line("get", kinds, "-o", "name", _within(READ_S), namespace=namespace)
             # One kind that may not be listed hides no other: what is printed counts.
@@ -123,6 +150,13 @@ class KubernetesBackend:
             raise problems[0]
         return name_all(found, self._namespaces[0])
 
+    def _has_kserve(self, problems: list[KubectlError]) -> bool:
+        try:
+            return self._kubectl.serves(KSERVE.api, READ_S)
+        except KubectlError as error:
+            problems.append(error)
+            return False
+
     def _find(self, name: str) -> Target:
         found = self._named().get(name)
         if found is None:
@@ -131,7 +165,7 @@ class KubernetesBackend:
 
     def _read(self, target: Target) -> Mapping[str, Any]:
         try:
-            thing: Any = self._kubectl.get(target.said, namespace=target.namespace, deadline_s=READ_S)
+            thing: Any = self._kubectl.get_dated(target.argument, namespace=target.namespace, deadline_s=READ_S)
         except KubectlError as error:
             if error.complaint.kind in ("missing", "denied", "context", "login"):
                 raise ActionRefused(f"{target.said}: {error.message}", hint=error.hint) from error
@@ -177,13 +211,15 @@ class KubernetesBackend:
     def _make(self, proposal: Proposal) -> _Prepared:
         target = self._find(proposal.target)
         if target.kind not in KINDS[proposal.action]:
-            kinds = " or ".join(KINDS[proposal.action])
+            kinds = " or ".join(_IN_WORDS.get(kind, kind) for kind in KINDS[proposal.action])
             raise ActionRefused(f"{proposal.action} is for a {kinds}; {proposal.target} is a {target.kind}")
         thing = self._read(target)
         if proposal.action == "delete_pod":
             return self._delete(proposal, target, thing)
         if proposal.action == "drain_node":
             return self._drain(proposal, target, thing)
+        if proposal.action == "scale_service" and may_only_scale(self._kubectl, target):
+            return self._scale(proposal, target, thing)
         preconditions = _preconditions(thing)
         mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
         wanted = plan_patch(proposal.action, thing, proposal.arguments, mark, self._revisions(proposal, target, thing))
@@ -192,10 +228,22 @@ class KubernetesBackend:
     def _patch(
         self, target: Target, thing: Mapping[str, Any], preconditions: Mapping[str, Any], mark: str, wanted: Wanted
     ) -> _Prepared:
-        line, dry = self._patch_lines(target, thing, mark, wanted.operations)
+        way = _way(target, thing, mark)
+        line, dry = self._patch_lines(target, way, wanted.operations)
         touches = (wanted.touches, *self._quota_words(target, thing, wanted))
         return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
                          touches, said=wanted.said)  # fmt: skip
+
+    def _scale(self, proposal: Proposal, target: Target, thing: Mapping[str, Any]) -> _Prepared:
+        """A scaling by the subresource, which has no generation and keeps no annotation."""
+        preconditions = {**_preconditions(thing), "version": thing["metadata"]["resourceVersion"]}
+        mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
+        wanted = plan_patch(proposal.action, thing, proposal.arguments, mark, ())
+        line, dry = self._patch_lines(target, _way_of_scale(thing, mark), wanted.operations)
+        touches = (wanted.touches, *self._quota_words(target, thing, wanted), _HOLDS_BRIEFLY)
+        said = f"replicas: {replicas_of(thing)} -> {proposal.arguments['replicas']}"
+        return _Prepared(target, thing, preconditions, mark, (line,), (dry,), wanted.undo, wanted.touched,
+                         touches, said=said)  # fmt: skip
 
     def _quota_words(self, target: Target, thing: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:
         """What a quota has no room for: the API server sees it only when the pods are made, and so does no dry run."""
@@ -213,12 +261,12 @@ class KubernetesBackend:
                 yield f"the quota {name} has room for {max(0, hard - (used or 0))} more pods ({used} of {hard} used)"
 
     def _patch_lines(
-        self, target: Target, thing: Mapping[str, Any], mark: str, operations: Sequence[Mapping[str, Any]]
+        self, target: Target, way: _Way, operations: Sequence[Mapping[str, Any]]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The argument list of a patch, and that which tries it out."""
-        text = as_text([*still(thing), *operations, annotate(thing, MARK, mark)])
-        asked = ("patch", target.said, "--type=json", f"--patch={text}", f"--field-manager={_FIELD_MANAGER}",
-                 _within(CHANGE_S), "-o", "json")  # fmt: skip
+        text = as_text([*way.tests, *operations, *way.marking])
+        asked = ("patch", target.argument, *way.flags, "--type=json", f"--patch={text}",
+                 f"--field-manager={way.manager}", _within(CHANGE_S), "-o", "json")  # fmt: skip
         line = self._kubectl.line(*asked, namespace=target.namespace)
         return line, (*line, "--dry-run=server")
 
@@ -252,7 +300,7 @@ class KubernetesBackend:
         preconditions = {**_preconditions(node), "runs": plan.runs}
         mark = mark_of(proposal.action, proposal.target, proposal.arguments, preconditions)
         cordon = {"op": "add", "path": "/spec/unschedulable", "value": True}
-        line, dry = self._patch_lines(target, node, mark, (cordon,))
+        line, dry = self._patch_lines(target, _way(target, node, mark), (cordon,))
         undo = Undo("uncordon_node", {}, "let it take pods again; the pods stay where they are then", 1.0)
         if is_cordoned(node):
             undo = Undo(None, {}, "nothing to undo: it took no pods before either", 0.0, needed=False)
@@ -327,7 +375,7 @@ class KubernetesBackend:
             return call.action == "delete_pod"
         if call.action == "delete_pod":
             return self._is_gone(target, call)
-        return found_mark(self._read(target)) == _mark_of_call(call)
+        return _mark_of_call(call) in found_marks(self._read(target))
 
     def _is_gone(self, target: Target, call: EffectiveCall) -> bool:
         """Whether the very pod is gone, or on its way."""
@@ -352,10 +400,10 @@ class KubernetesBackend:
             thing = self._read(self._find(call.target))
         except BackendError as error:
             return LookedBack(None, error.message)
-        mark = found_mark(thing)
-        if mark == _mark_of_call(call):
+        mark = _mark_of_call(call)
+        if mark in found_marks(thing):
             return LookedBack(True, f"{call.target} has the mark of this call ({mark})")
-        if {**_preconditions(thing), "runs": None} == {**call.preconditions, "runs": None}:
+        if _preconditions(thing) == _as_before(call.preconditions):
             return LookedBack(False, f"{call.target} is as it was before the call")
         return LookedBack(None, f"{call.target} was changed since, and has the mark of no call or of another")
 
@@ -378,12 +426,30 @@ def _mark_of_call(call: EffectiveCall) -> str:
     return mark_of(call.action, call.target, call.arguments, call.preconditions)
 
 
+def _way(target: Target, thing: Mapping[str, Any], mark: str) -> _Way:
+    if target.kind == INFERENCE_SERVICE:
+        # KServe hands annotations on to its revisions: a new one would make a new revision of the model.
+        return _Way(still(thing), OWNER + mark)
+    return _Way(still(thing), MANAGER, (annotate(thing, MARK, mark),))
+
+
+def _way_of_scale(thing: Mapping[str, Any], mark: str) -> _Way:
+    return _Way(still_exactly(thing), OWNER + mark, flags=("--subresource=scale",))
+
+
+def _as_before(preconditions: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells whether an object is as it was: pods come and go, and so do versions, without anybody's doing."""
+    return {key: value for key, value in preconditions.items() if key not in ("runs", "version")}
+
+
 def _preconditions(thing: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be still so: the object, what is wanted of it, and the call of ours that was the last."""
     metadata = thing["metadata"]
-    state: dict[str, Any] = {"uid": metadata["uid"], "last_call": found_mark(thing) or "none"}
+    state: dict[str, Any] = {"uid": metadata["uid"], "last_call": " ".join(found_marks(thing)) or "none"}
     if thing["kind"] == "Node":
         return {**state, "cordoned": state_of(thing)["cordoned"]}
+    if thing["kind"] == KIND:
+        return {**state, "generation": metadata["generation"], **state_of(thing)}
     return {**state, "generation": metadata["generation"], "replicas": replicas_of(thing)}
 
 

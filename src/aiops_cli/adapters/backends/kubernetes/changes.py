@@ -9,6 +9,7 @@ from typing import Any
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, revisions_of, step_between
 from aiops_cli.domain.evidence import Change, Evidence
 from aiops_cli.domain.findings.body import entries, mapping, text
+from aiops_cli.domain.inference_service import ALL, KIND, read_rollout
 from aiops_cli.domain.reading.kubectl_values import read_time
 from aiops_cli.domain.redact import safe
 
@@ -34,7 +35,8 @@ def find_changes(things: Things, end: datetime) -> list[Evidence]:
     """Every change of the last week, the newest last. `things` are the objects by their kind."""
     releases = list(_releases(things, things.get("Event", ())))
     rescales = list(_rescales(things))
-    found = [*releases, *rescales, *_scalings(things, releases, rescales), *_settings(things), *_cordons(things)]
+    found = [*releases, *rescales, *_scalings(things, releases, rescales), *_settings(things), *_cordons(things),
+             *_shares(things)]  # fmt: skip
     dated = [item for item in found if item.at is not None and end - _OLDEST <= item.at <= end]
     return sorted(dated, key=lambda item: item.at or end)[-_MOST:]
 
@@ -180,6 +182,33 @@ def _configs_of(workload: Mapping[str, Any]) -> set[str]:
         found |= {text(each, "configMapRef", "name") for each in entries(container, "envFrom")}
         found |= {text(each, "valueFrom", "configMapKeyRef", "name") for each in entries(container, "env")}
     return found - {""}
+
+
+def _shares(things: Things) -> Iterator[Evidence]:
+    """Revisions of models that get requests beside, or instead of, the one before them.
+
+    Before it was there a revision got nothing. What share it had in between, the cluster does not keep.
+    """
+    for service in things.get(KIND, ()):
+        rollout = read_rollout(service)
+        if rollout.is_split and rollout.has_two and rollout.wanted:
+            name = str(service["metadata"]["name"])
+            share = (
+                f"{rollout.wanted} % of the requests, beside" if rollout.wanted < ALL else "all requests, instead of"
+            )
+            summary = f"{rollout.newest} of {name} gets {share} {rollout.former}"
+            change = Change("deploy", summary, "0 %", f"{rollout.wanted} %", rollout.newest)
+            yield _change(name, _asked_otherwise(service), change)
+
+
+def _asked_otherwise(service: Mapping[str, Any]) -> datetime | None:
+    """When somebody last asked something else of a predictor, as the managed fields of its object say."""
+    asked = (
+        read_time(each.get("time"))
+        for each in entries(service, "metadata", "managedFields")
+        if each.get("subresource") != "status" and "f:predictor" in mapping(each, "fieldsV1", "f:spec")
+    )
+    return max((at for at in asked if at), default=None)
 
 
 def _cordons(things: Things) -> Iterator[Evidence]:

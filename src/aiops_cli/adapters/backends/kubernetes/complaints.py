@@ -27,6 +27,8 @@ _ROWS = (
     # Said by kubectl itself, before anything is sent.
     (r"context .{0,300}does not exist|context was not found|no context exists", "context",
      "`kubectl config get-contexts` lists those that there are; set kubernetes.context", True),
+    (r"unknown flag: --subresource", "old",
+     "the account may only scale, and that takes kubectl 1.24: install a newer one, or let it patch", True),
     (r"unknown (?:shorthand )?flag|unknown command|unknown shorthand", "old",
      "install a newer kubectl: 1.20 is the oldest that is known to work", True),
     (r"error loading config file|invalid configuration|no configuration has been provided|stat .{0,300}no such file",

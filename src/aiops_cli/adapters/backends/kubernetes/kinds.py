@@ -16,7 +16,8 @@ class Read:
     """A kind that is asked for. `cannot` says what stays open where it is not answered.
 
     `history` marks what is read for the times of changes alone, and `whole` is false where only the name and the
-    times of an object are kept.
+    times of an object are kept. `dated` marks what the cluster is asked to say of who changed it when, and `api` is
+    where a kind is served that not every cluster has: there it is looked for first, and what is not there is no gap.
     """
 
     resource: str
@@ -24,6 +25,13 @@ class Read:
     namespaced: bool = True
     history: bool = False
     whole: bool = True
+    dated: bool = False
+    api: str = ""
+
+    @property
+    def name(self) -> str:
+        """The kind without its group, as the ledger has it."""
+        return self.resource.partition(".")[0]
 
 
 READS = (
@@ -43,9 +51,20 @@ READS = (
     Read("resourcequotas", "whether a quota holds pods back"),
     Read("persistentvolumeclaims", "whether a volume is missing"),
     Read("networkpolicies", "whether a policy cuts calls off"),
-    Read("configmaps", "whether a configuration was changed", whole=False),
+    Read("configmaps", "whether a configuration was changed", whole=False, dated=True),
     Read("controllerrevisions", "what stateful workloads ran before", history=True),
 )
+# KServe's, where it is installed.
+KSERVE = Read(
+    "inferenceservices.serving.kserve.io", "which revision of a model serves", dated=True,
+    api="/apis/serving.kserve.io/v1beta1",
+)  # fmt: skip
+
+
+def dated(thing: Mapping[str, Any], whole_thing: Mapping[str, Any]) -> dict[str, Any]:
+    """A slimmed object with what the whole one says of who changed it when."""
+    metadata = {**thing["metadata"], "managedFields": whole_thing["metadata"].get("managedFields")}
+    return {**thing, "metadata": metadata}
 
 
 def without_values(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _PIECE = 65_536
 # What the API server is given for one change; the program itself gets a little more.
 CHANGE_S = 30
 _STARTING_S = 10.0
+_DATED = "--show-managed-fields"
 
 
 class KubectlError(BackendError):
@@ -65,6 +66,26 @@ class Kubectl:
         if answer.cut:
             raise _error("other", f"the answer is longer than {MOST_BYTES // 10**6} MB", "name fewer namespaces")
         return read_json(answer.out)
+
+    def get_dated(self, *arguments: str, namespace: str = "", deadline_s: float) -> Any:
+        """The same with who changed what when, which older ones show unasked. Raises KubectlError."""
+        end = time.monotonic() + deadline_s
+        try:
+            return self.get(*arguments, _DATED, namespace=namespace, deadline_s=deadline_s)
+        except KubectlError as error:
+            if f"unknown flag: {_DATED}" not in error.message:
+                raise
+        return self.get(*arguments, namespace=namespace, deadline_s=end - time.monotonic())
+
+    def serves(self, path: str, deadline_s: float) -> bool:
+        """Whether the cluster has an API at this path, as `/apis/GROUP/VERSION`. Raises KubectlError."""
+        try:
+            self.read("get", f"--raw={path}", deadline_s=deadline_s)
+        except KubectlError as error:
+            if error.complaint.kind in ("missing", "unserved"):
+                return False
+            raise
+        return True
 
     def change(self, line: Sequence[str], deadline_s: float = CHANGE_S + _STARTING_S, given: bytes = b"") -> Answer:
         """Run something that changes the cluster; `given` is its standard input.

@@ -1,7 +1,7 @@
 """Changes as JSON patches: what has to be still so, what is to be otherwise, and the mark by which a call is known.
 
 A patch is all or nothing on the server. It tests the generation, which every change of what somebody wants moves, and
-no news of the object's state does: see docs/adr/0026-kubernetes.md.
+no news of the object's state does: see docs/adr/0026-kubernetes.md and, for marks, docs/adr/0032-marks-of-owners.md.
 """
 
 import json
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_cli.domain.canonical import canonical_json, digest_of
-from aiops_cli.domain.findings.body import mapping
+from aiops_cli.domain.findings.body import entries, mapping
 from aiops_cli.domain.secrets import mask_secrets
 
 MARK = "aiops-cli/last-call"
+MANAGER = "aiops-cli"
+# With the mark behind it: who changed a field, where an annotation cannot be set, or would mean something.
+OWNER = f"{MANAGER}."
 RESTART = "aiops-cli/restart"
 _HASH_LABEL = "pod-template-hash"
 _MARK_CHARS = 16
@@ -59,9 +62,11 @@ def mark_of(action: str, target: str, arguments: Mapping[str, Any], precondition
     return digest_of(canonical_json(body)).removeprefix("sha256:")[:_MARK_CHARS]
 
 
-def found_mark(thing: Mapping[str, Any]) -> str:
-    """The mark of the last call on an object; empty where there was none."""
-    return str(annotations(thing).get(MARK, ""))
+def found_marks(thing: Mapping[str, Any]) -> tuple[str, ...]:
+    """The marks of the last calls on an object: in its annotations, and as who owns what a call set."""
+    managers = (str(each.get("manager", "")) for each in entries(thing, "metadata", "managedFields"))
+    owners = sorted(name.removeprefix(OWNER) for name in managers if name.startswith(OWNER))
+    return tuple(dict.fromkeys(mark for mark in (str(annotations(thing).get(MARK, "")), *owners) if mark))
 
 
 def annotations(thing: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,6 +102,12 @@ def still(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "generation" in metadata:
         tests.append(test(("metadata", "generation"), metadata["generation"]))
     return tests
+
+
+def still_exactly(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """That it is the same object, and that nothing at all of it has moved: for where there is no generation to test."""
+    keys = ("uid", "resourceVersion")
+    return [test(("metadata", key), thing["metadata"][key]) for key in keys]
 
 
 def as_text(operations: Sequence[Mapping[str, Any]]) -> str:

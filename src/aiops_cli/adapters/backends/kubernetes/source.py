@@ -1,18 +1,18 @@
 """Reads a cluster for evidence: all kinds at once, within the time that there is, with a row of the ledger each."""
 
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from aiops_cli.adapters.backends.kubernetes import changes, logs
-from aiops_cli.adapters.backends.kubernetes.kinds import READS, Read, is_kept, pick, without_values
+from aiops_cli.adapters.backends.kubernetes.kinds import KSERVE, READS, Read, dated, is_kept, pick, without_values
 from aiops_cli.adapters.backends.kubernetes.kubectl import Kubectl, KubectlError, no_list, too_late
 from aiops_cli.adapters.backends.masked import masked
-from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence
+from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, KubeObject
 from aiops_cli.domain.reading.kubectl_objects import is_object, read_objects, slim
 from aiops_cli.domain.reading.kubectl_text import evidence_of
 from aiops_cli.errors import BackendError
@@ -27,7 +27,6 @@ _EVENTS_BEFORE = timedelta(hours=1)
 # What fails alike for every kind is said once.
 _OF_ALL = frozenset({"context", "login", "certificate", "unreachable", "old"})
 _SLOW = "slow"
-_NO_FLAG = re.compile(r"unknown flag: --show-managed-fields")
 Thing = Mapping[str, Any]
 
 
@@ -89,6 +88,7 @@ class KubernetesSource:
             for read in READS
             for namespace in (self._namespaces if read.namespaced else ("",))
         }
+        kserve = pool.submit(self._list_served, KSERVE, look)
         streams: list[tuple[logs.Stream, Future[tuple[list[Evidence], int]]]] = []
         wanted = 0
         for read in READS:
@@ -97,27 +97,45 @@ class KubernetesSource:
             if read.resource == "pods":
                 chosen, wanted = logs.choose(found, look.scope.services)
                 streams = [(stream, pool.submit(self._log, stream, look)) for stream in chosen]
+        self._take_served(KSERVE, kserve, look)
         self._take_logs(streams, wanted, look)
 
     # -- objects ------------------------------------------------------------------------------------------------------
 
     def _list(self, read: Read, namespace: str, look: _Look) -> list[Thing]:
-        flags = ["--show-managed-fields"] if not read.whole else []
-        try:
-            listed = self._kubectl.get(read.resource, *flags, namespace=namespace, deadline_s=look.left_s)
-        except KubectlError as error:
-            # Older ones show them unasked.
-            if not _NO_FLAG.search(error.message):
-                raise
-            listed = self._kubectl.get(read.resource, namespace=namespace, deadline_s=look.left_s)
+        get = self._kubectl.get_dated if read.dated else self._kubectl.get
+        listed = get(read.resource, namespace=namespace, deadline_s=look.left_s)
         if not isinstance(listed, dict):
-            raise no_list(read.resource)
+            raise no_list(read.name)
         kind = str(listed.get("kind", "List")).removesuffix("List")
         items = listed.get("items")
         things = [{"kind": kind, **item} for item in items if isinstance(item, dict)] if isinstance(items, list) else []
         shaped = [thing for thing in things if is_object(thing)]
         # What has the wrong shape inside is put right or left out, so that nothing behind it need check again.
-        return [slim(thing) if read.whole else without_values(thing) for thing in shaped]
+        slimmed = [slim(thing) if read.whole else without_values(thing) for thing in shaped]
+        if not read.dated:
+            return slimmed
+        return [dated(kept, thing) for kept, thing in zip(slimmed, shaped, strict=True)]
+
+    def _list_served(self, read: Read, look: _Look) -> "dict[str, Future[list[Thing]]]":
+        """The lists of a kind that not every cluster has, by namespace; none where it is not there."""
+        if not self._kubectl.serves(read.api, look.left_s):
+            return {}
+        return {namespace: _done(partial(self._list, read, namespace, look)) for namespace in self._namespaces}
+
+    def _take_served(self, read: Read, future: "Future[dict[str, Future[list[Thing]]]]", look: _Look) -> None:
+        """What there is of it. Where the cluster does not have the kind, no row says so: nothing is missing."""
+        try:
+            futures = future.result(max(0.0, look.left_s))
+        except TimeoutError:
+            look.problems.append(too_late(look.seconds))
+        except KubectlError as error:
+            look.problems.append(error)
+        else:
+            if futures:
+                self._take(read, futures, look)
+            return
+        look.rows.append(self._failed(read, "", look.problems[-1]))
 
     def _take(self, read: Read, futures: Mapping[str, "Future[list[Thing]]"], look: _Look) -> list[Thing]:
         """The objects of one kind, in all namespaces that answered, as evidence and as rows."""
@@ -140,9 +158,9 @@ class KubernetesSource:
     def _failed(self, read: Read, namespace: str, error: KubectlError) -> Coverage:
         where = f" in {namespace}" if namespace and len(self._namespaces) > 1 else ""
         if error.complaint.kind == "unserved":
-            return Coverage(f"kubernetes {read.resource}{where}", CoverageStatus.EMPTY, error.complaint.hint)
+            return Coverage(f"kubernetes {read.name}{where}", CoverageStatus.EMPTY, error.complaint.hint)
         return Coverage(
-            f"kubernetes {read.resource}{where}", CoverageStatus.FAILED, f"{error.message} ({error.hint})",
+            f"kubernetes {read.name}{where}", CoverageStatus.FAILED, f"{error.message} ({error.hint})",
             cannot=read.cannot,
         )  # fmt: skip
 
@@ -155,11 +173,11 @@ class KubernetesSource:
             kept, left = _recent(worth, look.scope)
         else:
             kept, left = pick(worth, look.scope.services)
-        items = _evidence(read, kept)
+        items = _evidence(read, kept, self._kubectl.context)
         look.items += items
         detail = f"{len(found)} there, {left} left out" if left else f"{len(found)} there"
         status = CoverageStatus.CHECKED if found else CoverageStatus.EMPTY
-        look.rows.append(Coverage(f"kubernetes {read.resource}", status, detail, len(items)))
+        look.rows.append(Coverage(f"kubernetes {read.name}", status, detail, len(items)))
 
     # -- logs ---------------------------------------------------------------------------------------------------------
 
@@ -210,6 +228,16 @@ class KubernetesSource:
         ]  # fmt: skip
 
 
+def _done(ask: Callable[[], list[Thing]]) -> "Future[list[Thing]]":
+    """What was asked for, or the error, as if it had been waited for."""
+    future: Future[list[Thing]] = Future()
+    try:
+        future.set_result(ask())
+    except KubectlError as error:
+        future.set_exception(error)
+    return future
+
+
 def _recent(events: Sequence[Thing], scope: Scope) -> tuple[list[Thing], int]:
     """Events of the window and an hour before, warnings and the newest first, and how many were left out."""
     since = (scope.start - _EVENTS_BEFORE).isoformat()
@@ -226,7 +254,14 @@ def _last_time(event: Thing) -> str:
     return next((time for time in times if isinstance(time, str)), "")
 
 
-def _evidence(read: Read, things: Sequence[Thing]) -> list[Evidence]:
-    name = f"kubernetes {read.resource}"
+def _evidence(read: Read, things: Sequence[Thing], context: str) -> list[Evidence]:
+    name = f"kubernetes {read.name}"
     found = read_objects({"kind": "List", "items": list(things)}, partial=not read.whole) or []
-    return [evidence_of(name, sighting) for sighting in found]
+    return [_placed(evidence_of(name, sighting), context) for sighting in found]
+
+
+def _placed(item: Evidence, context: str) -> Evidence:
+    """With the context by which it was read, so that whoever looks at it by hand looks there."""
+    if not isinstance(item.payload, KubeObject):
+        return item
+    return replace(item, payload=replace(item.payload, context=context))

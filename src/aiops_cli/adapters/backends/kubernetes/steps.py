@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_cli.adapters.backends.kubernetes.canary import canary_state, plan_canary
 from aiops_cli.adapters.backends.kubernetes.patch import (
     RESTART,
     annotate,
@@ -15,8 +16,9 @@ from aiops_cli.adapters.backends.kubernetes.patch import (
     test,
 )
 from aiops_cli.adapters.backends.kubernetes.revisions import Revision, current_of, find_revision
-from aiops_cli.adapters.backends.kubernetes.target import NODE, POD, WORKLOADS
+from aiops_cli.adapters.backends.kubernetes.target import INFERENCE_SERVICE, NODE, POD, WORKLOADS
 from aiops_cli.domain.action import Undo
+from aiops_cli.domain.inference_service import KIND
 from aiops_cli.errors import ActionRefused
 
 _PER_REPLICA_S = 15.0
@@ -34,6 +36,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "revert_config": WORKLOADS,
     "rollback_release": WORKLOADS,
     "scale_service": ("deployment", "statefulset"),
+    "set_canary": (INFERENCE_SERVICE,),
     "set_resources": WORKLOADS,
     "uncordon_node": (NODE,),
 }
@@ -205,11 +208,17 @@ def _set_cordoned(thing: Thing, cordoned: bool, inverse: str) -> Wanted:
     return Wanted((operation,), Undo(inverse, {}, words, 1.0), 0, f"{_name(thing)}: {takes}")
 
 
+def _share(thing: Thing, arguments: Arguments) -> Wanted:
+    step = plan_canary(thing, int(arguments["percent"]))
+    return Wanted(step.operations, step.undo, None, step.touches, step.said)
+
+
 _PLANS: Mapping[str, Callable[[Thing, Arguments], Wanted]] = {
     "cordon_node": _cordon,
     "pause_rollout": _pause,
     "resume_rollout": _resume,
     "scale_service": _scale,
+    "set_canary": _share,
     "set_resources": _resources,
     "uncordon_node": _uncordon,
 }
@@ -222,6 +231,8 @@ def state_of(thing: Thing) -> dict[str, Any]:
         return {"cordoned": is_cordoned(thing)}
     if kind == "Pod":
         return {"uid": thing["metadata"]["uid"]}
+    if kind == KIND:
+        return canary_state(thing)
     containers = (spec.get("template") or {}).get("spec", {}).get("containers") or ()
     return {
         "generation": thing["metadata"].get("generation"),

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_cli.domain.findings.body import entries, inside, mapping, text
+from aiops_cli.domain.inference_service import KIND
 from aiops_cli.errors import ActionRefused
 
 WORKLOADS = ("deployment", "statefulset", "daemonset")
-POD, NODE = "pod", "node"
+POD, NODE, INFERENCE_SERVICE = "pod", "node", "inferenceservice"
+_KSERVE = "serving.kserve.io"
 # Where one name is that of several things it means the first of these; the others have their kind in front.
-_ORDER = (*WORKLOADS, POD, NODE)
+_ORDER = (*WORKLOADS, INFERENCE_SERVICE, POD, NODE)
 _PRINTED = re.compile(
-    r"(deployment|statefulset|daemonset|pod|node)(?:\.apps)?/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
+    r"(?:(deployment|statefulset|daemonset|pod|node)(?:\.apps)?|(inferenceservice)\.serving\.kserve\.io)"
+    r"/([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)"
 )
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -28,14 +31,20 @@ class Target:
 
     @property
     def said(self) -> str:
-        """The object as kubectl takes it."""
+        """The object in words."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def argument(self) -> str:
+        """The object as kubectl takes it: a kind that is not Kubernetes' own with its group, as others may have it."""
+        return f"{self.kind}.{_KSERVE}/{self.name}" if self.kind == INFERENCE_SERVICE else self.said
 
 
 def read_printed(text: str, namespace: str) -> list[Target]:
     """What `kubectl get -o name` printed; lines that are no such name are passed over."""
     found = (_PRINTED.fullmatch(line.strip()) for line in text.splitlines())
-    return [Target(match[1], "" if match[1] == NODE else namespace, match[2]) for match in found if match]
+    named = ((match[1] or match[2], match[3]) for match in found if match)
+    return [Target(kind, "" if kind == NODE else namespace, name) for kind, name in named]
 
 
 def name_all(targets: Iterable[Target], first: str) -> dict[str, Target]:
@@ -70,9 +79,14 @@ def has_shape(thing: Any) -> bool:
     metadata, spec = mapping(thing, "metadata"), thing["spec"]
     named = all(isinstance(metadata.get(key), str) for key in ("uid", "name"))
     if not named or thing.get("kind") not in _WITH_TEMPLATE:
-        return named and thing.get("kind") in ("Pod", "Node")
+        return named and (thing.get("kind") in ("Pod", "Node") or _is_inference_service(thing))
     counted = isinstance(metadata.get("generation"), int) and isinstance(spec.get("replicas", 1), int)
     return counted and is_template(spec.get("template"))
+
+
+def _is_inference_service(thing: Mapping[str, Any]) -> bool:
+    counted = isinstance(mapping(thing, "metadata").get("generation"), int)
+    return thing.get("kind") == KIND and counted and isinstance(thing["spec"].get("predictor"), dict)
 
 
 _WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet")

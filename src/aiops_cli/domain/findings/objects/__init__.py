@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from aiops_cli.domain.evidence import ClusterEvent, KubeObject
 from aiops_cli.domain.findings.cluster import see
 from aiops_cli.domain.findings.finding import Case, Finding
-from aiops_cli.domain.findings.objects import nodes, pods, scaling, scheduling, services, storage, workloads
+from aiops_cli.domain.findings.objects import nodes, pods, scaling, scheduling, services, serving, storage, workloads
 from aiops_cli.domain.findings.objects.rule import Sight, apply
 
 RULES = (
@@ -19,6 +19,7 @@ RULES = (
     *storage.RULES,
     *nodes.RULES,
     *scaling.RULES,
+    *serving.RULES,
 )
 
 __all__ = ["RULES", "find"]
