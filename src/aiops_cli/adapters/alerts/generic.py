@@ -103,7 +103,7 @@ def parse(data: Any, *, called: str = "") -> list[AlertGroup]:
 
     `called` is what an envelope calls it; it counts before a message that has no title.
     """
-    items = _items(data)
+    items = items_of(data)
     found = [alert for item in items if (alert := _alert(item, called))]
     return [
         group for source in dict.fromkeys(source for _, source in found)
@@ -111,8 +111,8 @@ def parse(data: Any, *, called: str = "") -> list[AlertGroup]:
     ]  # fmt: skip
 
 
-def _items(data: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list, or of the one list of alerts in an object; else the object."""
+def items_of(data: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list, or of the one list of alerts in an object; else the object itself."""
     if isinstance(data, list):
         return [item for item in data[:1_000] if isinstance(item, Mapping)]
     if not isinstance(data, Mapping):
