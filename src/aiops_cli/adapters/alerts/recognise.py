@@ -21,10 +21,12 @@ from aiops_cli.adapters.alerts import (
     generic,
     grafana,
     mail,
+    monitors,
     nagios,
     native,
     netbox,
     newrelic,
+    oncall_tools,
     opsgenie,
     others,
     pagerduty,
@@ -51,8 +53,8 @@ MAX_BYTES = 10 * 1024 * 1024
 _MAX_DEPTH = 60
 # `[` begins a list only before what may stand in one: `[FIRING:1] KilnHot` is a text.
 _JSON = re.compile(r"\s*(?:\{|\[\s*(?:[\]\[{\"]|-?\d+\s*[,\]]|true|false|null|$))")
-# What a form sends: names and values without a blank in them, at least two.
-_FORM = re.compile(r"[\w.%+\[\]-]{1,80}=[^\s&=]*(?:&[\w.%+\[\]-]{1,80}=[^\s&]*)+")
+# What a form sends: names and values without a blank in them, at least two, or one that is JSON.
+_FORM = re.compile(r"[\w.%+\[\]-]{1,80}=(?:%7B[^\s&]*|[^\s&=]*(?:&[\w.%+\[\]-]{1,80}=[^\s&]*)+)")
 _MAX_ROWS = 1_000
 # An alarm in a notification in a queue's message in an event: more than that is no alert.
 _MAX_ENVELOPES = 5
@@ -85,6 +87,8 @@ FORMATS: tuple[Reader, ...] = (
     *dash0.FORMATS,
     *thousandeyes.FORMATS,
     *netbox.FORMATS,
+    *oncall_tools.FORMATS,
+    *monitors.FORMATS,
     *others.FORMATS,
     alertmanager.POSTED,
     prometheus.BARE,
@@ -147,7 +151,10 @@ def _read_form(text: str) -> Mapping[str, Any] | None:
 
     if len(text) > free_text.MAX_CHARS or not _FORM.fullmatch(text.strip()):
         return None
-    return dict(reversed(parse_qsl(text.strip(), keep_blank_values=True)))
+    fields: dict[str, Any] = {}
+    for key, value in parse_qsl(text.strip(), keep_blank_values=True):
+        fields.setdefault(key, value)
+    return fields
 
 
 def _read_text(text: str, name: str, sanitize: bool, known: Callable[[], Collection[str]]) -> Payload:
