@@ -96,7 +96,7 @@ FORMATS = (
             resolved="alertresolved",
         ),
         severity=("severity",),
-        
+        severities=levels(critical="severe", warning="warn smoke", info="info"),
         service=("service",),
         summary=("additionalinformation", "errormessage", "subject"),
         labels=("hostsfailingmessage", "alerttags"),
