@@ -18,7 +18,11 @@ FORMATS = (
     Shape(
         name="New Relic notification channel",
         source="newrelic",
-        needs=("conditionname", "policyname|policyurl|conditionid|incidentid", "currentstate|eventtype|state"),
+        needs=(
+            "conditionname",
+            "policyname|policyurl|conditionid|incidentid|alertpolicynames",
+            "currentstate|eventtype|state",
+        ),
         unless=("issueid",),
         title=("conditionname", "incidenttitle", "policyname"),
         status=("currentstate", "state", "eventtype"),
@@ -28,10 +32,10 @@ FORMATS = (
         service=("targets.name", "entityname"),
         summary=("details", "conditiondescription"),
         labels=("targets.labels", "targets.type", "accountname", "policyname"),
-        starts=("timestampiso", "timestamp"),
+        starts=("timestampiso", "timestamp", "createdat"),
         ends=("timestamp",),
         expression=("query", "nrqlquery"),
-        links=("incidenturl", "violationcharturl", "runbookurl"),
+        links=("incidenturl", "issueurl", "violationcharturl", "runbookurl"),
     ),
     Shape(
         name="New Relic workflow",
