@@ -60,7 +60,7 @@ _TITLES = _ranked(
     "title alertname alerttitle alertrulename alarmname rulename ruletitle checkname monitorname conditionname "
     "problemtitle incidenttitle incidentname eventtitle problemname triggername detectorname",
     "subject name displayname shortdescription headline heading alert alarm rule monitor check trigger problem sensor",
-    "summary eventname event issuetype detailtype",
+    "summary eventname event issuetype detailtype titleof",
     "message msg description text reason details body content error alertmessage eventmessage errormessage "
     "statemessage statusmessage fallback",
     "type eventtype",
@@ -71,7 +71,7 @@ _STATUSES = _ranked(
     "status state alertstatus alertstate currentstate currentstatus newstate newstatus incidentstatus eventstatus "
     "transition alerttransition phase monitorstatus monitorstate checkstatus checkstate conclusion currentmilestone",
     "action eventaction alertaction notificationtype alerttype eventtype statustype",
-    "type event reason resolved isresolved firing isfiring active isactive isopen reachable healthy ishealthy",
+    "type event reason clear resolved isresolved firing isfiring active isactive isopen reachable healthy ishealthy",
 )
 _SEVERITIES = _ranked(
     "severity alertseverity severitylevel severityname severitylabel severitytext criticality eventseverity sev",
@@ -97,6 +97,17 @@ _ENDS = _ranked(
     "timestamp",
 )
 _EXPRESSIONS = _ranked("expression expr alertquery promql", "query condition", "threshold rule")
+# Objects whose name is the alert's own, and endings of names with what they mean.
+_NAMED = words_of("alert alarm rule incident problem")
+_ENDINGS = {
+    **dict.fromkeys(("title", "subject", "headline", "displayname"), "titleof"),
+    "severity": "eventseverity",
+    "priority": "alertpriority",
+    # Only a word that is known counts there.
+    "status": "statustype",
+    "state": "statustype",
+}
+_BEFORE = ("prev", "old", "former", "last", "http", "sub", "sync", "initial", "from")
 _KNOWN = frozenset({*_TITLES, *_STATUSES, *_SEVERITIES, *_SERVICES, *_STARTS, *_ENDS, *_EXPRESSIONS})
 _SUMMARIES = ("summary", "description", "message", "suspectedsymptom", "error")
 _SOURCES = _ranked("alertsource source", "provider product integration monitoringtool tool")
@@ -204,10 +215,23 @@ def _walk(item: Mapping[str, Any]) -> Iterator[_Field]:
 def _named(key: str, inside: str) -> tuple[str, str]:
     """A field's folded name and that of the object around it: `alert.rule.name` may be written as one name."""
     name = fold(key)
-    parts = key[:200].split(".")
-    if len(parts) < 2 or name in _KNOWN or (last := fold(parts[-1])) not in _KNOWN:
+    if name == "name" and inside in _NAMED:
+        return "alertname", inside
+    if name in _KNOWN:
         return name, inside
-    return last, fold(parts[-2])
+    parts = key[:200].split(".")
+    if len(parts) > 1 and (last := fold(parts[-1])) in _KNOWN:
+        return last, fold(parts[-2])
+    return _by_ending(name), inside
+
+
+def _by_ending(name: str) -> str:
+    """`budgetDisplayName` is a title, `insightSeverity` a severity; what says how it was before is neither."""
+    for ending, meant in _ENDINGS.items():
+        before = name.removesuffix(ending)
+        if before != name and before not in _THINGS and not before.startswith(_BEFORE):
+            return meant
+    return name
 
 
 def _rows(value: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -337,7 +361,7 @@ def _is_near(field: _Field) -> bool:
 
 
 _FIRST = frozenset(name for name, rank in _STATUSES.items() if rank == 0)
-_INNER = words_of("value name state current displayname displayvalue")
+_INNER = words_of("value name state current displayname displayvalue label text")
 _YES_WHEN_OVER = frozenset({"resolved", "isresolved", "reachable", "healthy", "ishealthy"})
 _NO_WHEN_OVER = frozenset({"firing", "isfiring", "active", "isactive", "isopen"})
 

@@ -15,13 +15,13 @@ def words_of(text: str) -> frozenset[str]:
 _OVER = words_of(
     "resolved resolve ok okay closed close recovered recovery recover normal up cleared clear healthy inactive fixed "
     "deactivated ended end completed passing passed good green restored done solved success succeeded backtonormal "
-    "notfiring operational available reachable online reset mitigated"
+    "notfiring canceled cancelled operational available reachable online reset mitigated"
 )
 _GOES_ON = words_of(
     "firing alerting triggered trigger open opened active activated critical warning error problem down failed failing "
     "failure acknowledged ack alarm new created pending unresolved ongoing degraded unhealthy red investigating nodata "
     "insufficientdata suppressed silenced bad alert reopened inprogress started fired identified monitoring "
-    "unreachable unavailable offline outage timedout cancelled"
+    "unreachable unavailable offline outage timedout"
 )
 _BEFORE = frozenset({"not", "un", "never", "no"})
 # In a line of prose: words that mean nothing else, and those that say it only where a state stands: `Disaster recovery
