@@ -10,6 +10,7 @@ from aiops_cli.domain.alert import Alert, AlertGroup, AlertStatus, Severity, fin
 NAME = "text"
 MAX_CHARS = 20_000
 _TITLE_CHARS = 120
+_FEW_LINES = 20
 
 # Workload names as people type them: kebab case (payments-api), or the word after "job", "pod", "service" and the like.
 _KEBAB = re.compile(r"(?<![\w/.-])([a-z][a-z0-9]*(?:-[a-z0-9]+)+)(?![\w/-])")
@@ -78,7 +79,8 @@ def parse(text: str, known: Collection[str] = ()) -> AlertGroup:
     """
     first = " ".join(text.splitlines()[0].split())
     name = first if len(first) <= _TITLE_CHARS else first[: _TITLE_CHARS - 1] + "…"
-    pairs = pairs_of(text)
+    # A long text is a log or a description that somebody pasted: `Status: Completed` there is not the alert's.
+    pairs = pairs_of(text) if text.count("\n") < _FEW_LINES else {}
     over = said_over(first, pairs)
     word, severity = said_level(first, pairs)
     if severity is Severity.UNKNOWN and not over and _SEVERE.search(text):

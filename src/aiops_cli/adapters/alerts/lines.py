@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from aiops_cli.adapters.alerts.view import fold
 
-_MAX_LINES = 200
+_MAX_LINES = 60
 _MAX_VALUE = 300
 # `Host: kiln-1`, `- **Host**: kiln-1`, `*Host:*` with the value on the line below; a mark of a chat may be around it.
 _PAIR = re.compile(r"^[\s>*_•·-]{0,8}([A-Za-z][A-Za-z /_.-]{1,40}?)[*_]{0,2}\s?[:=][*_]{0,2}[ \t]*(.*)$")

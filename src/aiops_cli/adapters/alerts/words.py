@@ -26,7 +26,9 @@ _GOES_ON = words_of(
 _BEFORE = frozenset({"not", "un", "never", "no"})
 # In a line of prose: words that mean nothing else, and those that say it only where a state stands: `Disaster recovery
 # failed` and `Connection closed` are no good news.
-_SURE = re.compile(r"\b(resolved|recovered|back to normal|back up)\b|\b(RECOVERY|CLEARED|CLOSED)\b")
+_SURE = re.compile(
+    r"\b(resolved|recovered|back to normal|back up)\b|(?:\b|_)(RECOVERY|RECOVERED|RESOLVED|CLEARED|CLOSED)\b"
+)
 _SURE_ANY_CASE = re.compile(r"\b(resolved|recovered|back to normal|back up)\b", re.I)
 _STATE = re.compile(
     r"(?:^|[\[(]|[:|*]\s*|\bis (?:now )?|\b(?:has|have) been |\bwas )"
