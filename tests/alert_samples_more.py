@@ -429,7 +429,7 @@ _DYNATRACE = [
             "ProblemID": "P-1",
             "ProblemTitle": "Kiln hot",
             "State": "OPEN",
-            "ProblemDetailsJSONv2": '{"severityLevel": "ERROR", "startTime": START_MS}',
+            "ProblemDetailsJSONv2": '{"severityLevel": "ERROR", "startTime": 1795144080000}',
             "ImpactedEntities": '[{"type": "SERVICE", "name": "kiln-control", "entity": "S"}]',
         },
         "Kiln hot",
@@ -2097,7 +2097,7 @@ _GUESSED = [
         word="CRITICAL",
         start=START,
         end=START,
-        state="FIRING_TO_OK",
+        state="OK",
     ),
     Sample(
         "generic JSON",
@@ -2398,8 +2398,9 @@ _GUESSED = [
             "status": "RESOLVED",
             "url": "https://k.example",
         },
-        "kiln",
+        "failed 3 times",
         status="resolved",
+        service="kiln",
         state="RESOLVED",
     ),
     Sample(
@@ -2565,7 +2566,7 @@ _GUESSED = [
         severity="critical",
         word="critical",
         end=START,
-        state="alert.resolved",
+        state="up",
     ),
     Sample(
         "generic JSON",

@@ -81,7 +81,7 @@ _SEVERITIES = _ranked(
 _SERVICES = _ranked(
     "service servicename subjectname workloadname workload app application appname applicationname deployment",
     "component componentname resourcename resource entityname entity function job jobname project projectname",
-    "host hostname nodename instance server node device devicename target site",
+    "host hostname nodename instance server node device devicename endpoint target site",
 )
 _STARTS = _ranked(
     "startsat startedat starttime start firedat triggeredat triggeredtime triggertime openedat activeat eventstart "
@@ -101,6 +101,8 @@ _EXPRESSIONS = _ranked("expression expr alertquery promql", "query condition", "
 _NAMED = words_of("alert alarm rule incident problem")
 _ENDINGS = {
     **dict.fromkeys(("title", "subject", "headline", "displayname"), "titleof"),
+    "description": "description",
+    "message": "message",
     "severity": "eventseverity",
     "priority": "alertpriority",
     # Only a word that is known counts there.
@@ -253,7 +255,9 @@ def _best(fields: list[_Field], names: Mapping[str, int]) -> _Field | None:
     """The field whose name fits best and that is furthest out, or None."""
     named = [field for field in fields if field.key in names]
     found = [field for field in named if _is_own(field)] or [field for field in named if field.inside not in _THINGS]
-    return min(found, key=lambda field: names[field.key] + 2 * field.depth, default=None)
+    # Of two that fit as well and are as far out the one that the table names first, in whatever order they came.
+    order = {name: at for at, name in enumerate(names)}
+    return min(found, key=lambda field: (names[field.key] + 2 * field.depth, order[field.key]), default=None)
 
 
 def _is_own(field: _Field) -> bool:
