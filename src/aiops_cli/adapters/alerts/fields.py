@@ -12,6 +12,7 @@ from aiops_cli.errors import BadInput
 # As Go prints a time where a template does not format it: `2026-11-20 03:08:00.12 +0000 UTC m=+7.1`.
 _PRINTED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4}) [A-Z]{3,5}(?: m=\S+)?$")
 _MAX_VALUE = 4_000
+_FINE = frozenset({"ok", "clear", "cleared"})
 _MAX_ALERTS = 1_000
 _MAX_LABELS = 200
 _MAX_LINKS = 20
@@ -117,7 +118,10 @@ def alert_of(
 def severity_of(word: str) -> Severity:
     """The severity of a word that everybody uses, or of a phrase with one such as `1 - Critical`."""
     level = read_severity(word)
-    return level if level is not Severity.UNKNOWN else find_severity(word)
+    if level is Severity.UNKNOWN:
+        level = find_severity(word)
+    # What several products send as the severity of something that is over.
+    return Severity.INFO if level is Severity.UNKNOWN and word.strip().lower() in _FINE else level
 
 
 def build(

@@ -347,10 +347,14 @@ def _status(fields: list[_Field], title: str, said: Mapping[str, str]) -> tuple[
     word = first_of(said, STATUSES)
     if not over and means_over(word):
         over = word
+    if not over:
+        over = next((field.text for field in fields if field.key == "severity" and field.text.lower() in _GOOD), "")
     ended = any(field.key in _ENDED and time_of(field.value) for field in fields if _is_near(field))
     return (AlertStatus.RESOLVED if over or ended else AlertStatus.FIRING), over
 
 
+# A severity that is none: products without a status send it when the alert is over.
+_GOOD = frozenset({"ok", "clear", "cleared", "resolved", "recovery", "recovered"})
 _HEADS = frozenset({"subject", "title", "headline", "heading", "fallback"})
 _ENDED = frozenset({"resolvedat", "closedat", "clearedat", "recoveredat", "endedat", "resolvedtime", "closedtime"})
 

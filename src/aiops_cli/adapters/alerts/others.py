@@ -327,7 +327,7 @@ FORMATS = (
     Shape(
         name="Kibana rule",
         source="kibana",
-        needs=("rule.name|rulename", "alert.actiongroup|alert.id|alertid|actiongroup|contextreason|context.reason"),
+        needs=("rule.name|rulename", "alert.actiongroup|alert.id|actiongroup|contextreason|context.reason"),
         title=("rule.name", "rulename"),
         status=("status", "alert.actiongroup", "actiongroup", "alert.actiongroupname"),
         statuses=said(firing="active default alert fired", resolved="recovered ok untracked"),

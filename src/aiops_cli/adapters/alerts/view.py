@@ -166,7 +166,7 @@ def _scalar(value: object) -> str:
 
 # --- times -----------------------------------------------------------------------------------------------------------
 
-_ZONE_WORD = re.compile(r"\s*\(?\b(?:UTC|GMT|Z)\b\)?$", re.I)
+_ZONE_WORD = re.compile(r"\s*\(?\b(?:UTC|GMT|Z$)\b\)?", re.I)
 _FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y.%m.%d %H:%M:%S",
@@ -174,6 +174,12 @@ _FORMATS = (
     "%a %b %d %H:%M:%S %Y",
     "%a %d %b %H:%M:%S %Y",
     "%b %d %Y %H:%M:%S",
+    "%A %d %B, %Y %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%b %d, %Y, %I:%M:%S %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S %z",
+    "%Y-%m-%d %H:%M:%S.%f %z",
     "%B %d, %Y %I:%M %p",
     "%b %d, %Y %I:%M:%S %p",
     "%d-%m-%Y %H:%M:%S",
