@@ -341,6 +341,16 @@ def test_a_products_status_is_firing_or_resolved_and_its_word_is_kept(
     assert (alert.name, alert.status, alert.native_status) == ("m", status, word)
 
 
+def test_a_word_that_a_products_table_does_not_know_is_firing_but_for_what_means_the_same_everywhere() -> None:
+    kiln = {"monitorname": "Kiln", "monitortype": "URL"}
+    assert [first({**kiln, "status": word}).status.value for word in ("Resolved", "CLEARED", "odd", "completed")] == [
+        "resolved",
+        "resolved",
+        "firing",
+        "firing",
+    ]
+
+
 def test_alerts_of_a_list_keep_the_order_of_the_payload_and_are_grouped() -> None:
     payload = read([{"title": "b", "alert_transition": "Triggered", "alert_id": str(at)} for at in range(3)])
     assert payload.format == "Datadog webhook" and len(payload.groups) == 3
@@ -531,6 +541,12 @@ def test_what_stands_in_a_text_as_json_is_found() -> None:
 def test_what_is_a_text_and_what_is_not(text: str, format: str, title: str) -> None:
     payload = read(text.encode())
     assert (payload.format, payload.groups[0].lead.name) == (format, title)
+
+
+def test_a_long_text_is_no_form_to_fill_in() -> None:
+    lines = "\n".join(f"line {n}" for n in range(30))
+    lead = read(f"kiln-control fails\n{lines}\nStatus: Completed\nSeverity: high".encode()).groups[0].lead
+    assert (lead.status.value, lead.severity.value, lead.service) == ("firing", "unknown", "kiln-control")
 
 
 @pytest.mark.parametrize("text", ['["a"', "[1, 2", "[{", "[true, x]", "[]x", '{"a": 1}\n{"b"'])
