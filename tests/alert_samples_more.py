@@ -1778,6 +1778,22 @@ _CLASSIC = [
         state="CRIT",
     ),
     Sample(
+        "Checkmk notification",
+        {
+            "what": "SERVICE",
+            "hostname": "k1",
+            "service_desc": "Kiln heat",
+            "servicestate": "CRIT",
+            "serviceoutput": "hot",
+            "notificationtype": "PROBLEM",
+        },
+        "Kiln heat",
+        severity="critical",
+        word="CRIT",
+        service="k1",
+        state="CRIT",
+    ),
+    Sample(
         "Nagios or Icinga notification",
         {
             "check_type": "HOST",

@@ -238,9 +238,9 @@ def _read_items(data: Any) -> Payload | None:
     items = generic.items_of(data)
     if not isinstance(data, Mapping) or items == [data]:
         return None
-    readers = [next((reader for reader in FORMATS if reader.matches(View(item))), None) for item in items]
-    reader = readers[0] if readers else None
-    if reader is None or any(one is not reader for one in readers):
+    # The first is looked up among all formats, the others only in that one: there may be a thousand.
+    reader = next((reader for reader in FORMATS if reader.matches(View(items[0]))), None) if items else None
+    if reader is None or not all(reader.matches(View(item)) for item in items):
         return None
     alerts = [(group.source, alert) for item in items for group in reader.parse(View(item)) for alert in group.alerts]
     sources = dict.fromkeys(source for source, _ in alerts)
@@ -314,19 +314,20 @@ def _parse_rows(text: str) -> list[Any] | None:
 
 def _check_strings(data: Any, name: str, sanitize: bool) -> None:
     """Walk every key and string without recursion: depth and control characters are bounded here, once."""
-    stack: list[tuple[Any, int]] = [(data, 0)]
+    stack: list[tuple[Any, int]] = [([data], -1)]
     while stack:
         value, depth = stack.pop()
         if depth > _MAX_DEPTH:
             raise BadInput(f"cannot read {name}: nested more than {_MAX_DEPTH} levels", hint="an alert is a few deep")
         if isinstance(value, dict):
-            for key, inner in value.items():
+            for key in value:
                 _check_text(key, name, sanitize)
+        # Numbers are most of what a large file holds, and are passed over.
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, str):
+                _check_text(inner, name, sanitize)
+            elif isinstance(inner, dict | list):
                 stack.append((inner, depth + 1))
-        elif isinstance(value, list):
-            stack += [(inner, depth + 1) for inner in value]
-        elif isinstance(value, str):
-            _check_text(value, name, sanitize)
 
 
 def _check_depth(data: Any, name: str) -> None:
