@@ -63,6 +63,7 @@ MORE_SPECIFIC = {
     ("Alertmanager API v2 group", "Prometheus alert"),
     ("Alertmanager alert", "Prometheus alert"),
     ("CloudWatch alarm in EventBridge", "EventBridge event"),
+    ("Checkmk notification", "Nagios or Icinga notification"),
     ("Flux event", "Kubernetes event"),
     ("PagerDuty REST API", "Zenduty webhook"),
     ("Datadog webhook", "Checkly webhook"),
