@@ -5,36 +5,10 @@ Names, numbers and addresses are invented. `SAMPLES` is what the tests of the pa
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any
 
-START, END = "2026-11-20T03:08:00+00:00", "2026-11-20T03:20:00+00:00"
-# The same in seconds and milliseconds since 1970.
-START_S, END_S = 1795144080, 1795144800
-START_MS, END_MS = START_S * 1000, END_S * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A payload, what it is read as, and its alert's fields; times as RFC 3339, None where there is none."""
-
-    format: str
-    payload: Any
-    title: str
-    status: str = "firing"
-    severity: str = "unknown"
-    word: str | None = None
-    service: str | None = None
-    start: str | None = None
-    end: str | None = None
-    link: str | None = None
-    expression: str | None = None
-    state: str | None = None
-
-    @property
-    def raw(self) -> bytes:
-        """The payload as bytes: a text as it is, everything else as JSON."""
-        return (self.payload if isinstance(self.payload, str) else json.dumps(self.payload)).encode()
+from tests.alert_sample import END, END_MS, END_S, START, START_MS, START_S, Sample
+from tests.alert_samples_more import MORE
 
 
 def prometheus_alert(**changes: Any) -> dict[str, Any]:
@@ -2314,15 +2288,15 @@ _MORE = [
     Sample(
         "Squadcast webhook",
         {
+            "id": "i",
             "event_type": "incident_resolved",
-            "incident": {
-                "id": "i",
-                "message": "Bell silent",
-                "priority": "P2",
-                "status": "resolved",
-                "service": {"name": "bell-tower"},
-                "created_at": "2026-11-20T03:08:00Z",
-            },
+            "organization": {"id": "o", "name": "Bells"},
+            "service": {"id": "s", "name": "bell-tower", "slug": "bell-tower"},
+            "alert_source": {"id": "a", "type": "APImon"},
+            "message": "Bell silent",
+            "priority": "P2",
+            "status": "resolved",
+            "created_at": "2026-11-20T03:08:00Z",
         },
         "Bell silent",
         status="resolved",
@@ -2708,4 +2682,5 @@ SAMPLES: tuple[Sample, ...] = (
     *_CLASSIC,
     *_MORE,
     *_OTHERS,
+    *MORE,
 )

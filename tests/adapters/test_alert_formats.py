@@ -8,7 +8,8 @@ import pytest
 
 from aiops_cli.adapters.alerts import Payload, read_alerts, read_payload
 from aiops_cli.adapters.alerts.recognise import FORMATS
-from aiops_cli.adapters.alerts.view import text_of, time_of
+from aiops_cli.adapters.alerts.view import View, text_of, time_of
+from aiops_cli.adapters.alerts.words import find_level, find_over, find_said_over, means_over
 from aiops_cli.domain.alert import Alert, AlertStatus, Severity
 from aiops_cli.errors import BadInput
 from tests.alert_mutations import mutated
@@ -52,6 +53,31 @@ def test_a_payload_is_read_as_what_it_is(sample: Sample) -> None:
 def test_every_format_has_a_sample() -> None:
     names = {part for sample in SAMPLES for part in sample.format.split(" in ")} | {sample.format for sample in SAMPLES}
     assert {reader.name for reader in FORMATS} - names == {"Prometheus query"}
+
+
+# A format that has everything that another has, and more: it has to come before it.
+MORE_SPECIFIC = {
+    ("Grafana unified alerting", "Alertmanager webhook v4"),
+    ("Alertmanager API v2 alerts", "Alertmanager alert"),
+    ("Alertmanager API v2 alerts", "Prometheus alert"),
+    ("Alertmanager API v2 group", "Prometheus alert"),
+    ("Alertmanager alert", "Prometheus alert"),
+    ("CloudWatch alarm in EventBridge", "EventBridge event"),
+    ("Checkmk notification", "Nagios or Icinga notification"),
+    ("Flux event", "Kubernetes event"),
+    ("PagerDuty REST API", "Zenduty webhook"),
+    ("Datadog webhook", "Checkly webhook"),
+}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=[f"{at}-{sample.format}" for at, sample in enumerate(SAMPLES)])
+def test_a_payload_is_taken_for_one_product_alone(sample: Sample) -> None:
+    if not isinstance(sample.payload, dict):
+        return
+    view = View(sample.payload)
+    names = list(dict.fromkeys(reader.name for reader in FORMATS if reader.matches(view)))
+    assert not names or sample.format.startswith(names[0])
+    assert {(names[0], other) for other in names[1:]} <= MORE_SPECIFIC
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[f"{at}-{sample.format}" for at, sample in enumerate(SAMPLES)])
@@ -316,6 +342,16 @@ def test_a_products_status_is_firing_or_resolved_and_its_word_is_kept(
     assert (alert.name, alert.status, alert.native_status) == ("m", status, word)
 
 
+def test_a_word_that_a_products_table_does_not_know_is_firing_but_for_what_means_the_same_everywhere() -> None:
+    kiln = {"monitorname": "Kiln", "monitortype": "URL"}
+    assert [first({**kiln, "status": word}).status.value for word in ("Resolved", "CLEARED", "odd", "completed")] == [
+        "resolved",
+        "resolved",
+        "firing",
+        "firing",
+    ]
+
+
 def test_alerts_of_a_list_keep_the_order_of_the_payload_and_are_grouped() -> None:
     payload = read([{"title": "b", "alert_transition": "Triggered", "alert_id": str(at)} for at in range(3)])
     assert payload.format == "Datadog webhook" and len(payload.groups) == 3
@@ -414,6 +450,158 @@ def test_a_severity_that_is_only_a_number_is_unknown_unless_it_is_a_priority() -
     assert first({"title": "a", "severity": 2}).severity is Severity.UNKNOWN
     assert first({"title": "a", "severity": 2}).native_severity == "2"
     assert first({"title": "a", "priority": 2}).severity is Severity.HIGH
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "severity"),
+    [
+        # A word for the state that is one for a severity is both.
+        ({"name": "Kiln", "status": "critical"}, "firing", "critical"),
+        ({"name": "Kiln", "type": "Warning"}, "firing", "warning"),
+        ({"name": "Kiln", "status": "major", "severity": "minor"}, "firing", "warning"),
+        # What it was before says nothing.
+        ({"monitor": "Kiln", "previous_state": "OK", "current_state": "CRITICAL"}, "firing", "critical"),
+        ({"monitor": "Kiln", "previous_status": "critical", "status": "ok"}, "resolved", "unknown"),
+        ({"name": "Kiln", "old_status": "resolved"}, "firing", "unknown"),
+        # A run that is completed has not gone well by that alone.
+        ({"name": "Kiln", "status": "completed", "conclusion": "failure"}, "firing", "unknown"),
+        ({"name": "Kiln", "status": "completed", "conclusion": "success"}, "resolved", "unknown"),
+        # Yes and no.
+        ({"name": "Kiln", "is_open": False}, "resolved", "unknown"),
+        ({"name": "Kiln", "reachable": False}, "firing", "unknown"),
+        ({"name": "Kiln", "healthy": True}, "resolved", "unknown"),
+        # An end, where nothing else is said; a window's end is none.
+        ({"name": "Kiln", "resolved_at": "2026-11-20T03:20:00Z"}, "resolved", "unknown"),
+        ({"name": "Kiln", "resolved_at": None}, "firing", "unknown"),
+        ({"name": "Kiln", "resolved_at": "2026-11-20T03:20:00Z", "status": "firing"}, "firing", "unknown"),
+        ({"name": "Kiln", "end_time": "2026-11-20T03:20:00Z"}, "firing", "unknown"),
+        ({"name": "Kiln", "user": {"name": "Ada", "closed_at": "2026-11-20T03:20:00Z"}}, "firing", "unknown"),
+        # Names with dots, and names that end in what they are.
+        ({"a.rule.name": "Kiln", "a.alert.status": "recovered", "a.alert.severity": "high"}, "resolved", "high"),
+        ({"kilnDisplayName": "Kiln", "kiln_severity": "major", "kiln_state": "closed"}, "resolved", "high"),
+        # What a title, a subject or the lines of a text say.
+        ({"name": "Kiln", "subject": "[RESOLVED] Kiln"}, "resolved", "unknown"),
+        ({"title": '[FIRING:1] Kiln (severity="page")'}, "firing", "critical"),
+        ({"title": "Kiln", "text": "*Severity:*\nmajor\n*Status:* back to normal"}, "resolved", "high"),
+        ({"title": "Connection closed by the kiln"}, "firing", "unknown"),
+        ({"title": "Disaster recovery of the kiln failed"}, "firing", "unknown"),
+        ({"title": "LOW gas, HIGH heat"}, "firing", "unknown"),
+    ],
+)
+def test_status_and_severity_of_json_that_nobody_knows(payload: dict[str, Any], status: str, severity: str) -> None:
+    lead = first(payload)
+    assert (lead.status.value, lead.severity.value) == (status, severity)
+
+
+@pytest.mark.parametrize(
+    ("payload", "service"),
+    [
+        ({"title": "x", "services": [{"name": "kiln-control"}]}, "kiln-control"),
+        ({"title": "x", "alert": {"state": "open"}, "repository": {"name": "kiln-control"}}, "kiln-control"),
+        ({"title": "x", "project": {"name": "kiln-control"}}, "kiln-control"),
+        ({"title": "x", "service.name": "kiln-control"}, "kiln-control"),
+        ({"title": "x", "text": "Host: kiln-1\nit is hot"}, "kiln-1"),
+        ({"title": "x", "user": {"name": "Ada"}}, None),
+    ],
+)
+def test_the_service_of_json_that_nobody_knows(payload: dict[str, Any], service: str | None) -> None:
+    assert first(payload).service == service
+
+
+def test_a_list_of_alerts_of_a_known_product_is_read_by_its_rules() -> None:
+    one = {"AlarmName": "kiln", "StateValue": "OK", "Namespace": "Kilns"}
+    payload = read({"count": 2, "items": [one, one]})
+    assert payload.format == "CloudWatch alarm" and [len(group.alerts) for group in payload.groups] == [2]
+    assert payload.groups[0].lead.status.value == "resolved"
+    mixed = read({"count": 2, "items": [one, {"title": "Kiln"}]})
+    assert mixed.format == "generic JSON" and sum(len(group.alerts) for group in mixed.groups) == 2
+
+
+def test_what_stands_in_a_text_as_json_is_found() -> None:
+    view = View({"details": json.dumps({"severity": "HIGH", "rows": [{"name": "kiln"}]}), "broken": "{x"})
+    assert view.text("details.severity") == "HIGH" and view.has("details.rows")
+    assert [row.text("name") for row in view.each("details.rows")] == ["kiln"]
+    assert view.text("broken.severity") == "" and not view.has("broken.severity")
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "format", "title"),
+    [
+        ("[FIRING:1] KilnHot\nsummary: hot", "text", "[FIRING:1] KilnHot"),
+        ("[P2] kiln is hot", "text", "[P2] kiln is hot"),
+        ("[kiln] hot", "text", "[kiln] hot"),
+        ('{"title": "A"}\n\n{"title": "B"}\n', "generic JSON", "A"),
+        ("Name=Kiln&Status=Down&StatusCode=500", "StatusCake webhook", "Kiln"),
+        ("alert=%7B%22title%22%3A%22Kiln%22%7D", "generic JSON", "Kiln"),
+        ("kiln=hot & mill=slow", "text", "kiln=hot & mill=slow"),
+    ],
+)
+def test_what_is_a_text_and_what_is_not(text: str, format: str, title: str) -> None:
+    payload = read(text.encode())
+    assert (payload.format, payload.groups[0].lead.name) == (format, title)
+
+
+def test_a_long_text_is_no_form_to_fill_in() -> None:
+    lines = "\n".join(f"line {n}" for n in range(30))
+    lead = read(f"kiln-control fails\n{lines}\nStatus: Completed\nSeverity: high".encode()).groups[0].lead
+    assert (lead.status.value, lead.severity.value, lead.service) == ("firing", "unknown", "kiln-control")
+
+
+@pytest.mark.parametrize("text", ['["a"', "[1, 2", "[{", "[true, x]", "[]x", '{"a": 1}\n{"b"'])
+def test_json_that_is_cut_off_is_no_text(text: str) -> None:
+    with pytest.raises(BadInput, match="cannot read"):
+        read(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "over"),
+    [
+        ("kiln has recovered", "recovered"),
+        ("the kiln is back to normal", "back to normal"),
+        ("RESOLVED: kiln is hot", "RESOLVED"),
+        ("[OK] kiln", "OK"),
+        ("kiln has not recovered", ""),
+        ("tell me when it is resolved", ""),
+        ("the name could not be resolved", ""),
+        ("connection closed by kiln", ""),
+        ("disaster recovery of the kiln failed", ""),
+        ("the kiln isn't fixed", ""),
+    ],
+)
+def test_a_sentence_that_says_that_it_is_over(line: str, over: str) -> None:
+    assert find_said_over(line) == over
+
+
+@pytest.mark.parametrize(
+    ("line", "over"),
+    [
+        ("CLOSED: kiln", "CLOSED"),
+        ("Incident has been closed", "closed"),
+        ("Host name could not be resolved", ""),
+        ("Connection closed", ""),
+        ("Recovery point missed", ""),
+        ("** RECOVERY Host Alert: kiln is UP **", "RECOVERY"),
+    ],
+)
+def test_a_title_that_says_that_it_is_over(line: str, over: str) -> None:
+    assert find_over(line) == over
+
+
+def test_words_of_statuses() -> None:
+    assert all(means_over(word) for word in ("ALERT_RESOLVED", "incident.closed", "Back To Normal", "operational"))
+    assert not any(
+        means_over(word) for word in ("not_resolved", "un-resolved", "firing", "Major Outage", "unreachable")
+    )
+    assert means_over("purple") is None
+    assert [find_level(line) for line in ("SEV-2: kiln", "kiln [minor]", "a PAGE of text", "severity=p1")] == [
+        "SEV-2",
+        "minor",
+        "",
+        "p1",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from aiops_cli.adapters.backends.web import Server, WebClient
 from aiops_cli.bootstrap.fetching import fetch_firing, known_calls, parse_from
 from aiops_cli.config import resolve
 from aiops_cli.errors import AiopsError, BackendError, BadConfig, UnknownName
+from tests import answering
 from tests.conftest import ROOT, Result
 from tests.fault_server import Answer, FaultServer, endless, http, raw, redirect, reset, stall
 from tests.secret_samples import Maker
@@ -50,6 +51,62 @@ def test_alertmanager_is_asked_for_what_is_neither_silenced_nor_inhibited() -> N
         fetched = fetch_alertmanager(ask(server), 5)
     assert server.received[0].path == "/api/v2/alerts?active=true&silenced=false&inhibited=false"
     assert (fetched.count, fetched.left_out) == (1000, 3) and len(json.loads(fetched.raw)) == 1000
+
+
+def test_of_too_many_alerts_the_worst_are_kept_and_then_the_newest() -> None:
+    mild = [
+        {"labels": {"alertname": "Mild", "severity": "info"}, "startsAt": f"2026-11-20T12:{n:02}:00Z"} for n in range(3)
+    ]
+    rows = [
+        *[{"labels": {"alertname": "A", "severity": "warning"}, "startsAt": "2026-11-20T12:00:00Z"}] * 996,
+        *mild,
+        "no alert",
+        {"labels": {"alertname": "Untold"}},
+        {"labels": {"alertname": "Worst", "severity": "page"}, "startsAt": "2026-11-20T11:00:00+01:00"},
+        {"labels": {"alertname": "Bad", "priority": "P2"}, "startsAt": "soon"},
+    ]
+    with answering.answering(answering.Answer(body=json.dumps(rows).encode())) as server:
+        fetched = fetch_alertmanager(WebClient(Server(name="monitor", url=server.url)), 5)
+    kept = json.loads(fetched.raw)
+    names = [row["labels"]["alertname"] for row in kept]
+    assert (fetched.count, fetched.left_out, fetched.exact) == (1000, 3, True)
+    assert names[-2:] == ["Worst", "Bad"] and names.count("A") == 996 and "Untold" not in names
+    # Of three that are alike the two newest.
+    assert [row["startsAt"][14:16] for row in kept if row["labels"]["alertname"] == "Mild"] == ["01", "02"]
+
+
+def test_of_too_many_firing_rules_the_worst_are_kept() -> None:
+    mild = [fires("Mild", "a", n % 60, severity="info") for n in range(1200)]
+    with FaultServer(prometheus(*mild, fires("Worst", "b", severity="critical"))) as server:
+        fetched = fetch_prometheus(ask(server), 5)
+    kept = json.loads(fetched.raw)["data"]["alerts"]
+    assert (len(kept), fetched.left_out) == (1000, 201) and kept[-1]["labels"]["alertname"] == "Worst"
+    assert min(row["activeAt"] for row in kept[:-1]) == "2026-11-20T12:10:00Z"
+
+
+def test_the_worst_incident_is_found_on_a_later_page() -> None:
+    def page(first: int, count: int, **more: Any) -> Answer:
+        rows = [
+            {"id": f"P{n}", "urgency": "low", "created_at": f"2026-11-{n % 20 + 1:02}T00:00:00Z"}
+            for n in range(first, first + count)
+        ]
+        return as_json({"incidents": rows, **more})
+
+    pages = [page(n * 100, 100, more=True, total=1101) for n in range(11)]
+    worst = {"id": "W", "urgency": "low", "priority": {"summary": "P1"}, "created_at": "2026-11-01T00:00:00Z"}
+    with FaultServer(*pages, as_json({"incidents": [worst], "more": False, "total": 1101})) as server:
+        fetched = fetch_pagerduty(ask(server), 5)
+    assert (fetched.count, fetched.left_out, fetched.exact) == (1000, 101, True)
+    assert json.loads(fetched.raw)["incidents"][-1]["id"] == "W"
+    assert "sort_by=urgency%3Adesc%2Ccreated_at%3Adesc" in server.received[0].path
+
+
+def test_incidents_that_nobody_counted_are_said_to_be_more() -> None:
+    endless_pages = as_json({"incidents": [{"id": "P"}] * 100, "more": True})
+    with FaultServer(*[endless_pages] * 31) as server:
+        fetched = fetch_pagerduty(ask(server), 5)
+    assert (fetched.count, fetched.left_out, fetched.exact) == (1000, 2000, False)
+    assert len(server.received) == 30
 
 
 def test_pagerduty_is_asked_page_by_page_with_its_own_kind_of_token(
@@ -228,3 +285,88 @@ def test_whoever_picks_none_has_not_looked(aiops: Aiops, monkeypatch: pytest.Mon
     with FaultServer(STORM) as server:
         result = aiops("triage", "--from", f"prometheus={server.url}", "--backend", "none")
     assert result.code == 5 and "nothing was looked at" in result.err and result.out == ""
+
+
+# --- whole runs: each source against a fake of its server -------------------------------------------------------------
+
+INCIDENT = {
+    "id": "Q1",
+    "type": "incident",
+    "title": "Kiln is hot",
+    "status": "triggered",
+    "urgency": "high",
+    "priority": {"summary": "P2"},
+    "service": {"summary": "kiln-control"},
+    "created_at": "2026-11-20T12:00:00Z",
+    "html_url": "https://kilns.pagerduty.com/incidents/Q1",
+}
+AT_ALERTMANAGER = [
+    {
+        "labels": {"alertname": "KilnHot", "service": "kiln-control", "severity": "major"},
+        "annotations": {},
+        "startsAt": "2026-11-20T12:00:00Z",
+        "endsAt": "2026-11-20T12:05:00Z",
+        "status": {"state": "active", "silencedBy": [], "inhibitedBy": []},
+        "fingerprint": "0a",
+    }
+]
+SOURCES = {
+    "alertmanager": (AT_ALERTMANAGER, [], "KilnHot"),
+    "pagerduty": ({"incidents": [INCIDENT], "more": False}, {"incidents": [], "more": False}, "Kiln is hot"),
+}
+
+
+@pytest.fixture(params=SOURCES)
+def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A source, and what it wants of whoever asks."""
+    monkeypatch.setenv("AIOPS_PAGERDUTY_TOKEN", Maker(8).word(20))
+    return str(request.param)
+
+
+def served(body: Any, status: int = 200) -> answering.Answer:
+    return answering.Answer(status, json.dumps(body).encode())
+
+
+def test_what_a_source_fires_is_looked_at(aiops: Aiops, source: str) -> None:
+    firing, _, title = SOURCES[source]
+    with answering.answering(served(firing)) as server:
+        result = aiops("triage", "--from", f"{source}={server.url}", "--backend", "none", "-o", "json")
+    alert = json.loads(result.out)["alert"]
+    (only,) = alert["alerts"]
+    assert (only["name"], only["service"], only["severity"]) == (title, "kiln-control", "high")
+    assert only["starts_at"] == "2026-11-20T12:00:00Z"
+    assert result.code != 0 and f"1 alert at {source} {server.url}, 1 incident" in result.err
+
+
+def test_a_source_where_nothing_fires_ends_with_0(aiops: Aiops, source: str) -> None:
+    with answering.answering(served(SOURCES[source][1])) as server:
+        result = aiops("triage", "--from", f"{source}={server.url}")
+    assert (result.code, result.out) == (0, f"nothing fires at {source} {server.url}\n")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_source_that_refuses_is_never_nothing(aiops: Aiops, source: str, status: int) -> None:
+    with answering.answering(served({}, status)) as server:
+        result = aiops("triage", "--from", f"{source}={server.url}")
+    assert result.code == 1 and result.out == ""
+    assert f"error: {source} answered {status}" in result.err and "hint: " in result.err
+
+
+def test_a_source_that_is_not_there_is_never_nothing(aiops: Aiops, source: str) -> None:
+    result = aiops("triage", "--from", f"{source}=http://127.0.0.1:9")
+    assert result.code == 1 and result.out == ""
+    assert "cannot be reached at http://127.0.0.1:9" in result.err and "hint: " in result.err
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"<html>", b"null", b"7", b'{"more": true}', b'[{"labels": 1}]'])
+def test_a_source_that_answers_with_something_else_is_never_nothing(aiops: Aiops, source: str, body: bytes) -> None:
+    with answering.answering(answering.Answer(body=body)) as server:
+        result = aiops("triage", "--from", f"{source}={server.url}")
+    assert result.code == 1 and result.out == "" and "Traceback" not in result.err
+
+
+def test_how_many_are_left_out_is_said(aiops: Aiops) -> None:
+    rows = [{**AT_ALERTMANAGER[0], "fingerprint": str(n)} for n in range(1412)]
+    with answering.answering(served(rows)) as server:
+        result = aiops("triage", "--from", f"alertmanager={server.url}", "--backend", "none", "-o", "json")
+    assert f"note: 412 more fire at alertmanager {server.url} and are left out" in result.err

@@ -22,12 +22,16 @@ _PAGERDUTY_FORM = "application/vnd.pagerduty+json;version=2"
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What fires at `place`: none, or groups. `left_out` more do and were not fetched, `pending` may soon."""
+    """What fires at `place`: none, or groups, of more than a thousand alerts the worst and then the newest.
+
+    `left_out` more do; not `exact` when there are more and nobody counted them. `pending` may soon.
+    """
 
     groups: tuple["AlertGroup", ...]
     place: str
     left_out: int = 0
     pending: int = 0
+    exact: bool = True
 
 
 def parse_from(text: str) -> tuple[str, str]:
@@ -53,7 +57,7 @@ def fetch_firing(name: str, settings: Settings, home: Path, *, sanitize: bool = 
     except BadInput as error:
         # The person gave nothing wrong: the server did.
         raise BackendError(error.message, hint=error.hint) from error
-    return Firing(tuple(groups), place, fetched.left_out, fetched.pending)
+    return Firing(tuple(groups), place, fetched.left_out, fetched.pending, fetched.exact)
 
 
 def _fetcher(name: str) -> "Callable[[WebClient, float], Fetched]":

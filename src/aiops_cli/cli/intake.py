@@ -29,9 +29,15 @@ def fetch(name: str, settings: "Settings", *, sanitize: bool, quiet: bool) -> "F
     from aiops_cli.config import find_home
 
     firing = fetch_firing(name, settings, find_home(), sanitize=sanitize)
-    if firing.left_out and not quiet:
-        talk(f"note: {firing.left_out} or more that fire at {firing.place} were not fetched; silence or group some")
+    if (firing.left_out or not firing.exact) and not quiet:
+        talk(f"note: {_left_out(firing)} fire at {firing.place} and are left out: the worst were kept, then the newest")
     return firing
+
+
+def _left_out(firing: "Firing") -> str:
+    if firing.exact:
+        return f"{firing.left_out:,} more"
+    return f"more than {firing.left_out:,} more" if firing.left_out else "more"
 
 
 def say_nothing_fires(firing: "Firing", *, as_json: bool) -> None:

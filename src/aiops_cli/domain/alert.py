@@ -41,10 +41,11 @@ _SEVERITY_WORDS = {
 }  # fmt: skip
 
 # The first label that is there names the service: most specific convention first. `job` and `container` are
-# what Prometheus and cAdvisor attach when nobody named a service.
+# what Prometheus and cAdvisor attach when nobody named a service; names with dots are OpenTelemetry's.
 _SERVICE_LABELS = (
-    "service", "service_name", "app_kubernetes_io_name", "app.kubernetes.io/name", "app", "application", "deployment",
-    "statefulset", "daemonset", "workload", "job_name", "component", "container", "pod", "job",
+    "service", "service_name", "service.name", "app_kubernetes_io_name", "app.kubernetes.io/name", "app", "application",
+    "deployment", "k8s.deployment.name", "statefulset", "daemonset", "workload", "job_name", "component", "container",
+    "pod", "job",
 )  # fmt: skip
 
 # Labels that change from one firing of the same problem to the next; a fingerprint that kept them would see every

@@ -25,7 +25,11 @@ def _is_webhook(view: View) -> bool:
 def parse_webhook(view: View, source: str = "alertmanager") -> list[AlertGroup]:
     """One group. Raises BadInput naming the alert and the field."""
     data = view.raw
-    alerts = [_alert(item, f"alerts[{index}]") for index, item in enumerate(read_list(data["alerts"], "alerts"))]
+    # What all alerts share is in each of them, but not in every product that sends alike.
+    named = view.text("commonlabels.alertname", "grouplabels.alertname")
+    called = view.text("commonannotations.summary", "title")
+    items = read_list(data["alerts"], "alerts")
+    alerts = [_alert(item, f"alerts[{index}]", named, called) for index, item in enumerate(items)]
     if not alerts:
         return []
     key = data.get("groupKey")
@@ -36,18 +40,22 @@ def parse_webhook(view: View, source: str = "alertmanager") -> list[AlertGroup]:
     return [AlertGroup(source, name, tuple(alerts), left_out)]
 
 
-def _alert(item: Any, where: str) -> Alert:
+def _alert(item: Any, where: str, named: str, called: str) -> Alert:
     item = read_object(item, where)
     labels = read_map(item.get("labels"), f"{where}.labels", one_line=True)
-    if not labels:
+    if named:
+        labels.setdefault("alertname", named)
+    if not labels and not called:
         raise BadInput(f"{where} has no labels", hint="each alert of a webhook carries its labels")
     status = item.get("status", "firing")
-    if status not in ("firing", "resolved"):
+    if not isinstance(status, str) or status.lower() not in ("firing", "resolved"):
         raise BadInput(f"{where}.status must be firing or resolved", hint="see docs/guides/alerts.md in the repository")
-    return _read(item, where, labels, AlertStatus(status), status)
+    return _read(item, where, labels, AlertStatus(status.lower()), status, called)
 
 
-def _read(item: Mapping[str, Any], where: str, labels: dict[str, str], status: AlertStatus, native: str) -> Alert:
+def _read(
+    item: Mapping[str, Any], where: str, labels: dict[str, str], status: AlertStatus, native: str, called: str = ""
+) -> Alert:
     annotations = read_map(item.get("annotations"), f"{where}.annotations")
     links = [read_text(item.get(key), f"{where}.{key}") for key in ("generatorURL", "panelURL", "dashboardURL")]
     return alert_of(
@@ -58,6 +66,7 @@ def _read(item: Mapping[str, Any], where: str, labels: dict[str, str], status: A
         read_time(item.get("endsAt"), f"{where}.endsAt"),
         (*links, annotations.get("runbook_url", "")),
         native_status=native,
+        called=called,
     )
 
 
@@ -75,12 +84,14 @@ def is_api_alert(item: object) -> bool:
 
 
 def is_posted_alert(item: object) -> bool:
-    """An alert as a client posts it to the API: labels, and a time or a link that only such a one has."""
-    return (
-        isinstance(item, Mapping)
-        and isinstance(item.get("labels"), Mapping)
-        and bool({"startsAt", "endsAt", "generatorURL", "fingerprint"} & set(item))
-    )
+    """An alert as a client posts it to the API: labels, and a time or a link that only such a one has.
+
+    One that has a name of its own beside its labels is another product's.
+    """
+    if not isinstance(item, Mapping) or not isinstance(item.get("labels"), Mapping):
+        return False
+    named = "alertname" in item["labels"] or not {"name", "title", "alertname"} & set(item)
+    return named and bool({"startsAt", "endsAt", "generatorURL", "fingerprint"} & set(item))
 
 
 def parse_list(items: list[Any]) -> list[AlertGroup]:

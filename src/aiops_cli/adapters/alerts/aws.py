@@ -30,7 +30,7 @@ def _guard_duty_severity(view: View) -> str:
     """GuardDuty counts to 10; its words: https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings-severity.html."""
     value = view.find("detail.severity")
     if view.text("source") != "aws.guardduty" or isinstance(value, bool) or not isinstance(value, int | float):
-        return view.text("detail.findings.severity.label", "detail.severity")
+        return view.text("detail.findings.severity.label", "detail.severity", "detail.insightseverity")
     return next((word for least, word in ((9, "critical"), (7, "high"), (4, "medium")) if value >= least), "low")
 
 

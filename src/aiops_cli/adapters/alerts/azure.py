@@ -7,7 +7,7 @@ Older: https://learn.microsoft.com/en-us/azure/azure-monitor/alerts/alerts-non-c
 from aiops_cli.adapters.alerts.shape import Shape, levels, said
 from aiops_cli.adapters.alerts.view import View
 
-_STATUSES = said(firing="fired activated active", resolved="resolved deactivated inprogressresolved")
+_STATUSES = said(firing="fired activated active", resolved="resolved deactivated inprogressresolved complete available")
 # Sev0 critical, Sev1 error, Sev2 warning, Sev3 informational, Sev4 verbose:
 # https://learn.microsoft.com/en-us/azure/azure-monitor/alerts/alerts-overview
 _SEVERITIES = levels(
@@ -31,6 +31,24 @@ def _condition(view: View) -> str:
     return view.text("data.alertcontext.searchquery", "data.searchquery")
 
 
+def _condition_of(view: View) -> str:
+    """The state; service and resource health fire another alert when what they told of is over.
+
+    Their `stage` and `status` say so, and for a resource that it is available again:
+    https://learn.microsoft.com/en-us/azure/service-health/alerts-activity-log-service-notifications-portal
+    https://learn.microsoft.com/en-us/azure/service-health/resource-health-alert-arm-template-guide
+    """
+    for place in ("data.alertcontext", "data.context.activitylog"):
+        inner = view.at(place)
+        if inner.text("eventsource").lower() in ("servicehealth", "2", "resourcehealth") or inner.has(
+            "properties.stage|properties.currenthealthstatus"
+        ):
+            word = inner.text("properties.stage", "properties.currenthealthstatus", "status")
+            if word.lower() in ("resolved", "complete", "available"):
+                return word
+    return view.text("data.essentials.monitorcondition", "data.status")
+
+
 def _last_of_id(view: View) -> str:
     """The resource's own name, which an Azure identifier ends with."""
     return view.text("data.essentials.alerttargetids", "data.context.resourceid").rstrip("/").rpartition("/")[2]
@@ -42,7 +60,7 @@ FORMATS = (
         source="azure",
         needs=("data.essentials", "data.essentials.alertrule|data.essentials.alertid"),
         title=("data.essentials.alertrule", "data.alertcontext.properties.title", "data.essentials.alertid"),
-        status=("data.essentials.monitorcondition",),
+        status=(_condition_of,),
         statuses=_STATUSES,
         severity=("data.essentials.severity",),
         severities=_SEVERITIES,
@@ -56,7 +74,7 @@ FORMATS = (
             "data.essentials.monitoringservice",
         ),
         starts=("data.essentials.fireddatetime",),
-        ends=("data.essentials.resolveddatetime",),
+        ends=("data.essentials.resolveddatetime", "data.alertcontext.eventtimestamp"),
         expression=(_condition,),
         links=(
             "data.essentials.investigationlink",
@@ -74,7 +92,7 @@ FORMATS = (
             "data.context.activitylog.operationname",
             "data.context.activitylog.description",
         ),
-        status=("data.status",),
+        status=(_condition_of,),
         statuses=_STATUSES,
         severity=("data.context.activitylog.level",),
         severities=_SEVERITIES,
@@ -89,7 +107,7 @@ FORMATS = (
             "data.context.activitylog.resourcegroupname",
             "data.context.activitylog.operationname",
         ),
-        starts=("data.context.activitylog.eventtimestamp",),
+        starts=("data.context.activitylog.properties.impactstarttime", "data.context.activitylog.eventtimestamp"),
         ends=("data.context.activitylog.eventtimestamp",),
     ),
     Shape(

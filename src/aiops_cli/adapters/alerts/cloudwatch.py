@@ -44,11 +44,14 @@ _SERVICE_DIMENSIONS = (
 def _dimensions(view: View) -> dict[str, str]:
     """The metric's dimensions, whichever of the three forms they have."""
     found: dict[str, str] = {}
-    for place in ("trigger.dimensions", "dimensions", "trigger.metrics.metricstat.metric.dimensions"):
+    for place in ("trigger.dimensions", "dimensions"):
         found |= {one.text("name"): one.text("value") for one in view.each(place) if one.text("name")}
-    for place in ("detail.configuration.metrics.metricstat.metric.dimensions",
-                  "alarmdata.configuration.metrics.metricstat.metric.dimensions"):  # fmt: skip
-        found |= {key: str(value) for key, value in view.at(place).raw.items() if isinstance(value, str)}
+    # Of an alarm on an expression the first metric is the expression; the others have dimensions.
+    for place in ("trigger.metrics", "metrics", "detail.configuration.metrics", "alarmdata.configuration.metrics"):
+        for metric in view.each(place):
+            inner = "metricstat.metric.dimensions"
+            found |= {one.text("name"): one.text("value") for one in metric.each(inner) if one.text("name")}
+            found |= {key: value for key, value in metric.at(inner).raw.items() if isinstance(value, str)}
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from aiops_cli.adapters.alerts.shape import Shape, levels, said
 
 # A problem that was merged goes on inside another one.
-_STATUSES = said(firing="open merged", resolved="resolved closed")
+_STATUSES = said(firing="open active merged", resolved="resolved closed")
 # A problem's severity is the kind of its worst event, in this order:
 # https://docs.dynatrace.com/docs/dynatrace-intelligence/root-cause-analysis/concepts/events/event-categories
 _SEVERITIES = levels(
@@ -35,6 +35,23 @@ _PROBLEM = Shape(
     ends=("endtime",),
 )
 FORMATS = (
+    # A problem as workflows hand it on, with dots in the names of its fields:
+    # https://docs.dynatrace.com/docs/semantic-dictionary/model/davis#davis-problems
+    Shape(
+        name="Dynatrace Davis problem",
+        source="dynatrace",
+        needs=("eventkind", "eventstatus", "eventname", "displayid|eventcategory"),
+        title=("eventname", "displayid"),
+        status=("eventstatus",),
+        statuses=_STATUSES,
+        severity=("eventcategory",),
+        severities=_SEVERITIES,
+        service=("rootcauseentityname", "affectedentitynames", "affectedentityids"),
+        summary=("eventdescription",),
+        labels=("affectedentityids", "entitytags", "displayid"),
+        starts=("eventstart", "timestamp"),
+        ends=("eventend", "timestamp"),
+    ),
     Shape(
         name="Dynatrace webhook",
         source="dynatrace",

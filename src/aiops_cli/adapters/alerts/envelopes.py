@@ -18,6 +18,8 @@ from typing import Any
 from aiops_cli.adapters.alerts.view import View
 
 _MAX_INNER = 5 * 1024 * 1024
+# What a message for a chat is made of: its parts are no alerts.
+_PARTS = frozenset({"blocks", "attachments", "embeds", "sections", "cards"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def only_child(view: View) -> Any:
     value = _content(next(iter(view.raw.values())))
     if isinstance(value, Mapping) and value:
         return value
+    if _PARTS & set(view.fields):
+        return None
     return value if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value) else None
 
 

@@ -1,5 +1,6 @@
 """What the parsers share: strings made safe, times, links."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +9,10 @@ from aiops_cli.domain.alert import Alert, AlertStatus, Severity, find_service, f
 from aiops_cli.domain.redact import safe
 from aiops_cli.errors import BadInput
 
+# As Go prints a time where a template does not format it: `2026-11-20 03:08:00.12 +0000 UTC m=+7.1`.
+_PRINTED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4}) [A-Z]{3,5}(?: m=\S+)?$")
 _MAX_VALUE = 4_000
+_FINE = frozenset({"ok", "clear", "cleared"})
 _MAX_ALERTS = 1_000
 _MAX_LABELS = 200
 _MAX_LINKS = 20
@@ -66,7 +70,7 @@ def read_time(value: Any, what: str) -> datetime | None:
             f"{what} must be a time such as 2026-11-20T03:08:00Z", hint="see docs/guides/alerts.md in the repository"
         )
     try:
-        at = datetime.fromisoformat(value)
+        at = datetime.fromisoformat(_PRINTED.sub(r"\1\2", value))
     except ValueError as error:
         shown = safe(value, one_line=True, limit=40)
         raise BadInput(f"{what} is not a time: {shown!r}", hint="expected is 2026-11-20T03:08:00Z") from error
@@ -89,11 +93,12 @@ def alert_of(
     *,
     native_status: str = "",
     expression: str = "",
+    called: str = "",
 ) -> Alert:
-    """An alert in Prometheus' terms: everything is in labels and annotations."""
+    """An alert in Prometheus' terms: everything is in labels and annotations; `called` names one that they don't."""
     summary = annotations.get("summary") or annotations.get("message") or annotations.get("description") or ""
     native = labels.get("severity") or labels.get("priority") or ""
-    name = labels.get("alertname") or labels.get("rulename") or annotations.get("title") or summary
+    name = labels.get("alertname") or labels.get("rulename") or annotations.get("title") or summary or called
     return build(
         name=name,
         status=status,
@@ -113,7 +118,10 @@ def alert_of(
 def severity_of(word: str) -> Severity:
     """The severity of a word that everybody uses, or of a phrase with one such as `1 - Critical`."""
     level = read_severity(word)
-    return level if level is not Severity.UNKNOWN else find_severity(word)
+    if level is Severity.UNKNOWN:
+        level = find_severity(word)
+    # What several products send as the severity of something that is over.
+    return Severity.INFO if level is Severity.UNKNOWN and word.strip().lower() in _FINE else level
 
 
 def build(

@@ -50,7 +50,7 @@ FORMATS = (
     Shape(
         name="Grafana legacy alerting",
         source="grafana",
-        needs=("ruleid|ruleurl|evalmatches", "rulename|title", "state"),
+        needs=("ruleid|ruleurl|evalmatches", "rulename|ruleurl|evalmatches", "state"),
         title=("rulename", "title"),
         status=("state",),
         statuses=_LEGACY,

@@ -4,14 +4,16 @@ Format: https://www.rfc-editor.org/rfc/rfc5322, encoded words https://www.rfc-ed
 """
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiops_cli.adapters.alerts.fields import build
-from aiops_cli.adapters.alerts.free_text import find_name
+from aiops_cli.adapters.alerts.free_text import find_name, named_service, said_level
+from aiops_cli.adapters.alerts.lines import STATUSES, first_of, pairs_of
 from aiops_cli.adapters.alerts.view import time_of
-from aiops_cli.adapters.alerts.words import find_over
-from aiops_cli.domain.alert import AlertGroup, AlertStatus, Severity, read_severity
+from aiops_cli.adapters.alerts.words import find_over, level_of, means_over
+from aiops_cli.domain.alert import AlertGroup, AlertStatus, Severity
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -24,10 +26,9 @@ _MAX_PARTS = 50
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}:(?:[ \t]|$)")
 # With a subject at least one of these, or it is prose with a colon in it.
 _BESIDES = frozenset({"from", "to", "date", "message-id", "received", "mime-version", "return-path", "sender"})
-_WORD = re.compile(r"\b(?:(?:SEV|P|S)[ -]?[0-5]|[A-Z]{4,13})\b")
-# Words of a subject that are no severity there: `LOW DISK SPACE`, `HIGH CPU`.
-_NOT_ALONE = frozenset({"low", "high", "none", "page", "ticket", "planning"})
-_BRACKETED = re.compile(r"[\[(|]\s*([A-Za-z]{3,13}(?:[ -]?[0-5])?)\s*[\])|:]")
+# Nagios and Icinga say of a host that it is down, of a service that it is critical:
+# https://assets.nagios.com/downloads/nagioscore/docs/nagioscore/4/en/macrolist.html#hoststate
+_STATES = {"DOWN": Severity.CRITICAL, "UNREACHABLE": Severity.HIGH}
 
 
 def matches(text: str) -> bool:
@@ -56,16 +57,17 @@ def parse(text: str) -> AlertGroup | None:
     subject = headers["subject"]
     if not subject:
         return None
-    over = find_over(subject)
-    word = _severity_word(subject) or _importance(headers["importance"])
     body = _body(message)
+    pairs = pairs_of(body)
+    over = find_over(subject) or _state_over(pairs)
+    word, severity = _level(subject, pairs, headers["importance"])
     alert = build(
         name=subject,
         status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
         native_status=over,
-        severity=read_severity(word.replace(" ", "").replace("-", "")) if word else Severity.UNKNOWN,
+        severity=severity,
         native_severity=word,
-        service=find_name(subject) or find_name(body[:2_000]) or "",
+        service=named_service(pairs) or find_name(subject) or find_name(body[:2_000]) or "",
         summary=f"{subject} {body}".strip(),
         labels={name: headers[name] for name in ("from", "to") if headers[name]},
         starts_at=time_of(headers["date"]),
@@ -75,12 +77,20 @@ def parse(text: str) -> AlertGroup | None:
     return AlertGroup("email", subject, (alert,))
 
 
-def _severity_word(subject: str) -> str:
-    """A severity in brackets, a grade, or one in capitals, or ""."""
-    words = [match[1] for match in _BRACKETED.finditer(subject)]
-    words += [match[0] for match in _WORD.finditer(subject) if match[0].lower() not in _NOT_ALONE]
-    known = (word for word in words if read_severity(re.sub("[ -]", "", word)) is not Severity.UNKNOWN)
-    return next(known, "")
+def _level(subject: str, pairs: Mapping[str, str], importance: str) -> tuple[str, Severity]:
+    """The severity in the subject, else on a line of the body, else a host's state, else the importance."""
+    word, severity = said_level(subject, pairs)
+    if not word and (state := first_of(pairs, ("state", "hoststate")).upper()) in _STATES:
+        return state, _STATES[state]
+    if not word and (importance := _importance(importance)):
+        return importance, level_of(importance)
+    return word, severity
+
+
+def _state_over(pairs: Mapping[str, str]) -> str:
+    """A line of the body that says that it is over, where one says a status."""
+    word = first_of(pairs, STATUSES)
+    return word if means_over(word) else ""
 
 
 def _importance(word: str) -> str:

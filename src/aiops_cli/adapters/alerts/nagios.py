@@ -77,6 +77,25 @@ _OBJECT = Shape(
 )
 
 FORMATS = (
+    # Checkmk's notification scripts have the same values under shorter names:
+    # https://docs.checkmk.com/latest/en/notifications.html#environment_variables
+    Shape(
+        name="Checkmk notification",
+        source="checkmk",
+        needs=("what", "host|hostname", "notificationtype|event", "summary|status|servicestate|output"),
+        holds=lambda view: view.text("what").upper() in ("HOST", "SERVICE"),
+        title=("summary", "service", "servicedesc", "host", "hostname"),
+        status=(lambda view: view.text("status", "servicestate", "hoststate") or view.text("notificationtype"),),
+        statuses={**_STATUSES, **said(firing="crit warn unkn unreach")},
+        severity=("severity", "servicestate", "hoststate", "status"),
+        severities={**_SEVERITIES, **levels(critical="crit", warning="warn")},
+        service=("host", "hostname"),
+        summary=("output", "serviceoutput", "hostoutput", "longoutput"),
+        labels=("service", "servicedesc", "address", "site", "event"),
+        starts=("shortdatetime", "longdatetime", "microtime"),
+        ends=("shortdatetime", "longdatetime"),
+        links=("url",),
+    ),
     Shape(
         name="Nagios or Icinga notification",
         source="nagios",
@@ -88,7 +107,7 @@ FORMATS = (
         severity=(_state,),
         severities=_SEVERITIES,
         service=(_service, *_HOST_NAMES),
-        summary=_macro("serviceoutput", "hostoutput", "output", "longserviceoutput"),
+        summary=_macro("serviceoutput", "hostoutput", "output", "pluginoutput", "longserviceoutput"),
         labels=("hostname", "hostalias", "hostaddress", "hostgroupname", "contactgroupname"),
         starts=_macro("timet", "datetime", "longdatetime", "lastservicestatechange", "lasthoststatechange"),
         ends=_macro("timet", "longdatetime"),

@@ -3,7 +3,15 @@
 Each row has its documentation beside it. A product that needs more than a row has a module of its own.
 """
 
-from aiops_cli.adapters.alerts.shape import PRIORITIES, Shape, levels, said
+from aiops_cli.adapters.alerts.shape import Shape, levels, said
+from aiops_cli.adapters.alerts.view import View
+
+
+def _better_stack_status(view: View) -> str:
+    """The status, or what the time of its end says: an incident of the API has no status."""
+    word = view.text("data.attributes.status")
+    return word or ("resolved" if view.time("data.attributes.resolvedat") else "")
+
 
 FORMATS = (
     # https://github.com/louislam/uptime-kuma/wiki/Notification-Methods: status 0 down, 1 up, 2 pending, 3 maintenance.
@@ -51,10 +59,13 @@ FORMATS = (
     Shape(
         name="Better Stack webhook",
         source="betterstack",
-        needs=("data.attributes.name|data.attributes.cause", "data.attributes.status|data.attributes.startedat"),
-        title=("data.attributes.name", "data.attributes.cause"),
-        status=("data.attributes.status", "data.attributes.resolvedat"),
-        statuses=said(firing="started acknowledged down", resolved="resolved up"),
+        needs=(
+            "data.attributes.name|data.attributes.cause|data.attributes.pronounceablename",
+            "data.attributes.startedat|data.attributes.lastcheckedat|data.attributes.teamname",
+        ),
+        title=("data.attributes.name", "data.attributes.pronounceablename", "data.attributes.cause"),
+        status=(_better_stack_status,),
+        statuses=said(firing="started acknowledged down validating paused pending", resolved="resolved up maintenance"),
         severity=("data.attributes.severity", "data.attributes.priority"),
         summary=("data.attributes.cause",),
         labels=("data.attributes.metadata",),
@@ -116,7 +127,7 @@ FORMATS = (
     Shape(
         name="Netdata webhook",
         source="netdata",
-        needs=("alert", "space|chart|room", "severity|alerturl|message"),
+        needs=("alert", "space|chart|rooms", "severity|alerturl|message"),
         title=("alert", "info", "message"),
         status=("severity", "status"),
         statuses=said(firing="warning critical", resolved="clear cleared removed"),
@@ -128,6 +139,18 @@ FORMATS = (
         starts=("date", "when"),
         ends=("date", "when"),
         links=("alerturl", "nodeurl"),
+    ),
+    # The same page, of a node that is lost or found again.
+    Shape(
+        name="Netdata reachability",
+        source="netdata",
+        needs=("message", "host", "status.reachable|status.text"),
+        title=("message",),
+        status=("status.text", "status.reachable"),
+        statuses=said(firing="unreachable false", resolved="reachable true"),
+        severity=("severity",),
+        service=("host",),
+        links=("url",),
     ),
     # https://docs.librenms.org/Alerting/Transports/#api: state 0 recovered, 1 alert, 2 acknowledged, 3 worse, 4 better.
     Shape(
@@ -236,65 +259,6 @@ FORMATS = (
         starts=("alerttimestamp", "timestamp"),
         links=("resulturl", "triggerurl"),
     ),
-    # https://docs.squadcast.com/services/alert-source-integrations/webhook/incident-webhook-incident-webhook-api
-    Shape(
-        name="Squadcast webhook",
-        source="squadcast",
-        needs=("eventtype", "incident.message|incident.id"),
-        title=("incident.message", "incident.title"),
-        status=("incident.status", "eventtype"),
-        statuses=said(
-            firing="triggered acknowledged incidenttriggered", resolved="resolved suppressed incidentresolved"
-        ),
-        severity=("incident.priority", "incident.tags.severity.value"),
-        severities=PRIORITIES,
-        service=("incident.service.name",),
-        summary=("incident.description",),
-        labels=("incident.tags",),
-        starts=("incident.createdat", "incident.triggeredat"),
-        ends=("incident.resolvedat",),
-        links=("incident.url",),
-    ),
-    # https://docs.incident.io/api-reference/alert-events-v2/createhttp
-    Shape(
-        name="incident.io alert event",
-        source="incident-io",
-        needs=("title", "status", "deduplicationkey"),
-        title=("title",),
-        status=("status",),
-        statuses=said(firing="firing", resolved="resolved"),
-        severity=("metadata.severity", "metadata.priority"),
-        service=("metadata.service",),
-        summary=("description",),
-        labels=("metadata",),
-        links=("sourceurl",),
-    ),
-    # https://docs.ilert.com/developer-docs/rest-api/api-reference/events
-    Shape(
-        name="ilert event",
-        source="ilert",
-        needs=("eventtype", "summary", "alertkey|integrationkey|apikey|routingkey"),
-        unless=("payload", "eventaction"),
-        title=("summary",),
-        status=("eventtype",),
-        statuses=said(firing="alert accept comment", resolved="resolve"),
-        severity=("priority", "severity"),
-        severities=levels(high="high", info="low"),
-        summary=("details",),
-        labels=("labels", "customdetails"),
-        links=("links.href",),
-    ),
-    # https://goalert.me/docs: the generic API has a summary, details and `close` for an action.
-    Shape(
-        name="GoAlert alert",
-        source="goalert",
-        needs=("summary", "details", "action|dedup"),
-        title=("summary",),
-        status=("action",),
-        statuses=said(firing="trigger open", resolved="close"),
-        summary=("details",),
-        labels=("meta",),
-    ),
     # https://docs.alerta.io/api/alert.html
     Shape(
         name="Alerta alert",
@@ -363,7 +327,7 @@ FORMATS = (
     Shape(
         name="Kibana rule",
         source="kibana",
-        needs=("rule.name|rulename", "alert.actiongroup|alert.id|alertid|actiongroup|contextreason|context.reason"),
+        needs=("rule.name|rulename", "alert.actiongroup|alert.id|actiongroup|contextreason|context.reason"),
         title=("rule.name", "rulename"),
         status=("status", "alert.actiongroup", "actiongroup", "alert.actiongroupname"),
         statuses=said(firing="active default alert fired", resolved="recovered ok untracked"),
@@ -427,8 +391,14 @@ FORMATS = (
     Shape(
         name="Instana alert",
         source="instana",
-        needs=("issue.state|issue.type", "issue.text", "issue.severity|issue.entitylabel|issue.link"),
-        title=("issue.text",),
+        needs=(
+            "issue.state|issue.type",
+            "issue.id|issue.text",
+            "issue.severity|issue.entitylabel|issue.link|issue.end",
+        ),
+        # One that closes has its number and its end, and nothing else.
+        unless=("issue.title", "issue.fields", "issue.htmlurl"),
+        title=("issue.text", "issue.id"),
         status=("issue.state",),
         statuses=said(firing="open", resolved="closed"),
         severity=("issue.severity",),

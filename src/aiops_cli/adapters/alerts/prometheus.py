@@ -108,8 +108,10 @@ def _of_rule(rule: Any, where: str) -> Iterator[Alert]:
 
 
 def is_bare(item: object) -> bool:
-    """An alert without an envelope: labels, with a state, a name or a summary."""
+    """An alert without an envelope: labels, with a state, a name or a summary; no name of its own beside them."""
     if not isinstance(item, Mapping) or not isinstance(item.get("labels"), Mapping):
+        return False
+    if "alertname" not in item["labels"] and {"name", "title"} & set(item):
         return False
     said = {"state", "activeAt", "annotations", "summary", "description"} & set(item)
     return "alertname" in item["labels"] or bool(said)

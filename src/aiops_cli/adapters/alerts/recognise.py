@@ -1,6 +1,7 @@
 """From bytes to alert groups: decoding, bounds, and which parser takes it."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,10 +21,12 @@ from aiops_cli.adapters.alerts import (
     generic,
     grafana,
     mail,
+    monitors,
     nagios,
     native,
     netbox,
     newrelic,
+    oncall_tools,
     opsgenie,
     others,
     pagerduty,
@@ -41,13 +44,18 @@ from aiops_cli.adapters.alerts.envelopes import Inner, only_child, open_envelope
 from aiops_cli.adapters.alerts.fields import build, read_list
 from aiops_cli.adapters.alerts.shape import Reader
 from aiops_cli.adapters.alerts.view import View
-from aiops_cli.domain.alert import AlertGroup, worst_first
+from aiops_cli.domain.alert import AlertGroup, group_alerts, worst_first
 from aiops_cli.domain.redact import find_control, safe
 from aiops_cli.errors import BadInput
 
 # Alertmanager's largest notifications are a few hundred kilobytes; ten megabytes of alert is a mistake.
 MAX_BYTES = 10 * 1024 * 1024
 _MAX_DEPTH = 60
+# `[` begins a list only before what may stand in one: `[FIRING:1] KilnHot` is a text.
+_JSON = re.compile(r"\s*(?:\{|\[\s*(?:[\]\[{\"]|-?\d+\s*[,\]]|true|false|null|$))")
+# What a form sends: names and values without a blank in them, at least two, or one that is JSON.
+_FORM = re.compile(r"[\w.%+\[\]-]{1,80}=(?:%7B[^\s&]*|[^\s&=]*(?:&[\w.%+\[\]-]{1,80}=[^\s&]*)+)")
+_MAX_ROWS = 1_000
 # An alarm in a notification in a queue's message in an event: more than that is no alert.
 _MAX_ENVELOPES = 5
 
@@ -79,6 +87,8 @@ FORMATS: tuple[Reader, ...] = (
     *dash0.FORMATS,
     *thousandeyes.FORMATS,
     *netbox.FORMATS,
+    *oncall_tools.FORMATS,
+    *monitors.FORMATS,
     *others.FORMATS,
     alertmanager.POSTED,
     prometheus.BARE,
@@ -114,9 +124,13 @@ def read_payload(
 ) -> Payload:
     """The same with the format's name, in the order of the payload; an empty list of alerts is no error here."""
     text = _decode(raw, name)
-    if text.lstrip()[:1] not in ("{", "["):
-        return _read_text(text, name, sanitize, known)
-    data = _parse_json(text, name)
+    if not _JSON.match(text):
+        form = _read_form(text)
+        if form is None:
+            return _read_text(text, name, sanitize, known)
+        data: Any = form
+    else:
+        data = _parse_json(text, name)
     _check_strings(data, name, sanitize)
     return _read(data, name)
 
@@ -129,6 +143,18 @@ def read_free_text(
         raise BadInput(f"{name} is empty", hint="give an alert file, - for standard input, or a sentence in quotes")
     _check_text(text, name, sanitize)
     return free_text.parse(safe(text.strip(), limit=free_text.MAX_CHARS), known())
+
+
+def _read_form(text: str) -> Mapping[str, Any] | None:
+    """The fields of a form (application/x-www-form-urlencoded), as some products send them, or None."""
+    from urllib.parse import parse_qsl
+
+    if len(text) > free_text.MAX_CHARS or not _FORM.fullmatch(text.strip()):
+        return None
+    fields: dict[str, Any] = {}
+    for key, value in parse_qsl(text.strip(), keep_blank_values=True):
+        fields.setdefault(key, value)
+    return fields
 
 
 def _read_text(text: str, name: str, sanitize: bool, known: Callable[[], Collection[str]]) -> Payload:
@@ -159,7 +185,7 @@ def _read(data: Any, name: str, opened: int = 0) -> Payload:
     child = only_child(view) if opened < _MAX_ENVELOPES else None
     if child is not None:
         return _read(child, name, opened + 1)
-    return _read_generic(data, name)
+    return _read_items(data) or _read_generic(data, name)
 
 
 def _read_list(data: list[Any], name: str, opened: int) -> Payload:
@@ -207,6 +233,22 @@ def _dated(group: AlertGroup, inner: Inner) -> AlertGroup:
     return replace(group, alerts=alerts)
 
 
+def _read_items(data: Any) -> Payload | None:
+    """A list of alerts in an object, when each of them is in the same known format; else None."""
+    items = generic.items_of(data)
+    if not isinstance(data, Mapping) or items == [data]:
+        return None
+    # The first is looked up among all formats, the others only in that one: there may be a thousand.
+    reader = next((reader for reader in FORMATS if reader.matches(View(items[0]))), None) if items else None
+    if reader is None or not all(reader.matches(View(item)) for item in items):
+        return None
+    alerts = [(group.source, alert) for item in items for group in reader.parse(View(item)) for alert in group.alerts]
+    sources = dict.fromkeys(source for source, _ in alerts)
+    return Payload(
+        reader.name, tuple(group for of in sources for group in group_alerts(of, [a for s, a in alerts if s == of]))
+    )
+
+
 def _read_generic(data: Any, name: str, called: str = "") -> Payload:
     groups = generic.parse(data, called=called)
     if not groups:
@@ -246,6 +288,9 @@ def _parse_json(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
+        rows = _parse_rows(text) if error.msg == "Extra data" else None
+        if rows is not None:
+            return rows
         reason = error.msg[0].lower() + error.msg[1:]
         cut_off = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated string")
         hint = f"is it the whole file? It ends after {len(text.encode())} bytes" if cut_off else "is it the right file?"
@@ -256,21 +301,33 @@ def _parse_json(text: str, name: str) -> Any:
         raise BadInput(f"cannot read {name}: it is nested too deep", hint="an alert is a few levels deep") from error
 
 
+def _parse_rows(text: str) -> list[Any] | None:
+    """One JSON value a line, as logs and streams have it, or None when a line is something else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > _MAX_ROWS:
+        return None
+    try:
+        return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError):
+        return None
+
+
 def _check_strings(data: Any, name: str, sanitize: bool) -> None:
     """Walk every key and string without recursion: depth and control characters are bounded here, once."""
-    stack: list[tuple[Any, int]] = [(data, 0)]
+    stack: list[tuple[Any, int]] = [([data], -1)]
     while stack:
         value, depth = stack.pop()
         if depth > _MAX_DEPTH:
             raise BadInput(f"cannot read {name}: nested more than {_MAX_DEPTH} levels", hint="an alert is a few deep")
         if isinstance(value, dict):
-            for key, inner in value.items():
+            for key in value:
                 _check_text(key, name, sanitize)
+        # Numbers are most of what a large file holds, and are passed over.
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, str):
+                _check_text(inner, name, sanitize)
+            elif isinstance(inner, dict | list):
                 stack.append((inner, depth + 1))
-        elif isinstance(value, list):
-            stack += [(inner, depth + 1) for inner in value]
-        elif isinstance(value, str):
-            _check_text(value, name, sanitize)
 
 
 def _check_depth(data: Any, name: str) -> None:

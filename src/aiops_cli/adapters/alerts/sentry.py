@@ -33,11 +33,12 @@ def _bare_title(view: View) -> str:
 
 
 def _tags(view: View) -> dict[str, str]:
-    """An event's tags, which are pairs in lists."""
+    """An event's tags, which are pairs in lists, or objects of a key and a value."""
     found: dict[str, str] = {}
     for place in ("data.event.tags", "data.error.tags", "event.tags"):
         rows = view.find(place)
         for row in rows[:100] if isinstance(rows, list) else ():
+            row = [row.get("key"), row.get("value")] if isinstance(row, dict) else row
             if isinstance(row, list) and len(row) == 2 and all(isinstance(cell, str) for cell in row):
                 found.setdefault(row[0], row[1])
     return found
@@ -110,14 +111,18 @@ FORMATS = (
     Shape(
         name="Sentry webhook plugin",
         source="sentry",
-        needs=("event", "project|projectname|projectslug", "culprit|triggeringrules|level"),
+        needs=("event", "project|projectname|projectslug", "culprit|triggeringrules|level|group|event.eventid"),
+        unless=("eventname", "objectkind"),
+        holds=lambda view: not isinstance(view.find("event"), str),
         title=("event.title", "title", "message", "event.metadata.title", "culprit"),
-        severity=("level", "event.level"),
+        status=("group.status",),
+        statuses=_STATUSES,
+        severity=("level", "event.level", "group.level", lambda view: _tags(view).get("level")),
         severities=_SEVERITIES,
-        service=("projectslug", "projectname", "project"),
+        service=("projectslug", "projectname", "project.slug", "project"),
         summary=("message", "event.metadata.value", "culprit"),
         labels=(_tags, "culprit", "logger"),
-        starts=("event.timestamp", "event.received"),
-        links=("url",),
+        starts=("event.timestamp", "event.received", "event.datecreated"),
+        links=("url", "group.permalink", "event.weburl"),
     ),
 )

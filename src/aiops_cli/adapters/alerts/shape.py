@@ -42,6 +42,9 @@ def said(*, firing: str = "", resolved: str = "") -> Mapping[str, AlertStatus]:
     return {**table, **dict.fromkeys(resolved.split(), AlertStatus.RESOLVED)}
 
 
+_OVER_EVERYWHERE = frozenset({"resolved", "recovered", "closed", "cleared", "ok"})
+
+
 def levels(*, critical: str = "", high: str = "", warning: str = "", info: str = "") -> Mapping[str, Severity]:
     """A product's words for a severity, folded and with blanks between them."""
     rows = ((Severity.CRITICAL, critical), (Severity.HIGH, high), (Severity.WARNING, warning), (Severity.INFO, info))
@@ -122,8 +125,12 @@ class Shape:
 
 
 def read_status(word: str, table: Mapping[str, AlertStatus]) -> tuple[AlertStatus, str]:
-    """The status that a product's word stands for, and the word; what the table does not know is firing."""
-    return table.get(fold(word), AlertStatus.FIRING), word
+    """The status that a product's word stands for, and the word.
+
+    What the table does not know is firing, but for the few words that mean the same everywhere.
+    """
+    known = fold(word)
+    return table.get(known, AlertStatus.RESOLVED if known in _OVER_EVERYWHERE else AlertStatus.FIRING), word
 
 
 def read_level(word: str, table: Mapping[str, Severity]) -> Severity:

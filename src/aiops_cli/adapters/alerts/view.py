@@ -4,6 +4,7 @@
 gives its first object. Nothing here raises: a product's field may be missing, or of any type.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 _MAX_FIELDS = 2_000
 _MAX_ITEMS = 1_000
 _MAX_TEXT = 20_000
+_MAX_JSON = 500_000
 _DROPPED = {ord(char): None for char in " _-.:/\\{}$#@()[]"}
 # A template's variable that nobody filled in, and what products write for nothing.
 _UNFILLED = re.compile(r"(?i)(?:null|undefined|\(null\)|\$[A-Z_0-9]+\$?|\{\{[^{}]*\}\}|\{[A-Z_.]+\}|\*insert [^*]*\*)")
@@ -31,12 +33,14 @@ def fold(name: str) -> str:
 class View:
     """One object of a payload."""
 
-    __slots__ = ("_children", "_fields", "raw")
+    __slots__ = ("_children", "_fields", "_texts", "raw")
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
         self._fields: dict[str, Any] | None = None
         self._children: dict[int, View] = {}
+        # What stood in texts is kept as long as the view, so that an object's number stays its own.
+        self._texts: dict[str, Any] = {}
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -63,6 +67,8 @@ class View:
         return value.raw if isinstance(value, View) else value
 
     def _step(self, value: Any, step: str) -> Any:
+        if isinstance(value, str):
+            value = self._opened(value)
         if isinstance(value, View):
             found = value.fields.get(step if step.islower() and step.isalnum() else fold(step))
         elif isinstance(value, list) and step.isdigit():
@@ -74,6 +80,18 @@ class View:
             return None
         return self.child(found) if isinstance(found, Mapping) else found
 
+    def _opened(self, text: str) -> Any:
+        """An object or a list that was put into a text as JSON, or None."""
+        if text.lstrip()[:1] not in ("{", "[") or len(text) > _MAX_JSON:
+            return None
+        if text not in self._texts:
+            try:
+                self._texts[text] = json.loads(text)
+            except (ValueError, RecursionError):
+                self._texts[text] = None
+        found = self._texts[text]
+        return self.child(found) if isinstance(found, Mapping) else found
+
     def has(self, places: str) -> bool:
         """Whether one of the places, written with | between them, is there, be it empty."""
         return any(self._is_there(place) for place in places.split("|"))
@@ -81,6 +99,9 @@ class View:
     def _is_there(self, place: str) -> bool:
         before, _, last = place.rpartition(".")
         holder = self.find(before) if before else self.raw
+        if isinstance(holder, str):
+            opened = self._opened(holder)
+            holder = opened.raw if isinstance(opened, View) else opened
         if isinstance(holder, list):
             holder = next((item for item in holder[:_MAX_ITEMS] if isinstance(item, Mapping)), None)
         if not isinstance(holder, Mapping):
@@ -95,6 +116,9 @@ class View:
     def each(self, place: str) -> "list[View]":
         """The objects of the list at a place, or the one object there."""
         value = self.find(place)
+        if isinstance(value, str):
+            opened = self._opened(value)
+            value = opened.raw if isinstance(opened, View) else opened
         items = value if isinstance(value, list) else [value]
         return [self.child(item) for item in items if isinstance(item, Mapping)]
 
@@ -142,7 +166,7 @@ def _scalar(value: object) -> str:
 
 # --- times -----------------------------------------------------------------------------------------------------------
 
-_ZONE_WORD = re.compile(r"\s*\(?\b(?:UTC|GMT|Z)\b\)?$", re.I)
+_ZONE_WORD = re.compile(r"\s*\(?\b(?:UTC|GMT|Z$)\b\)?", re.I)
 _FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y.%m.%d %H:%M:%S",
@@ -150,6 +174,12 @@ _FORMATS = (
     "%a %b %d %H:%M:%S %Y",
     "%a %d %b %H:%M:%S %Y",
     "%b %d %Y %H:%M:%S",
+    "%A %d %B, %Y %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%b %d, %Y, %I:%M:%S %p",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S %z",
+    "%Y-%m-%d %H:%M:%S.%f %z",
     "%B %d, %Y %I:%M %p",
     "%b %d, %Y %I:%M:%S %p",
     "%d-%m-%Y %H:%M:%S",

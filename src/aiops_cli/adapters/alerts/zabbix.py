@@ -5,6 +5,8 @@ Streaming: https://www.zabbix.com/documentation/current/en/manual/config/export/
 API: https://www.zabbix.com/documentation/current/en/manual/api/reference/problem/object
 """
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiops_cli.adapters.alerts.shape import Shape, levels, read_labels, said
@@ -16,7 +18,9 @@ _STATUSES = said(firing="1 problem updated update acknowledged", resolved="0 ok 
 # https://www.zabbix.com/documentation/current/en/manual/config/triggers/severity
 _SEVERITIES = levels(critical="disaster 5", high="high 4", warning="average warning 3 2", info="information info 1")
 
-_TITLES = ("eventname", "triggername", "problemname", "alertname", "alertsubject", "subject", "eventproblem")
+_TITLES = (
+    "eventname", "triggername", "problemname", "alertname", "name", "alertsubject", "subject", "eventproblem"
+)  # fmt: skip
 _HOSTS = ("hostname", "hosthost", "hostvisiblename", "host", "eventhost")
 
 
@@ -40,9 +44,32 @@ def _is_over(view: View) -> str:
     return "resolved" if over else view.text("value") or "problem"
 
 
+def _tags(view: View) -> object:
+    """The tags; {EVENT.TAGSJSON} is JSON in a text."""
+    for place in ("eventtagsjson", "eventtags", "tags"):
+        found = view.find(place)
+        if isinstance(found, str) and found.lstrip()[:1] == "[":
+            try:
+                found = json.loads(found[:20_000])
+            except (ValueError, RecursionError):
+                continue
+        if found:
+            return found
+    return None
+
+
 def _tagged_service(view: View) -> str:
     """The tag `service`; what Zabbix' own templates tag is a class of things, not a service."""
-    return read_labels(view, ("eventtags", "eventtagsjson", "tags")).get("service", "")
+    return read_labels(view, (_tags,)).get("service", "")
+
+
+def _when(of: str) -> Callable[[View], str]:
+    """A date and a time that are two macros: {EVENT.DATE} and {EVENT.TIME}."""
+
+    def read(view: View) -> str:
+        return f"{date} {view.text(f'{of}time')}" if (date := view.text(f"{of}date")) else ""
+
+    return read
 
 
 _PROBLEM = Shape(
@@ -67,10 +94,12 @@ FORMATS = (
         name="Zabbix webhook",
         source="zabbix",
         needs=(
-            "|".join(_TITLES),
+            "|".join(name for name in _TITLES if name != "name"),
             "eventnseverity|eventseverity|triggerseverity|triggernseverity|triggerid|triggerstatus|"
             "eventvalue|eventrecoveryvalue|eventupdatestatus|alertmessage",
         ),
+        # OpenSearch has triggers as well, each of a monitor.
+        unless=("monitorid", "monitorname"),
         holds=lambda view: view.has(
             "eventid|triggerid|eventvalue|triggerstatus|triggerseverity|eventseverity|eventstatus"
         ),
@@ -81,9 +110,9 @@ FORMATS = (
         severities=_SEVERITIES,
         service=("service", "application", _tagged_service, *_HOSTS),
         summary=("alertmessage", "message", "eventopdata", "triggerdescription", "eventname"),
-        labels=("eventtags", "eventtagsjson", "tags", *_HOSTS, "hostip"),
-        starts=("eventtimestamp", "eventdatetime", "eventstart", "timestamp", "clock"),
-        ends=("eventrecoverytimestamp", "eventrecoverydatetime"),
+        labels=(_tags, *_HOSTS, "hostip"),
+        starts=("eventtimestamp", "eventdatetime", _when("event"), "eventstart", "timestamp", "clock"),
+        ends=("eventrecoverytimestamp", "eventrecoverydatetime", _when("eventrecovery")),
         expression=("triggerexpression",),
         links=("triggerurl", "eventurl", "url", "zabbixurl"),
     ),
