@@ -53,6 +53,7 @@ bench: env
 	@$(BIN)/python benchmarks/search_growth.py --sizes 1000
 	@$(BIN)/python benchmarks/store_load.py --seconds 10 --processes 4
 	@$(BIN)/python benchmarks/calibrate.py --check
+	@$(BIN)/python benchmarks/gathering.py
 	@$(BIN)/python benchmarks/install_size.py
 
 build: env

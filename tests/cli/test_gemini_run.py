@@ -2,12 +2,16 @@
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 
+from tests.answering import Answer as Web
+from tests.answering import Asked, answering
 from tests.conftest import Result
 from tests.fakes import model_action, model_answer
 from tests.gemini_server import (
@@ -145,6 +149,39 @@ def test_an_investigation_is_shown_as_it_goes_and_its_calls_are_spans(
 def replay_json(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> str:
     with GeminiServer(asks(("metrics", {"entity": "payments-api"})), asks(("conclude", GOOD))) as server:
         return replay(aiops, server, monkeypatch, "--plan-only", "--no-critic", "-o", "json").out
+
+
+def test_a_query_of_the_model_goes_to_the_real_system_and_its_answer_is_evidence(
+    aiops: Aiops, key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    times = [time.time() - 60, time.time()]
+
+    def prometheus(asked: Asked) -> Web:
+        rows = [{"metric": {"service": "ledger"}, "values": [[at, "7"] for at in times]}]
+        wanted = "lag_seconds" in unquote_plus(asked.path)
+        data = {"resultType": "matrix", "result": rows if wanted else []}
+        names: list[str] = []
+        lists = "/label" in asked.path
+        given = names if lists else {"groups": []} if "/rules" in asked.path else data
+        return Web(body=json.dumps({"status": "success", "data": given}).encode())
+
+    alert = tmp_path / "alert.txt"
+    alert.write_text("FIRING: ledger falls behind, service=ledger")
+    query = ("query", {"expression": "max(lag_seconds)", "why": "is it behind"})
+    concluded = asks(("conclude", model_answer("inconclusive", evidence=("E1",), confidence=0.5)))
+    with answering(prometheus) as web, GeminiServer(asks(query), concluded) as server:
+        monkeypatch.setenv("AIOPS_PROMETHEUS_URL", web.url)
+        monkeypatch.setenv("AIOPS_MODEL_URL", server.url)
+        result = aiops("triage", str(alert), "--reasoner", "gemini", "--plan-only", "-o", "json")
+    assert "ask        query max(lag_seconds) · is it behind" in result.err
+    assert any("lag_seconds" in asked.path for asked in web.asked)
+    document = json.loads(result.out)
+    [row] = [row for row in document["coverage"] if "asked by the model" in row["detail"]]
+    assert (row["source"], row["status"], row["items"]) == ("prometheus", "checked", 1)
+    sent = json.dumps(server.received[1].body["contents"])
+    assert "max(lag_seconds)" in sent and "first 7, last 7" in sent
+    kept = aiops("history", "show", document["incident"]["id"], "-o", "json").out
+    assert "asked by the model" in kept
 
 
 def test_orders_in_the_evidence_are_shown_and_told_to_the_model(

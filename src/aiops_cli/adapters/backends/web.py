@@ -190,7 +190,7 @@ class WebClient:
                 f"{self.name} sends us elsewhere, to {to}",
                 hint=f"set {self.server.address_setting} to where it really is",
             )
-        said = safe(body[:2000].decode("utf-8", "replace"), one_line=True, limit=_SAID_CHARS)
+        said = safe(_said(body), one_line=True, limit=_SAID_CHARS)
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
         hint = _HINTS.get(status, self._look())
         address = self.server.address_setting
@@ -208,6 +208,19 @@ class WebClient:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
 
 
+def _said(body: bytes) -> str:
+    """What the body of an error says: of a JSON object the field that is its message, else its beginning."""
+    start = body[:_ERROR_BYTES].decode("utf-8", "replace")
+    try:
+        data = json.loads(start)
+    except (ValueError, RecursionError):
+        return start
+    while isinstance(data, dict):
+        # Prometheus, Loki and Grafana; Kubernetes and PagerDuty; Elasticsearch; MLflow and Argo CD.
+        data = next((data[name] for name in ("message", "error", "reason", "detail") if data.get(name)), start)
+    return data if isinstance(data, str) else start
+
+
 def _probe(path: str, within_s: float) -> None:
     """Raises ConnectError where nobody listens on a socket: the library would leave it open then."""
     import socket
@@ -221,6 +234,7 @@ def _probe(path: str, within_s: float) -> None:
 
 
 _SOCKET = "unix://"
+_ERROR_BYTES = 2_000
 _HERE = frozenset(["127.0.0.1", "::1", "localhost"])
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.PoolTimeout)
 _HINTS = {
