@@ -92,8 +92,9 @@ def test_a_line_comes_out_before_the_next_one_goes_in() -> None:
 def test_a_long_stream_needs_little_memory() -> None:
     line = b"2026-11-20T10:00:00Z INFO payments-api request done in 12 ms\n"
     code = (
-        "import resource, runpy, sys; sys.argv = ['aiops', 'redact']\n"
-        "try: runpy.run_module('aiops_cli', run_name='__main__')\n"
+        "import resource, sys; sys.argv = ['aiops', 'redact']\n"
+        "from aiops_cli.cli.start import main\n"
+        "try: main()\n"
         "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
     )
     peaks = []
