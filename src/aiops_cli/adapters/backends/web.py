@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 import httpx2
 
 from aiops_cli.domain.redact import safe
-from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.errors import AccessDenied, ActionRefused, BackendError
 
 MOST_BYTES = 32_000_000
 _SAID_CHARS = 200
+_MARKS_CHARS = 4_000
+_DENIED = (401, 403)
 _CONNECT_S = 5.0
 Parameters = Mapping[str, str | int | float | list[str]]
 
@@ -187,8 +189,13 @@ class WebClient:
         said = safe(body[:2000].decode("utf-8", "replace"), one_line=True, limit=_SAID_CHARS)
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
         hint = _HINTS.get(status, self._look())
-        address = self.server.address_setting
-        return kind(words, hint=hint.format(name=self.name, upper=self.name.upper(), address=address))
+        hint = hint.format(name=self.name, upper=self.name.upper(), address=self.server.address_setting)
+        if status in _DENIED and kind is BackendError:
+            heads = " ".join(f"{name}: {value}" for name, value in response.headers.items())
+            challenge = response.headers.get("www-authenticate", "")
+            marks = f"{heads[:_MARKS_CHARS]} {body[:_MARKS_CHARS].decode('utf-8', 'replace')}".lower()
+            return AccessDenied(words, hint=hint, challenge=challenge, marks=marks)
+        return kind(words, hint=hint)
 
     @property
     def shown(self) -> str:
