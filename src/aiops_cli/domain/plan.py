@@ -1,5 +1,6 @@
 """Which actions, in which order, and why: typed proposals from runbooks, checked against catalogue and inventory."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -185,6 +186,15 @@ def describe_success(signal: Signal | None, pace: Pace = PACE) -> str:
     limit = figure(recovery_threshold(signal), signal.unit)
     hold = f"{pace.hold_s / 60:.0f} min" if pace.hold_s >= 60 else f"{pace.hold_s:.0f} s"
     return f"{signal.metric} {back} {limit} for {hold}, with traffic and all replicas up"
+
+
+def switched_off(plan: Plan) -> tuple[str, ...]:
+    """The settings by which systems are only read, where an action was refused for nothing but that."""
+    found = (_SWITCHED_OFF.search(text) for text in plan.refused)
+    return tuple(dict.fromkeys(each[1] for each in found if each))
+
+
+_SWITCHED_OFF = re.compile(r"\b([a-z_]+\.write) is false\b")
 
 
 def _name(proposal: Proposal) -> str:

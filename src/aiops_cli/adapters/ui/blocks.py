@@ -192,7 +192,7 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     else:
         rows += [("advice", text) for text in plan.advice]
         rows += [("choice", text) for text in plan.choices]
-        rows.append(("", "no action of the catalogue applies"))
+        rows.append(("", "all that was proposed was refused" if plan.refused else "no action of the catalogue applies"))
     return Group(line(("PLAN", "bold")), indented(labelled(rows, 11)))
 
 
