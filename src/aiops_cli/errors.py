@@ -88,8 +88,10 @@ class UnknownName(UsageError):
         known = sorted(known)
         near = _nearest(name, known) if guess else []
         more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-        listed = ", ".join(known[:_LISTED]) + more or "none"
-        hint = f"did you mean {', '.join(near)}?" if near else f"known: {listed}"
+        listed = ", ".join(known[:_LISTED]) + more
+        hint = (
+            f"did you mean {', '.join(near)}?" if near else f"known: {listed}" if known else f"no {what} is known here"
+        )
         super().__init__(f"unknown {what} {name[:_SHOWN]!r}", hint=hint)
 
 

@@ -272,6 +272,14 @@ def test_a_form_in_which_nothing_can_be_added_is_told(before: str) -> None:
         assert tomllib.loads(after)["prometheus"]["url"] == "http://x"
 
 
+def test_what_is_offered_as_a_comment_holds_when_the_marks_are_taken_away(home: Path) -> None:
+    offered = [line.removeprefix("# ") for line in make_settings_text("", {}).splitlines() if line.startswith("# ")]
+    lines = [line for line in offered if line.startswith("[") or " = " in line]
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text("\n".join(lines))
+    assert resolve(home=home)["prometheus.url"].value == ""
+
+
 def test_a_file_that_is_no_toml_is_left_alone() -> None:
     with pytest.raises(BadConfig, match="no TOML"):
         make_settings_text("deadline = ", {"prometheus.url": "http://x"})

@@ -215,6 +215,8 @@ def _comment(name: str) -> list[str]:
 
 def _not_found(values: Mapping[str, Any]) -> str:
     """What else could be set, as comments: one line of each system that is not."""
+    from aiops_cli.adapters.settings_file import toml_value
+
     here = {name.partition(".")[0] for name in values if "." in name}
     first: dict[str, str] = {}
     for name in SETTINGS:
@@ -223,7 +225,12 @@ def _not_found(values: Mapping[str, Any]) -> str:
             first.setdefault(table, name)
     blocks = ["\n# What else can be set, where you have it:\n"]
     for table, name in first.items():
-        blocks.append("\n".join([f"# [{table}]", *_comment(name), f"# {name.partition('.')[2]} = "]) + "\n")
+        blocks.append(
+            "\n".join(
+                [f"# [{table}]", *_comment(name), f"# {name.partition('.')[2]} = {toml_value(SETTINGS[name].default)}"]
+            )
+            + "\n"
+        )
     return "\n".join(blocks)
 
 

@@ -1,6 +1,7 @@
 """HTTP to the servers of whoever is on call: bounded in time and size, no redirects, and errors in words."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -103,11 +104,9 @@ class WebClient:
         except httpx2.TimeoutException as error:
             raise BackendError(f"{self.name} did not answer within {deadline_s:g} s", hint=self._look()) from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
-            what = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
-            raise BackendError(f"{self.name} broke off: {what}", hint=self._look()) from error
+            raise BackendError(f"{self.name} broke off: {_cause(error)}", hint=self._look()) from error
         except (OSError, ValueError, httpx2.InvalidURL) as error:
-            what = safe(str(error), one_line=True, limit=_SAID_CHARS)
-            raise ActionRefused(f"{self.name} cannot be asked: {what}", hint="see its settings") from error
+            raise ActionRefused(f"{self.name} cannot be asked: {_cause(error)}", hint="see its settings") from error
         if response.status_code >= 300:
             raise self._bad_status(response, body, changes)
         return body
@@ -163,17 +162,20 @@ class WebClient:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            shown = safe(body[:80].decode("utf-8", "replace"), one_line=True)
+            shown = repr(safe(body[:80].decode("utf-8", "replace"), one_line=True)) if body else "nothing"
             raise BackendError(
-                f"{self.name} did not answer with JSON but with {shown!r}", hint="is it the address of its API?"
+                f"{self.name} did not answer with JSON but with {shown}", hint="is it the address of its API?"
             ) from error
 
     def _unreached(self, error: httpx2.HTTPError, changes: bool) -> BackendError:
         kind = ActionRefused if changes else BackendError
-        said = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
-        if "CERTIFICATE" in said.upper():
+        said = _cause(error)
+        if "CERTIFICATE" in str(error).upper():
             hint = f"name the authority's file in {self.name}.ca_file; certificates are always checked"
             return kind(f"the certificate of {self.name} is not trusted: {said}", hint=hint)
+        if "WRONG_VERSION_NUMBER" in str(error):
+            hint = f"is it http:// there? Its address is the setting {self.server.address_setting}"
+            return kind(f"{self.name} does not speak TLS at {self.shown}", hint=hint)
         return kind(f"{self.name} cannot be reached at {self.shown}: {said}", hint=self._look())
 
     def _bad_status(self, response: httpx2.Response, body: bytes, changes: bool) -> BackendError:
@@ -207,6 +209,15 @@ class WebClient:
 
     def _look(self) -> str:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
+
+
+def _cause(error: Exception) -> str:
+    """What a library says went wrong, without the numbers and file names that only its makers read."""
+    words = _INNER.sub("", str(error)) or type(error).__name__
+    return safe(words, one_line=True, limit=_SAID_CHARS)
+
+
+_INNER = re.compile(r"\[(?:Errno -?\d+|SSL(?:: \w+)?)\] | \(_ssl\.c:\d+\)")
 
 
 def _probe(path: str, within_s: float) -> None:
