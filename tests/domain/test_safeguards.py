@@ -390,6 +390,19 @@ def test_a_name_that_is_no_name_is_not_put_into_a_command(name: str) -> None:
     assert command == "kubectl logs deploy/NAME --since=15m"
 
 
+def test_a_check_is_one_that_the_machine_can_answer() -> None:
+    """No kubectl where a supervisor told of the service, and no guess where a cluster told of it too."""
+    told = LogLine("ERROR", "x")
+    kept = Evidence("", "supervisor:web:web_0:stderr", "web", NOW, "", told)
+    assert find_check(case(kept), "web", FaultClass.APPLICATION_ERROR).command == "supervisorctl status 'web:*'"
+    unit = Evidence("", "systemd", "web", NOW, "", told)
+    assert find_check(case(unit), "web", FaultClass.CAPACITY_EXHAUSTED).command == "systemctl status web"
+    assert find_check(case(kept), "shop", FaultClass.APPLICATION_ERROR).command.startswith("kubectl ")
+    assert find_check(case(kept), "web", FaultClass.CERTIFICATE).command.startswith("openssl ")
+    cluster = item(KubeObject("Deployment", "web", "books", {}), "web")
+    assert find_check(case(kept, cluster), "web", FaultClass.APPLICATION_ERROR).command.startswith("kubectl -n books")
+
+
 # --- what comes in ---
 
 

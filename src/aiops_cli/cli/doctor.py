@@ -44,7 +44,7 @@ def doctor(
     checks = [_guarded(name, check) for name, check in _CHECKS.items()]
     checks += _systems()
     if live:
-        with say_waiting("what is asked"):
+        with say_waiting("answers"):
             checks += [*_look_live(), *_ask_systems()]
     if output is Output.JSON:
         print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})

@@ -88,9 +88,29 @@ _TEMPLATES: Mapping[F, tuple[str, str]] = {
 def find_check(case: Case, entity: str, fault: F) -> Check:
     """The check that would show `fault` at `entity`, with the namespace where it is known."""
     command, tells = _TEMPLATES.get(fault, (_LOGS, "it shows trouble that nothing here showed"))
+    if command.startswith("kubectl"):
+        command, tells = _BY_KEEPER.get(_keeper(case, entity), (command, tells))
     namespace = _namespace(case, entity)
     name, ns = _typed(entity, "NAME"), f" -n {_typed(namespace, 'NAMESPACE')}" if namespace else ""
     return Check(command.format(ns=ns, name=name), tells.format(name=entity))
+
+
+def _keeper(case: Case, entity: str) -> str:
+    """What keeps the processes of an entity running, by who told of it; empty where that may be Kubernetes."""
+    if any(is_named(entity, each.name) for _, each in case.evidence.of(KubeObject)):
+        return ""
+    sources = [item.source.partition(":")[0] for item in case.evidence.items if item.entity == entity]
+    return next((source for source in sources if source in _BY_KEEPER), "")
+
+
+# Where there is no cluster: one question for every fault, because what else there is to ask depends on the program.
+_BY_KEEPER: Mapping[str, tuple[str, str]] = {
+    "supervisor": (
+        "supervisorctl status '{name}:*'",
+        "which of its processes run, and since when; `supervisorctl tail` has the last lines of one",
+    ),
+    "systemd": ("systemctl status {name}", "whether it runs, since when, and its last lines"),
+}
 
 
 def _typed(name: str, otherwise: str) -> str:

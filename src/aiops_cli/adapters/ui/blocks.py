@@ -64,7 +64,7 @@ def header(incident: Incident, now: datetime) -> RenderableType:
     """What fired, since when, and whether it was seen before."""
     lead = incident.group.lead
     others = len(incident.group.alerts) - 1 + incident.group.left_out
-    more = f"+{others} more alerts" if others else ""
+    more = f"+{others} more alert{'s' * (others != 1)}" if others else ""
     severity = lead.severity.value + (
         f" ({lead.native_severity})" if lead.native_severity not in (None, lead.severity) else ""
     )
