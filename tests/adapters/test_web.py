@@ -25,6 +25,8 @@ def client(url: str, **more: object) -> WebClient:
         (Answer(404, b"not here"), "answered 404: not here", "prometheus.url"),
         (Answer(429), "answered 429", "try again"),
         (Answer(500, b"\x1b[31mbroken"), "answered 500: \\x1b[31mbroken", "doctor"),
+        (Answer(502, b"<html><head><title>502 Bad\nGateway</title>"), "answered 502: 502 Bad Gateway", "doctor"),
+        (Answer(502, b"<p>oh"), "answered 502", "doctor"),
         (Answer(302, headers={"Location": "http://elsewhere.test/"}), "sends us elsewhere", "really is"),
         (Answer(200, b"<html>hello"), "did not answer with JSON but with '<html>hello'", "address of its API"),
         (Answer(200, b""), "did not answer with JSON but with nothing", "address of its API"),

@@ -117,7 +117,7 @@ def test_a_login_is_told_with_what_to_type_and_the_address_is_written(
         monkeypatch.setattr(setup, "USUAL", {"prometheus": server.url})
         result = aiops("init", "--yes")
     assert f"found      prometheus at {server.url}, which wants a login" in result.err
-    assert "aiops config set-secret prometheus password, and set prometheus.user" in result.err
+    assert "aiops config set-secret prometheus password\n" in result.err and "prometheus.user in the file" in result.err
     assert tomllib.loads((home / "config.toml").read_text())["prometheus"]["url"] == server.url
 
 

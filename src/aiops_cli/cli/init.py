@@ -113,9 +113,10 @@ def _say_found(found: "Detected", notes: "Sequence[str]") -> None:
             talk(f"  found      {each.name} at {each.url} ({each.how})")
             continue
         talk(f"  found      {each.name} at {each.url}, which wants a login")
-        who = f", and set {each.name}.user" if each.login == "password" else ""
         talk(f"             (taken for it {each.how})")
-        talk(f"             aiops config set-secret {each.name} {each.login}{who}")
+        talk(f"             aiops config set-secret {each.name} {each.login}")
+        if each.login == "password":
+            talk(f"             and {each.name}.user in the file is who signs in")
     if found.contexts:
         shown = ", ".join(context.name for context in found.contexts[:8])
         more = f" and {len(found.contexts) - 8} more" if len(found.contexts) > 8 else ""

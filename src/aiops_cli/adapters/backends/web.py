@@ -188,7 +188,7 @@ class WebClient:
                 f"{self.name} sends us elsewhere, to {to}",
                 hint=f"set {self.server.address_setting} to where it really is",
             )
-        said = safe(body[:2000].decode("utf-8", "replace"), one_line=True, limit=_SAID_CHARS)
+        said = _said(body[:_MARKS_CHARS].decode("utf-8", "replace"))
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
         hint = _HINTS.get(status, self._look())
         hint = hint.format(name=self.name, upper=self.name.upper(), address=self.server.address_setting)
@@ -209,6 +209,14 @@ class WebClient:
 
     def _look(self) -> str:
         return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
+
+
+def _said(text: str) -> str:
+    """What a server says beside its status: of a page for a browser the title alone."""
+    if text.lstrip().startswith("<"):
+        title = re.search(r"<title[^>]*>([^<]*)", text, re.I)
+        text = title[1] if title else ""
+    return safe(text.strip(), one_line=True, limit=_SAID_CHARS)
 
 
 def _cause(error: Exception) -> str:
