@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from aiops_cli.adapters.ui import blocks
+from aiops_cli.adapters.ui import blocks, chart
 from aiops_cli.domain.document import document
 from aiops_cli.domain.status import Status
 from aiops_cli.events import StageEntered
@@ -40,3 +40,11 @@ def test_a_run_that_ended_by_itself_has_nothing_to_go_on_with() -> None:
     incident = run(payments.group, payments.kit(ScriptedApprover(True)), Options())
     data = document(incident, None).model_copy(update={"recorded": True})
     assert incident.status is Status.RECOVERED and "--resume" not in drawn(blocks.saved_line(data, ""))
+
+
+def test_the_word_at_the_mark_stays_within_the_chart() -> None:
+    points = [(float(second), 1.0) for second in range(0, 600, 10)]
+    for at, said in ((0.0, "▲  action"), (300.0, "▲  action"), (585.0, "action  ▲")):
+        lines = chart.draw_chart(points, 2.0, "s", [at], 40)
+        (marked,) = [line for line in lines if "▲" in line]
+        assert marked.strip() == said and len(marked) <= max(map(len, lines))
