@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from aiops_cli.domain.action import parse_call
+from aiops_cli.domain.approval import Wish
 from aiops_cli.domain.diagnosis import Verdict
 from aiops_cli.domain.document import document
 from aiops_cli.domain.gate import Permit
@@ -464,3 +465,20 @@ def test_an_interruption_between_the_answer_and_the_gate_keeps_the_answer_and_ap
     assert incident.attempts[0].outcome == "denied"
     assert not payments.of(Acted)
     assert payments.world.states["payments-api"].generation == 1
+
+
+def test_a_change_that_cannot_be_leads_back_to_what_was_asked_before(payments: Stage) -> None:
+    """Whoever mistypes a number at night is asked again, and told what was wrong with it."""
+    approver = ScriptedApprover(False, wish=Wish.EDIT, arguments={"replicas": 3})
+    incident = run(payments.group, payments.kit(approver), Options())
+    asked = [each.request.call.arguments for each in approver.asked]
+    assert len(asked) > 1 and all(each == asked[0] for each in asked)
+    plan = approver.asked[1].plan
+    assert plan is not None and "replicas=3" in plan.refused[-1]
+    assert not incident.acted
+
+
+def test_a_change_that_can_be_is_asked_about_next(payments: Stage) -> None:
+    approver = ScriptedApprover(False, wish=Wish.EDIT, arguments={"replicas": 5})
+    run(payments.group, payments.kit(approver), Options())
+    assert [each.request.call.arguments["replicas"] for each in approver.asked[:2]] == [6, 5]

@@ -29,13 +29,15 @@ from aiops_cli.adapters.backends.simulator.schema import (
     part_schema,
     scenario_schema,
 )
-from aiops_cli.adapters.keys import GEMINI_VARIABLES
+from aiops_cli.adapters.keys import GEMINI_VARIABLES, SECRET_KINDS, secret_variable
 from aiops_cli.adapters.store.costs import Grouping
 from aiops_cli.adapters.store.history import IncidentRow
+from aiops_cli.bootstrap.audit import TOKEN_VARIABLE
+from aiops_cli.bootstrap.live import servers
 from aiops_cli.cli.app import app
 from aiops_cli.cli.doctor import Check
 from aiops_cli.cli.run import _WORST_FIRST
-from aiops_cli.config import FILE, SETTINGS
+from aiops_cli.config import FILE, PROFILE_VARIABLE, PROFILES, SETTINGS
 from aiops_cli.domain import truth
 from aiops_cli.domain.action import CATALOGUE, ActionSpec, Risk, usage
 from aiops_cli.domain.audit import Head
@@ -104,11 +106,31 @@ The data folder is `AIOPS_HOME` where that is set, else the user's data folder o
 {{example}}
 ```
 
+## Profiles
+
+What stands in `[{PROFILES}.NAME]` comes before what stands outside of it, where that profile is chosen: by
+`--profile NAME`, before or after any command, else by `{PROFILE_VARIABLE}`. A table of a system is below it, such as
+`[{PROFILES}.NAME.prometheus]`. The flag and the environment variable of a setting come before both. A profile that the
+file does not have is an error.
+
+## Secrets
+
+No secret is a setting. Each server has two variables; what is not there is looked for in the keyring, where
+`aiops config set-secret SERVER token` or `password` keeps it. They are the same in all profiles. The token is sent as a
+bearer; where `SERVER.user` is set, the password is sent instead.
+
+| server | token | password |
+|---|---|---|
+{{secrets}}
+
 ## Other environment variables
 
 | variable | what it does |
 |---|---|
 | `AIOPS_HOME` | the data folder |
+| `{PROFILE_VARIABLE}` | the profile, as `--profile` |
+| `{TOKEN_VARIABLE}` | the token of the collector that the audit log is forwarded to |
+| `{secret_variable("changes", "token")}` | the token of `changes.feed` |
 | `AIOPS_DATABASE_URL` | a team's store in PostgreSQL instead of the file; see the guide to the history |
 {{keys}}
 | `OPENAI_API_KEY` | the key for an `openai:` model, embeddings included, where its endpoint wants one |
@@ -129,8 +151,13 @@ def make_settings() -> str:
     first, *others = GEMINI_VARIABLES
     keys = [f"| `{first}` | the key for Gemini |", *(f"| `{n}` | the same; `{first}` wins |" for n in others)]
     table = ["| name | default | variable | flag | allowed | what it does |", "|---|---|---|---|---|---|", *rows]
-    end = _SETTINGS_END.format(example=example, keys="\n".join(keys))
+    secrets = "\n".join(_secret_row(server) for server in servers())
+    end = _SETTINGS_END.format(example=example, keys="\n".join(keys), secrets=secrets)
     return "\n".join([NOTE, "# Settings\n", *table, "", end])
+
+
+def _secret_row(server: str) -> str:
+    return f"| {server} | " + " | ".join(f"`{secret_variable(server, kind)}`" for kind in SECRET_KINDS) + " |"
 
 
 def _shown(value: object) -> str:
@@ -383,6 +410,22 @@ class _SettingValue(BaseModel):
 
     value: Any
     source: str
+
+
+class _FoundServer(BaseModel):
+    """A server that is there; `login` is what it wants where it lets nobody in without."""
+
+    name: str
+    url: str
+    how: str
+    login: Literal["", "token", "password"]
+
+
+class _FoundContext(BaseModel):
+    """A context of the kubeconfig, with its namespace."""
+
+    name: str
+    namespace: str
 
 
 class _Action(BaseModel):
@@ -926,6 +969,18 @@ DOCUMENTS: Mapping[str, Mapping[str, Any]] = {
     "alert-parse": {"format": str | None, "alerts": list[_ParsedAlert], "files": list[_ParsedFile]},
     "actions-list": {"actions": list[_Action]},
     "actions-show": {"action": _Action},
+    "init": {
+        "path": str,
+        "profile": str,
+        "dry_run": bool,
+        "written": bool,
+        "kept": str | None,
+        "servers": list[_FoundServer],
+        "contexts": list[_FoundContext],
+        "kubeconfig": str,
+        "settings": dict[str, Any],
+        "notes": list[str],
+    },
     "config-show": {
         "home": str,
         "profile": str,

@@ -494,7 +494,11 @@ def _known(path: Path, data: Mapping[str, Any], where: str) -> dict[str, tuple[A
                 from difflib import get_close_matches
 
                 near = get_close_matches(row, SETTINGS, 3)
-                hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(SETTINGS)}"
+                hint = (
+                    f"did you mean {', '.join(near)}?"
+                    if near
+                    else "`aiops config show --all` lists those that there are, once this one is gone"
+                )
                 raise BadConfig(f"{path}: unknown setting {where + row!r}", hint=hint)
             found[row] = (given, f"{FILE} [{where.rstrip('.')}]" if where else FILE)
     return found

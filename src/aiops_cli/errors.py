@@ -6,6 +6,7 @@
     │   ├── BadConfig          2   a setting, scenario or runbook that is not valid
     │   └── UnknownName        2   a name that is not in the list; the hint has the nearest ones
     ├── BackendError           1   a monitoring system or an actuator failed
+    │   ├── AccessDenied       1   a server does not let in whoever asks: no login, a wrong one, or too few rights
     │   └── ActionRefused      1   the backend will not run this call: precondition, target or range
     ├── ModelError             1   a model gave no usable answer; the pipeline falls back, it never ends a run
     ├── BadSignature           1   a signature cannot be made, or is not that of a person who may sign this
@@ -87,8 +88,10 @@ class UnknownName(UsageError):
         known = sorted(known)
         near = _nearest(name, known) if guess else []
         more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-        listed = ", ".join(known[:_LISTED]) + more or "none"
-        hint = f"did you mean {', '.join(near)}?" if near else f"known: {listed}"
+        listed = ", ".join(known[:_LISTED]) + more
+        hint = (
+            f"did you mean {', '.join(near)}?" if near else f"known: {listed}" if known else f"no {what} is known here"
+        )
         super().__init__(f"unknown {what} {name[:_SHOWN]!r}", hint=hint)
 
 
@@ -104,6 +107,19 @@ def _nearest(name: str, known: Sequence[str]) -> list[str]:
 
 class BackendError(AiopsError):
     """A monitoring system or an actuator failed."""
+
+
+class AccessDenied(BackendError):
+    """A server does not let in whoever asks.
+
+    `challenge` is the login that it asks for, as its header has it, and `marks` are its headers and what it says, in
+    small letters: both are foreign text, to recognise it by and not to print.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, challenge: str = "", marks: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.challenge = challenge
+        self.marks = marks
 
 
 class ActionRefused(BackendError):

@@ -22,7 +22,7 @@ from aiops_cli.domain.incident import MAX_ASKED, MAX_ATTEMPTS, ActionState, Atte
 from aiops_cli.domain.instructions import find_instructions
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.narrative import ask_story, is_worth_telling, read_story
-from aiops_cli.domain.plan import Plan, draft, remember
+from aiops_cli.domain.plan import Plan, draft, remember, switched_off
 from aiops_cli.domain.policy_words import policy_lines
 from aiops_cli.domain.prompt import ModelTurn
 from aiops_cli.domain.request import Request
@@ -448,7 +448,7 @@ def _remediate(incident: Incident, case: Case, diagnosis: Diagnosis, kit: Kit, o
     with _stage(incident, Stage.REMEDIATE, kit):
         plan = _draft(incident, case, diagnosis, kit, options)
         if incident.planned_call is None or kit.keeper is None:
-            left = "no action of the catalogue is left to try"
+            left = "all that was proposed was refused" if plan.refused else "no action of the catalogue is left to try"
             if options.by_hand:
                 left = "what was asked for was tried or refused"
             _hand_over(incident, plan, kit, left if kit.keeper else "nothing is configured here that could act")
@@ -499,12 +499,21 @@ def _ask(incident: Incident, plan: Plan, kit: Kit, keeper: Gatekeeper, ready: Ca
         incident.request, following = None, _wished(attempt, plan)
         if following is None or len(incident.attempts) >= MAX_ASKED:
             return attempt
-        incident.plan = plan = ready(following)
+        incident.plan = plan = _offer(following, plan, ready)
         kit.bus.publish(PlanDrafted(incident, plan, incident.planned_call))
         if incident.planned_call is not None:
             number = len(incident.attempts) + 1
             incident.request = keeper.file(incident, number, incident.planned_call, plan.steps[0])
     return attempt
+
+
+def _offer(following: Plan, plan: Plan, ready: Callable[[Plan], Plan]) -> Plan:
+    """The plan that a person asked for; where what they changed cannot be, the one before it, with the reason."""
+    offered = ready(following)
+    changed = len(following.steps) == len(plan.steps)
+    if changed and offered.steps[:1] != following.steps[:1]:
+        return ready(replace(plan, refused=offered.refused))
+    return offered
 
 
 def _wished(attempt: Attempt, plan: Plan) -> Plan | None:
@@ -691,6 +700,8 @@ def _ways_on(incident: Incident, plan: Plan | None) -> Iterator[str]:
         if attempt.call and attempt.call.undo.action and CATALOGUE[attempt.call.action].reversible:
             yield f"take back {attempt.call.action} {attempt.call.target}: {attempt.call.undo.text}"
             break
+    for setting in switched_off(plan) if plan else ():
+        yield f"set {setting} to true, to be asked; then `aiops triage --resume {incident.id}`"
     yield from (plan.advice if plan else ())[:2]
     for other in incident.diagnosis.hypotheses[1:3] if incident.diagnosis else ():
         yield f"follow the next hypothesis: {other.phrase}"

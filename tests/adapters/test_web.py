@@ -36,8 +36,11 @@ def client(url: str, **more: object) -> WebClient:
         (Answer(400, b'{"error": {"type": "t"}}'), 'answered 400: {"error": {"type": "t"}}', "doctor"),
         (Answer(400, b'["x"]'), 'answered 400: ["x"]', "doctor"),
         (Answer(500, b"\x1b[31mbroken"), "answered 500: \\x1b[31mbroken", "doctor"),
+        (Answer(502, b"<html><head><title>502 Bad\nGateway</title>"), "answered 502: 502 Bad Gateway", "doctor"),
+        (Answer(502, b"<p>oh"), "answered 502", "doctor"),
         (Answer(302, headers={"Location": "http://elsewhere.test/"}), "sends us elsewhere", "really is"),
         (Answer(200, b"<html>hello"), "did not answer with JSON but with '<html>hello'", "address of its API"),
+        (Answer(200, b""), "did not answer with JSON but with nothing", "address of its API"),
         (Answer(200, b"[" * 100_000), "did not answer with JSON", "address of its API"),
         (Answer(200, b'{"a": 1}', cut=True), "broke off", "doctor"),
         (Answer(200, b"{}", delay_s=3), "did not answer within", "doctor"),
@@ -190,3 +193,13 @@ def test_an_authority_that_is_no_file_is_told(tmp_path: Path) -> None:
         with pytest.raises(ActionRefused, match="prometheus cannot be asked") as caught:
             client("https://127.0.0.1:1/", ca_file=str(path)).get("/", TIME_S)
         assert caught.value.hint == "see its settings"
+
+
+def test_what_only_the_makers_of_a_library_read_is_left_out() -> None:
+    with pytest.raises(BackendError) as refused:
+        client("http://127.0.0.1:9").get("/api", TIME_S)
+    assert refused.value.message == "prometheus cannot be reached at http://127.0.0.1:9: Connection refused"
+    with answering(Answer()) as server, pytest.raises(BackendError) as plain:
+        client(server.url.replace("http:", "https:")).get("/api", 5)
+    assert "does not speak TLS" in plain.value.message and "_ssl.c" not in plain.value.message
+    assert "is it http:// there?" in str(plain.value.hint)

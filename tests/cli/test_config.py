@@ -109,3 +109,10 @@ def test_an_empty_secret_is_refused(aiops: Aiops, home: Path) -> None:
 
 def test_every_server_can_have_a_secret() -> None:
     assert {"prometheus", "alertmanager", "pagerduty", "github"} <= set(servers())
+
+
+def test_a_name_that_is_like_none_is_not_answered_with_a_hundred(aiops: Callable[..., Result], home: Path) -> None:
+    (home / "config.toml").write_text("zzzzzz = 1\n")
+    result = aiops("config", "show")
+    assert result.code == 2 and "unknown setting 'zzzzzz'" in result.err
+    assert "config show --all" in result.err and max(map(len, result.err.splitlines())) < 200

@@ -126,3 +126,9 @@ def test_whether_it_may_be_changed_is_told(tmp_path: Path) -> None:
 def test_every_system_that_has_settings_is_looked_at() -> None:
     tables = {name.partition(".")[0] for name in SETTINGS if "." in name} - {"grouping"}
     assert tables == set(SYSTEMS)
+
+
+def test_a_model_that_cannot_be_asked_either_is_named_as_nobodys_way_out(aiops: Aiops) -> None:
+    live = [check for name, check in checks(aiops, "--live").items() if name.startswith("live ")]
+    assert len(live) == 2
+    assert all(check["hint"].endswith("the embedded reasoner is asked instead") for check in live)

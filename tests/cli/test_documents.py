@@ -48,6 +48,7 @@ COMMANDS = {
     "actions-list": ["actions", "list"],
     "actions-show": ["actions", "show", "scale_service"],
     "config-show": ["config", "show"],
+    "init": ["init", "--dry-run"],
     "doctor": ["doctor"],
     "redact": ["redact", str(ROOT / "CHANGELOG.md")],
     "undo": ["undo", "INC-0003", "--approve-simulated"],

@@ -861,3 +861,10 @@ def test_ids_and_filters_are_not_both_taken(aiops: Aiops) -> None:
     name = add(aiops, "t")
     result = aiops("history", "export", name, "--status", "open")
     assert result.code == 2 and "leave one of both out" in result.err
+
+
+def test_looks_that_saw_the_same_are_told_once() -> None:
+    from aiops_cli.cli.history.show import _kept
+
+    facts = [("coverage", "metrics checked"), ("recalled", "nothing"), ("coverage", "metrics checked")]
+    assert _kept({}, facts) == ["RECORD", "  coverage  metrics checked", "  recalled  nothing"]

@@ -15,6 +15,7 @@ from aiops_cli.bootstrap.setup import Found, detect, make_settings_text
 from aiops_cli.cli import init as command
 from aiops_cli.config import SETTINGS, resolve
 from aiops_cli.errors import BadConfig, UsageError
+from tests.answering import Answer, answering
 from tests.conftest import Result
 from tests.fault_server import FaultServer, http, stall
 from tests.secret_samples import Maker
@@ -71,6 +72,82 @@ def test_variables_of_other_tools_are_taken_and_not_their_passwords(monkeypatch:
         "a key for Gemini is in the environment (GEMINI_API_KEY)",
     ]  # fmt: skip
     assert secret not in repr(found)
+
+
+def test_an_address_that_the_environment_sets_already_is_found_before_that_of_another_tool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_URL", "https://other.example")
+    monkeypatch.setenv("AIOPS_PROMETHEUS_URL", "https://mine.example")
+    assert detect().servers == (Found("prometheus", "https://mine.example", "AIOPS_PROMETHEUS_URL says so"),)
+
+
+# What each says to whoever does not sign in; the last ones are what else may listen there.
+REFUSALS = [
+    ("prometheus", Answer(401, b"Unauthorized\n", {"Www-Authenticate": "Basic"}), "password", "by its address alone"),
+    ("loki", Answer(401, b"", {"WWW-Authenticate": 'Bearer realm="logs"'}), "token", "by its address alone"),
+    ("supervisor", Answer(401, b"", {"Server": "Medusa/1.12"}), "password", "by how it refuses"),
+    ("elasticsearch", Answer(403, b'{"error": {"type": "security_exception"}}'), "password", "by how it refuses"),
+    ("mlflow", Answer(401, b"see https://www.mlflow.org/docs", {"WWW-Authenticate": "Basic"}), "password", "refuses"),
+    ("mlflow", Answer(403, b"", {"X-Server": "AirTunes"}), None, ""),
+    ("prometheus", Answer(401, b"<html>sign in"), None, ""),
+    ("prometheus", Answer(404, b"", {"WWW-Authenticate": "Basic"}), None, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "login", "how"), REFUSALS)
+def test_a_server_that_wants_a_login_is_found_where_it_can_be_told(
+    name: str, answer: Answer, login: str | None, how: str
+) -> None:
+    with answering(answer) as server:
+        found = detect({name: server.url}).servers
+        asked = server.asked
+    if login is None:
+        assert found == ()
+    else:
+        assert [(each.name, each.url, each.login) for each in found] == [(name, server.url, login)]
+        assert found[0].how.endswith(how)
+    assert all("Authorization" not in each.headers for each in asked)
+
+
+def test_a_login_is_told_with_what_to_type_and_the_address_is_written(
+    aiops: Aiops, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(Answer(401, b"", {"WWW-Authenticate": "Basic"})) as server:
+        monkeypatch.setattr(setup, "USUAL", {"prometheus": server.url})
+        result = aiops("init", "--yes")
+    assert f"found      prometheus at {server.url}, which wants a login" in result.err
+    assert "aiops config set-secret prometheus password\n" in result.err and "prometheus.user in the file" in result.err
+    assert tomllib.loads((home / "config.toml").read_text())["prometheus"]["url"] == server.url
+
+
+def test_as_json_it_says_what_was_found_and_what_was_or_would_be_written(
+    aiops: Aiops, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig(tmp_path / "k", "eu", "us")))
+    dry = json.loads(aiops("init", "--dry-run", "--output", "json").out)
+    assert not home.exists() and dry["dry_run"] is True and dry["written"] is False
+    data = json.loads(aiops("init", "--yes", "--output", "json").out)
+    assert data == {
+        "schema_version": 1, "path": str(home / "config.toml"), "profile": "", "dry_run": False, "written": True,
+        "kept": None, "kubeconfig": str(tmp_path / "k"),
+        "servers": [{"name": "prometheus", "url": "http://127.0.0.1:9", "how": "PROMETHEUS_URL says so", "login": ""}],
+        "contexts": [{"name": "eu", "namespace": "shop"}, {"name": "us", "namespace": "shop"}],
+        "settings": {"prometheus.url": "http://127.0.0.1:9"},
+        "notes": ["several contexts: set kubernetes.context to the one that is meant"],
+    }  # fmt: skip
+    assert data == {**dry, "dry_run": False, "written": True}
+    again = json.loads(aiops("init", "--yes", "--output", "json").out)
+    assert again["written"] is False and again["settings"] == {}
+    monkeypatch.setenv("LOKI_ADDR", "http://127.0.0.1:8")
+    more = json.loads(aiops("init", "--yes", "--force", "--output", "json").out)
+    assert more["kept"] == str(home / "config.toml.1") and more["settings"] == {"loki.url": "http://127.0.0.1:8"}
+
+
+def test_where_nothing_is_found_the_last_word_says_what_to_do(aiops: Aiops) -> None:
+    said = aiops("init", "--yes").err
+    assert "name yours in it" in said and "doctor --live" not in said
 
 
 def test_contexts_of_all_kubeconfigs_are_found_and_their_secrets_are_not_kept(
@@ -193,6 +270,14 @@ def test_a_form_in_which_nothing_can_be_added_is_told(before: str) -> None:
         assert error.hint
     else:
         assert tomllib.loads(after)["prometheus"]["url"] == "http://x"
+
+
+def test_what_is_offered_as_a_comment_holds_when_the_marks_are_taken_away(home: Path) -> None:
+    offered = [line.removeprefix("# ") for line in make_settings_text("", {}).splitlines() if line.startswith("# ")]
+    lines = [line for line in offered if line.startswith("[") or " = " in line]
+    home.mkdir(mode=0o700)
+    (home / "config.toml").write_text("\n".join(lines))
+    assert resolve(home=home)["prometheus.url"].value == ""
 
 
 def test_a_file_that_is_no_toml_is_left_alone() -> None:

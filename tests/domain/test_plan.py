@@ -6,7 +6,7 @@ from aiops_cli.adapters.library import read_runbooks
 from aiops_cli.domain.action import Proposal
 from aiops_cli.domain.diagnosis import diagnose
 from aiops_cli.domain.memory import Recall, SimilarIncident
-from aiops_cli.domain.plan import Plan, draft, remember
+from aiops_cli.domain.plan import Plan, draft, remember, switched_off
 from aiops_cli.domain.runbook import for_fault
 from aiops_cli.domain.vocabulary import FaultClass
 from tests.scenes import Stage, stage
@@ -73,3 +73,13 @@ def test_a_step_tells_where_it_helped_and_where_it_did_not_and_nothing_that_was_
     assert step.because.endswith(
         "; helped in INC-0004 (verified); did not help in INC-0003 (did not work, a person says)"
     )
+
+
+def test_the_settings_that_keep_a_system_read_only_are_told_once() -> None:
+    refused = (
+        "restart_service web: supervisor: supervisor.write is false: it is read only",
+        "scale_service web replicas=4: supervisor.write is false",
+        "scale_service web replicas=9: web has 5 processes configured",
+        "set_model_alias m: mlflow.write is false: aliases are shown and not moved",
+    )
+    assert switched_off(Plan((), refused, "")) == ("supervisor.write", "mlflow.write")

@@ -39,11 +39,12 @@ _HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A server that is there: what it is, where, and how that was found out."""
+    """A server that is there: what it is, where, how that was found out, and whether it wants a token or a password."""
 
     name: str
     url: str
     how: str
+    login: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,21 @@ class Detected:
 
 def detect(usual: Mapping[str, str] | None = None) -> Detected:
     """Look at the environment, the kubeconfig and the usual addresses. Raises nothing, and takes `PROBE_S` at most."""
-    named, notes = _from_environment()
+    named, notes = _from_environment({**_own_variables(), **VARIABLES})
     others = {name: url for name, url in (USUAL if usual is None else usual).items() if name not in named}
     servers = (*named.values(), *_answering(others))
     contexts, kubeconfig, problem = _read_contexts()
     return Detected(servers, contexts, kubeconfig, (*notes, *problem, *_keys()))
 
 
-def _from_environment() -> tuple[dict[str, Found], list[str]]:
+def _own_variables() -> dict[str, str]:
+    return {setting.variable: name.removesuffix(".url") for name, setting in SETTINGS.items() if name.endswith(".url")}
+
+
+def _from_environment(variables: Mapping[str, str]) -> tuple[dict[str, Found], list[str]]:
     found: dict[str, Found] = {}
     notes = []
-    for variable, name in VARIABLES.items():
+    for variable, name in variables.items():
         value = os.environ.get(variable, "").strip()
         if not value or name in found:
             continue
@@ -89,13 +94,15 @@ def _from_environment() -> tuple[dict[str, Found], list[str]]:
 
 
 def _answering(addresses: Mapping[str, str]) -> list[Found]:
-    from aiops_cli.adapters.backends.looks import Looked, look_at
+    from aiops_cli.adapters.backends.looks import Looked, look_for
     from aiops_cli.adapters.backends.web import Server
 
     servers = [Server(name=name, url=url) for name, url in addresses.items()]
-    said = look_at(servers, PROBE_S)
+    said = look_for(servers, PROBE_S)
     pairs = zip(servers, said, strict=True)
-    return [Found(server.name, server.url, each.words) for server, each in pairs if isinstance(each, Looked)]
+    return [
+        Found(server.name, server.url, each.words, each.login) for server, each in pairs if isinstance(each, Looked)
+    ]
 
 
 def _read_contexts() -> tuple[tuple[Context, ...], str, list[str]]:
@@ -208,6 +215,8 @@ def _comment(name: str) -> list[str]:
 
 def _not_found(values: Mapping[str, Any]) -> str:
     """What else could be set, as comments: one line of each system that is not."""
+    from aiops_cli.adapters.settings_file import toml_value
+
     here = {name.partition(".")[0] for name in values if "." in name}
     first: dict[str, str] = {}
     for name in SETTINGS:
@@ -216,7 +225,12 @@ def _not_found(values: Mapping[str, Any]) -> str:
             first.setdefault(table, name)
     blocks = ["\n# What else can be set, where you have it:\n"]
     for table, name in first.items():
-        blocks.append("\n".join([f"# [{table}]", *_comment(name), f"# {name.partition('.')[2]} = "]) + "\n")
+        blocks.append(
+            "\n".join(
+                [f"# [{table}]", *_comment(name), f"# {name.partition('.')[2]} = {toml_value(SETTINGS[name].default)}"]
+            )
+            + "\n"
+        )
     return "\n".join(blocks)
 
 

@@ -126,7 +126,7 @@ def _register() -> None:
         ("paved-road", paved_road.app, "Your team's own checks and operations."),
         ("cost", cost.app, "What calls of models cost, and how well they go."),
         ("mcp", mcp.app, "The history for other agents, over the Model Context Protocol."),
-        ("config", config.app, "Settings, and the model's key."),
+        ("config", config.app, "Settings, keys of models and secrets of servers."),
     ):
         app.add_typer(group, name=name, help=text)
     app.command("redact")(redact.redact)

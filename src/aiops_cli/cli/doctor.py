@@ -38,18 +38,25 @@ def doctor(
 
     Without --live nothing is sent anywhere.
     """
+    from aiops_cli.cli.progress import say_waiting
     from aiops_cli.cli.render import print_json, print_lines
 
     checks = [_guarded(name, check) for name, check in _CHECKS.items()]
     checks += _systems()
-    checks += [*_look_live(), *_ask_systems()] if live else []
+    if live:
+        with say_waiting("answers"):
+            checks += [*_look_live(), *_ask_systems()]
     if output is Output.JSON:
         print_json({"schema_version": 1, "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
-            print_lines([f"{check.state:<8} {check.name:<12} {check.detail}"])
-            print_lines([f"{'':<21} hint: {check.hint}"] if check.hint else [])
+            print_lines([f"{check.state:<8} {check.name:<12} {check.detail}"], _DETAIL)
+            print_lines([f"{'':<{_DETAIL}}hint: {check.hint}"] if check.hint else [])
     return ExitCode.FAILED if any(check.state == "broken" for check in checks) else ExitCode.DONE
+
+
+# The column in which a check's detail begins.
+_DETAIL = 22
 
 
 def _guarded(name: str, check: Callable[[str], Check]) -> Check:
@@ -231,16 +238,17 @@ def _look_live() -> list[Check]:
         return [Check("live", "broken", error.message, error.hint or "")]
     if not found:
         return [Check("live", "ok", "nothing is called: the embedded reasoner is set, which is here")]
-    behind = [*(each.model for each in found[1:]), "the embedded reasoner"]
-    return [_live(each, behind[number:]) for number, each in enumerate(found)]
+    able = [each.model if each.error is None else "" for each in found]
+    behind = [next(filter(None, able[number:]), "the embedded reasoner") for number in range(1, len(found) + 1)]
+    return [_live(each, other) for each, other in zip(found, behind, strict=True)]
 
 
-def _live(probed: "Probed", behind: list[str]) -> Check:
+def _live(probed: "Probed", behind: str) -> Check:
     name, error = "live first" if probed.role == "first" else "live second", probed.error
     if error is not None:
         state = "missing" if error.reason == "no-key" else "warning"
         hint = f"{error.hint}; " if error.hint else ""
-        return Check(name, state, f"{probed.model}: {error.message}", f"{hint}{behind[0]} is asked instead")
+        return Check(name, state, f"{probed.model}: {error.message}", f"{hint}{behind} is asked instead")
     took, id_ = f"in {probed.seconds:.1f} s", probed.model.partition(":")[2]
     if not probed.known_as:
         return Check(name, "ok", f"{probed.model}: its server answers {took}, and does not list its models")

@@ -1,11 +1,12 @@
 """`aiops init`: looks for what is there, asks little, and writes a commented config.toml."""
 
 import sys
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiops_cli.cli.options import QuietOption
+from aiops_cli.cli.options import Output, OutputOption, QuietOption
 from aiops_cli.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def init(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Change a file that is there without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")] = False,
+    output: OutputOption = Output.TEXT,
     quiet: QuietOption = False,
 ) -> int:
     """Look for monitoring, clusters and logs, and write the settings for them.
@@ -31,24 +33,46 @@ def init(
     kept beside it. With --profile NAME they are written for that profile. Secrets are never written.
     """
     from aiops_cli.bootstrap.setup import check_profile, detect, make_settings_text
-    from aiops_cli.cli.render import pour, talk
+    from aiops_cli.cli.render import pour, print_json, talk
     from aiops_cli.config import FILE, find_home, find_profile
 
     profile, path = check_profile(find_profile()), find_home() / FILE
     asks = _find_person(yes=yes or dry_run)
     before = _read(path)
+    there = _names_in(before, profile)
     found = detect()
+    notes = _notes(found, there, asks=asks)
     if not quiet:
-        _say_found(found)
-    values = _wanted(found, _names_in(before, profile), asks=asks)
+        _say_found(found, notes)
+    values = {name: value for name, value in _wanted(found, there, asks=asks).items() if name not in there}
     after = make_settings_text(before, values, profile)
-    if dry_run:
-        pour(after if not before else _difference(before, after))
-        return ExitCode.DONE
-    if after == before:
+    wrote = _Wrote()
+    if not dry_run and after == before:
         talk(f"{path}: nothing to add")
-        return ExitCode.DONE
-    return _write(path, before, after, asks=asks, force=force)
+    elif not dry_run:
+        wrote = _write(path, before, after, asks=asks, force=force)
+        _say_next(wrote, {*there, *values})
+    if output is Output.JSON:
+        place = {"path": str(path), "profile": profile, "dry_run": dry_run}
+        print_json(
+            {"schema_version": 1, **place, **asdict(wrote), **_as_data(found), "settings": values, "notes": notes}
+        )
+    elif dry_run:
+        pour(after if not before else _difference(before, after))
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrote:
+    """Whether the file was written, and where the one before it is kept; None where there was none."""
+
+    written: bool = False
+    kept: str | None = None
+
+
+def _as_data(found: "Detected") -> dict[str, Any]:
+    servers = [asdict(each) for each in found.servers]
+    return {"servers": servers, "contexts": [asdict(each) for each in found.contexts], "kubeconfig": found.kubeconfig}
 
 
 def _find_person(*, yes: bool) -> bool:
@@ -75,18 +99,31 @@ def _names_in(text: str, profile: str) -> set[str]:
     return read_names(text, f"{PROFILES}.{profile}" if profile else "")
 
 
-def _say_found(found: "Detected") -> None:
+def _notes(found: "Detected", there: set[str], *, asks: bool) -> list[str]:
+    """What was seen and not taken; of several contexts none is meant unless somebody says which."""
+    open_ = len(found.contexts) > 1 and not asks and "kubernetes.context" not in there
+    return [*found.notes, *(["several contexts: set kubernetes.context to the one that is meant"] if open_ else [])]
+
+
+def _say_found(found: "Detected", notes: "Sequence[str]") -> None:
     from aiops_cli.cli.render import talk
 
     for each in found.servers:
-        talk(f"  found      {each.name} at {each.url} ({each.how})")
+        if not each.login:
+            talk(f"  found      {each.name} at {each.url} ({each.how})")
+            continue
+        talk(f"  found      {each.name} at {each.url}, which wants a login")
+        talk(f"             (taken for it {each.how})")
+        talk(f"             aiops config set-secret {each.name} {each.login}")
+        if each.login == "password":
+            talk(f"             and {each.name}.user in the file is who signs in")
     if found.contexts:
         shown = ", ".join(context.name for context in found.contexts[:8])
         more = f" and {len(found.contexts) - 8} more" if len(found.contexts) > 8 else ""
         talk(f"  found      kubeconfig with {shown}{more}")
     if not found.servers and not found.contexts:
-        talk("  found      nothing: usual addresses, environment, kubeconfig")
-    for note in found.notes:
+        talk("  found      nothing at the usual addresses, in the environment or a kubeconfig")
+    for note in notes:
         talk(f"  note       {note}")
 
 
@@ -110,8 +147,6 @@ def _choose_context(contexts: "Sequence[Context]", *, asks: bool) -> "Context | 
     from aiops_cli.cli.render import talk
 
     if not asks:
-        if len(contexts) > 1:
-            talk("  note       several contexts: set kubernetes.context to the one that is meant")
         return contexts[0] if len(contexts) == 1 else None
     for number, context in enumerate(contexts, start=1):
         talk(f"  {number:>3}  {context.name}")
@@ -149,7 +184,7 @@ def _environment() -> dict[str, str]:
     from aiops_cli.cli.render import talk
 
     while True:
-        typed = _ask(f"What does it look after? {', '.join(_ENVIRONMENTS)}; Enter is not now:").lower()
+        typed = _ask(f"What is looked after? {', '.join(_ENVIRONMENTS)}; Enter: not now:").lower()
         if typed in ("", *_ENVIRONMENTS):
             return {"environment": typed} if typed else {}
         talk(f"  one of {', '.join(_ENVIRONMENTS)}, or Enter")
@@ -166,7 +201,7 @@ def _difference(before: str, after: str) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _write(path: "Path", before: str, after: str, *, asks: bool, force: bool) -> int:
+def _write(path: "Path", before: str, after: str, *, asks: bool, force: bool) -> _Wrote:
     """Show what would change, ask where there is somebody, and exchange the file."""
     from aiops_cli.bootstrap.setup import write
     from aiops_cli.cli.render import confirm, talk
@@ -179,8 +214,19 @@ def _write(path: "Path", before: str, after: str, *, asks: bool, force: bool) ->
             raise UsageError(f"{path} is there already", hint="--force changes it and keeps the old one beside it")
         if not confirm(f"Change {path} so?"):
             talk("nothing was changed")
-            return ExitCode.DONE
+            return _Wrote()
     kept = write(path, before, after)
     talk(f"wrote {path}" + (f"; the old one is {kept}" if kept else ""))
-    talk("`aiops doctor --live` asks each of them; `aiops config set-secret SERVER token` keeps a token")
-    return ExitCode.DONE
+    return _Wrote(True, str(kept) if kept else None)
+
+
+def _say_next(wrote: _Wrote, names: set[str]) -> None:
+    from aiops_cli.cli.render import talk
+
+    if not wrote.written:
+        return
+    if not any("." in name for name in names):
+        talk("no system is set: name yours in it, such as prometheus.url")
+        return
+    talk("`aiops doctor --live` asks each of them")
+    talk("`aiops config set-secret SERVER token` keeps a token where one is needed")

@@ -26,9 +26,11 @@ class Showing:
 def fetch(name: str, settings: "Settings", *, sanitize: bool, quiet: bool) -> "Firing":
     """What fires at a source now. Raises BadConfig or BackendError: what could not be asked is never "nothing"."""
     from aiops_cli.bootstrap.fetching import fetch_firing
+    from aiops_cli.cli.progress import say_waiting
     from aiops_cli.config import find_home
 
-    firing = fetch_firing(name, settings, find_home(), sanitize=sanitize)
+    with say_waiting(name, quiet=quiet):
+        firing = fetch_firing(name, settings, find_home(), sanitize=sanitize)
     if (firing.left_out or not firing.exact) and not quiet:
         talk(f"note: {_left_out(firing)} fire at {firing.place} and are left out: the worst were kept, then the newest")
     return firing

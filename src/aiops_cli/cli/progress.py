@@ -1,10 +1,30 @@
 """A bar on stderr for what takes longer than a second, where there is a terminal."""
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _PATIENCE_S = 1.0
+
+
+@contextmanager
+def say_waiting(for_whom: str, *, quiet: bool = False) -> Iterator[None]:
+    """Tells once, after the first second and where there is a terminal, who is waited for."""
+    from aiops_cli.cli.render import talk
+
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    timer = threading.Timer(_PATIENCE_S, talk, [f"  waiting    for {for_whom}"])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 @contextmanager

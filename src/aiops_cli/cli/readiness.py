@@ -28,11 +28,13 @@ def readiness(
     Exit code 0 when all of it is there, 3 when something is missing, 5 when something is not known.
     """
     from aiops_cli.bootstrap.readiness import check_readiness
+    from aiops_cli.cli.progress import say_waiting
     from aiops_cli.cli.render import print_json, print_lines, print_rows
     from aiops_cli.config import find_home, resolve
 
     words = dict(_said(each) for each in said or ())
-    found = check_readiness(service, resolve(), find_home(), _library(), words, requests_per_day)
+    with say_waiting("prometheus"):
+        found = check_readiness(service, resolve(), find_home(), _library(), words, requests_per_day)
     if output is Output.JSON:
         print_json({"schema_version": 1, **_data(found)})
         return _code(found)

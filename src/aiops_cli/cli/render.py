@@ -98,8 +98,8 @@ def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
         print(textwrap.fill(line, limit, subsequent_indent=" " * indent, break_on_hyphens=False))
 
 
-def print_lines(lines: Sequence[str]) -> None:
-    """Lines of text; on a terminal, long ones go on below their own indentation."""
+def print_lines(lines: Sequence[str], indent: int | None = None) -> None:
+    """Lines of text; on a terminal, long ones go on below their own indentation, or at column `indent`."""
     limit = _width()
     for line in map(safe_line, lines):
         if limit is None or len(line) <= limit:
@@ -107,8 +107,9 @@ def print_lines(lines: Sequence[str]) -> None:
             continue
         import textwrap
 
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        print(textwrap.fill(line, limit, subsequent_indent=indent, drop_whitespace=True))
+        own = len(line) - len(line.lstrip()) + 2
+        margin = own if indent is None or indent > limit - _LEAST_COLUMN else indent
+        print(textwrap.fill(line, limit, subsequent_indent=" " * margin, break_on_hyphens=False))
 
 
 _LEAST_COLUMN = 24

@@ -1,5 +1,6 @@
 """Which actions, in which order, and why: typed proposals from runbooks, checked against catalogue and inventory."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,12 +11,11 @@ from aiops_cli.domain.assessment import Consideration, assess
 from aiops_cli.domain.blocking import find_objection
 from aiops_cli.domain.checks import find_check
 from aiops_cli.domain.diagnosis import Diagnosis, Hypothesis
-from aiops_cli.domain.figures import figure
 from aiops_cli.domain.findings import Case
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
 from aiops_cli.domain.runbook import Runbook, RunbookAction, for_fault
-from aiops_cli.domain.verification import PACE, Pace, recovery_threshold
+from aiops_cli.domain.verification import PACE, Pace, wanted_words
 from aiops_cli.errors import ActionRefused
 
 _RISKS = list(Risk)
@@ -180,10 +180,17 @@ def describe_success(signal: Signal | None, pace: Pace = PACE) -> str:
     """How success will be measured, for the panel."""
     if signal is None:
         return "cannot be measured: no signal is bound to this alert"
-    back = "<" if signal.comparison == ">" else ">"
-    limit = figure(recovery_threshold(signal), signal.unit)
     hold = f"{pace.hold_s / 60:.0f} min" if pace.hold_s >= 60 else f"{pace.hold_s:.0f} s"
-    return f"{signal.metric} {back} {limit} for {hold}, with traffic and all replicas up"
+    return f"{signal.metric} {wanted_words(signal)} for {hold}, with traffic and all replicas up"
+
+
+def switched_off(plan: Plan) -> tuple[str, ...]:
+    """The settings by which systems are only read, where an action was refused for nothing but that."""
+    found = (_SWITCHED_OFF.search(text) for text in plan.refused)
+    return tuple(dict.fromkeys(each[1] for each in found if each))
+
+
+_SWITCHED_OFF = re.compile(r"\b([a-z_]+\.write) is false\b")
 
 
 def _name(proposal: Proposal) -> str:

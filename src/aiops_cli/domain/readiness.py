@@ -220,7 +220,7 @@ def _tested(own: Sequence[Rule] | None, monitored: Monitored) -> Item:
     if silent:
         asks = f"not fired in {TESTED_DAYS} days: {_listed(silent)}; were they tested?"
         return Item("alerts-tested", "after", State.UNKNOWN, asks)
-    return Item("alerts-tested", "after", State.THERE, f"all {len(names)} fired in the last {TESTED_DAYS} days")
+    return Item("alerts-tested", "after", State.THERE, f"fired in the last {TESTED_DAYS} days: {_listed(names)}")
 
 
 def _runbook(own: Sequence[Rule] | None, runbooks: Sequence[str] | None) -> Item:

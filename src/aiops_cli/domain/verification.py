@@ -65,6 +65,11 @@ def recovery_threshold(signal: Signal) -> float:
     return signal.threshold * margin if signal.comparison == ">" else signal.threshold / margin
 
 
+def wanted_words(signal: Signal) -> str:
+    """What the signal has to be to count as back: `< 0.45 s`."""
+    return f"{'<' if signal.comparison == '>' else '>'} {figure(recovery_threshold(signal), signal.unit)}"
+
+
 def time_limit_s(signal: Signal, pace: Pace = PACE) -> float:
     """How long to wait for the signal: what a job has to make anew takes the time of a run."""
     return max(_SLOW_S, pace.limit_s) if signal.metric in _SLOW else pace.limit_s

@@ -9,14 +9,15 @@ from typing import Any
 from aiops_cli.adapters.backends.live import all_at_once
 from aiops_cli.adapters.backends.web import Parameters, Server, WebClient
 from aiops_cli.domain.redact import safe
-from aiops_cli.errors import BackendError
+from aiops_cli.errors import AccessDenied, BackendError
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a server that is there says of itself, in a few words."""
+    """What a server that is there says of itself, in a few words; with `login`, what one signs in with there."""
 
     words: str
+    login: str = ""
 
 
 Look = Callable[[WebClient, float], str]
@@ -90,6 +91,14 @@ LOOKS: Mapping[str, Look] = {
 }
 
 
+# What a server that refuses is known by, in small letters.
+MARKS: Mapping[str, Sequence[str]] = {
+    "supervisor": ("medusa/",),
+    "elasticsearch": ("security_exception", "opensearch security"),
+    "mlflow": ("mlflow",),
+}
+
+
 def _dig(data: Any, *keys: str) -> Any:
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None
@@ -100,9 +109,24 @@ def _worded(version: Any, otherwise: str) -> str:
     return f"version {safe(version, one_line=True, limit=40)}" if isinstance(version, str) and version else otherwise
 
 
-def look_at(servers: Sequence[Server], deadline_s: float) -> list[Looked | str]:
-    """What each server says of itself, or why it does not: all asked at once, and none costs more than the deadline."""
-    return all_at_once([partial(look, server, deadline_s) for server in servers], deadline_s)
+def look_for(servers: Sequence[Server], deadline_s: float) -> list[Looked | str]:
+    """What each server says of itself, or why it does not: all asked at once, and none costs more than the deadline.
+
+    One that lets nobody in is there all the same, where it asks for a login or can be told by how it refuses.
+    """
+    return all_at_once([partial(_look_for, server, deadline_s) for server in servers], deadline_s)
+
+
+def _look_for(server: Server, deadline_s: float) -> Looked:
+    try:
+        return look(server, deadline_s)
+    except AccessDenied as error:
+        known = any(mark in error.marks for mark in MARKS.get(server.name, ()))
+        if not known and not error.challenge.strip():
+            # Anything may refuse: on some machines a loudspeaker listens on MLflow's port.
+            raise
+        login = "token" if error.challenge.strip().lower().startswith("bearer") else "password"
+        return Looked("by how it refuses" if known else "by its address alone", login)
 
 
 def look(server: Server, deadline_s: float) -> Looked:

@@ -1,6 +1,7 @@
 """HTTP to the servers of whoever is on call: bounded in time and size, no redirects, and errors in words."""
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ import httpx2
 
 from aiops_cli.adapters.backends.trust import CONTEXTS, Trust
 from aiops_cli.domain.redact import safe
-from aiops_cli.errors import ActionRefused, BackendError
+from aiops_cli.errors import AccessDenied, ActionRefused, BackendError
 
 if TYPE_CHECKING:
     import ssl
 
 MOST_BYTES = 32_000_000
 _SAID_CHARS = 200
+_MARKS_CHARS = 4_000
+_DENIED = (401, 403)
 _CONNECT_S = 5.0
 Parameters = Mapping[str, str | int | float | list[str]]
 
@@ -105,11 +108,9 @@ class WebClient:
         except httpx2.TimeoutException as error:
             raise BackendError(f"{self.name} did not answer within {deadline_s:g} s", hint=self._look()) from error
         except (httpx2.HTTPError, httpx2.StreamError) as error:
-            what = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
-            raise BackendError(f"{self.name} broke off: {what}", hint=self._look()) from error
+            raise BackendError(f"{self.name} broke off: {_cause(error)}", hint=self._look()) from error
         except (OSError, ValueError, httpx2.InvalidURL) as error:
-            what = safe(str(error), one_line=True, limit=_SAID_CHARS)
-            raise ActionRefused(f"{self.name} cannot be asked: {what}", hint="see its settings") from error
+            raise ActionRefused(f"{self.name} cannot be asked: {_cause(error)}", hint="see its settings") from error
         if response.status_code >= 300:
             raise self._bad_status(response, body, changes)
         return body
@@ -167,17 +168,20 @@ class WebClient:
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            shown = safe(body[:80].decode("utf-8", "replace"), one_line=True)
+            shown = repr(safe(body[:80].decode("utf-8", "replace"), one_line=True)) if body else "nothing"
             raise BackendError(
-                f"{self.name} did not answer with JSON but with {shown!r}", hint="is it the address of its API?"
+                f"{self.name} did not answer with JSON but with {shown}", hint="is it the address of its API?"
             ) from error
 
     def _unreached(self, error: httpx2.HTTPError, changes: bool) -> BackendError:
         kind = ActionRefused if changes else BackendError
-        said = safe(str(error) or type(error).__name__, one_line=True, limit=_SAID_CHARS)
-        if "CERTIFICATE" in said.upper():
+        said = _cause(error)
+        if "CERTIFICATE" in str(error).upper():
             hint = f"name the authority's file in {self.name}.ca_file; certificates are always checked"
             return kind(f"the certificate of {self.name} is not trusted: {said}", hint=hint)
+        if "WRONG_VERSION_NUMBER" in str(error):
+            hint = f"is it http:// there? Its address is the setting {self.server.address_setting}"
+            return kind(f"{self.name} does not speak TLS at {self.shown}", hint=hint)
         return kind(f"{self.name} cannot be reached at {self.shown}: {said}", hint=self._look())
 
     def _bad_status(self, response: httpx2.Response, body: bytes, changes: bool) -> BackendError:
@@ -193,8 +197,13 @@ class WebClient:
         said = safe(_said(body), one_line=True, limit=_SAID_CHARS)
         words = f"{self.name} answered {status}" + (f": {said}" if said else "")
         hint = _HINTS.get(status, self._look())
-        address = self.server.address_setting
-        return kind(words, hint=hint.format(name=self.name, upper=self.name.upper(), address=address))
+        hint = hint.format(name=self.name, upper=self.name.upper(), address=self.server.address_setting)
+        if status in _DENIED and kind is BackendError:
+            heads = " ".join(f"{name}: {value}" for name, value in response.headers.items())
+            challenge = response.headers.get("www-authenticate", "")
+            marks = f"{heads[:_MARKS_CHARS]} {body[:_MARKS_CHARS].decode('utf-8', 'replace')}".lower()
+            return AccessDenied(words, hint=hint, challenge=challenge, marks=marks)
+        return kind(words, hint=hint)
 
     @property
     def shown(self) -> str:
@@ -209,8 +218,11 @@ class WebClient:
 
 
 def _said(body: bytes) -> str:
-    """What the body of an error says: of a JSON object the field that is its message, else its beginning."""
-    start = body[:_ERROR_BYTES].decode("utf-8", "replace")
+    """What the body of an error says: the message of a JSON object, the title of a page, else its beginning."""
+    start = body[:_MARKS_CHARS].decode("utf-8", "replace").strip()
+    if start.startswith("<"):
+        title = re.search(r"<title[^>]*>([^<]*)", start, re.I)
+        return title[1].strip() if title else ""
     try:
         data = json.loads(start)
     except (ValueError, RecursionError):
@@ -219,6 +231,15 @@ def _said(body: bytes) -> str:
         # Prometheus, Loki and Grafana; Kubernetes and PagerDuty; Elasticsearch; MLflow and Argo CD.
         data = next((data[name] for name in ("message", "error", "reason", "detail") if data.get(name)), start)
     return data if isinstance(data, str) else start
+
+
+def _cause(error: Exception) -> str:
+    """What a library says went wrong, without the numbers and file names that only its makers read."""
+    words = _INNER.sub("", str(error)) or type(error).__name__
+    return safe(words, one_line=True, limit=_SAID_CHARS)
+
+
+_INNER = re.compile(r"\[(?:Errno -?\d+|SSL(?:: \w+)?)\] | \(_ssl\.c:\d+\)")
 
 
 def _probe(path: str, within_s: float) -> None:
@@ -234,7 +255,6 @@ def _probe(path: str, within_s: float) -> None:
 
 
 _SOCKET = "unix://"
-_ERROR_BYTES = 2_000
 _HERE = frozenset(["127.0.0.1", "::1", "localhost"])
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.UnsupportedProtocol, httpx2.PoolTimeout)
 _HINTS = {

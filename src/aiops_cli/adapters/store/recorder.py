@@ -33,7 +33,7 @@ class Recorder:
                 case AlertReceived(incident=incident):
                     self._store.keep_intake(incident.id, intake_text(incident.group))
                 case EvidenceCollected(incident=incident, evidence=evidence):
-                    ledger = "; ".join(f"{row.source} {row.status}" for row in evidence.coverage[:20])
+                    ledger = "; ".join(f"{row.source} {row.status.replace('_', ' ')}" for row in evidence.coverage[:20])
                     self._store.remember(incident, "coverage", ledger)
                 case Recalled(incident=incident, recall=recall):
                     names = ", ".join([i.id for i in recall.incidents] + [b.id for b in recall.runbooks])

@@ -64,7 +64,7 @@ def header(incident: Incident, now: datetime) -> RenderableType:
     """What fired, since when, and whether it was seen before."""
     lead = incident.group.lead
     others = len(incident.group.alerts) - 1 + incident.group.left_out
-    more = f"+{others} more alerts" if others else ""
+    more = f"+{others} more alert{'s' * (others != 1)}" if others else ""
     severity = lead.severity.value + (
         f" ({lead.native_severity})" if lead.native_severity not in (None, lead.severity) else ""
     )
@@ -192,7 +192,7 @@ def plan_block(plan: Plan, call: EffectiveCall | None) -> RenderableType:
     else:
         rows += [("advice", text) for text in plan.advice]
         rows += [("choice", text) for text in plan.choices]
-        rows.append(("", "no action of the catalogue applies"))
+        rows.append(("", "all that was proposed was refused" if plan.refused else "no action of the catalogue applies"))
     return Group(line(("PLAN", "bold")), indented(labelled(rows, 11)))
 
 
@@ -205,7 +205,8 @@ def result_block(incident: Incident, width: int, *, chart: bool = True) -> Rende
         parts += [indented(Text(text, no_wrap=True, overflow="crop")) for text in _chart(incident, width)]
     if incident.status is Status.ACTION_NEEDED and incident.request is not None:
         parts.append(indented(labelled(_ways_to_approve(incident, incident.request), 9)))
-    if len(incident.attempts) > 1 or incident.escalation:
+    cut_off = incident.status is Status.INTERRUPTED and incident.attempts
+    if len(incident.attempts) > 1 or incident.escalation or cut_off:
         parts += [indented(labelled(_attempt_rows(incident), 9))]
     if incident.escalation:
         parts.append(line(("ESCALATION  ", "bold"), incident.escalation.error))
@@ -344,8 +345,12 @@ def _bar(start: float, length: float) -> str:
     return " " * first + ("█" * round(length * _BAR) or "▏")[: _BAR - first]
 
 
+# What only the makers of the program call it so.
+_ENDS = {"KeyboardInterrupt": "interrupted"}
+
+
 def _span_note(span: SpanPart) -> str:
-    notes = [span.error] if span.error else []
+    notes = [_ENDS.get(span.error, span.error)] if span.error else []
     if span.kind == "person":
         notes.append("(you)")
     if "gen_ai.usage.input_tokens" in span.attributes:
@@ -422,4 +427,6 @@ def saved_line(data: IncidentDocument, place: str) -> Text:
         return Text(f"NOT RECORDED  {place}{kept}", "bold yellow")
     seq, _, digits = (data.audit_head or "").replace("sha256:", "").partition(":")
     head = f" · audit head {seq}:{digits[:8]}…{digits[-4:]}" if digits else ""
-    return Text(f"Saved as {data.incident.id} · aiops history show {data.incident.id}{head}")
+    number = data.incident.id
+    on = f" · go on: aiops triage --resume {number}" if data.incident.status == Status.INTERRUPTED else ""
+    return Text(f"Saved as {number} · aiops history show {number}{on}{head}")

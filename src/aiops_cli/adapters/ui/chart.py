@@ -89,4 +89,15 @@ def _axis(points: Sequence[tuple[float, float]], marks: Sequence[float], width: 
             ticks[min(width - 1, int((mark - start) / (end - start or 1.0) * width))] = "▲"
     first, last = (f"{datetime.fromtimestamp(t, UTC):%H:%M}" for t in (start, end))
     lines = [f"{'':>{indent}}  {first}{' ' * max(1, width - len(first) - len(last))}{last}"]
-    return [f"{'':>{indent}}  {''.join(ticks)}".rstrip() + "  action", *lines] if marks and "▲" in ticks else lines
+    return [f"{'':>{indent}}  {_named(''.join(ticks))}", *lines] if "▲" in ticks else lines
+
+
+def _named(ticks: str) -> str:
+    """The marks with what they are: after the last one, or before the first where that would leave the chart."""
+    first, after = ticks.index("▲"), f"{ticks.rstrip()}  {_MARK}"
+    if len(after) <= len(ticks) or first < len(_MARK) + 2:
+        return after
+    return f"{_MARK}  ".rjust(first) + ticks[first:].rstrip()
+
+
+_MARK = "action"

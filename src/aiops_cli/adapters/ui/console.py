@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console as RichConsole
-from rich.console import RenderableType
+from rich.console import ConsoleDimensions, RenderableType
 from rich.status import Status as Spinner
 
 from aiops_cli.adapters.ui import blocks
@@ -22,6 +23,7 @@ from aiops_cli.domain.figures import figure
 from aiops_cli.domain.incident import Incident
 from aiops_cli.domain.memory import Recall
 from aiops_cli.domain.redact import safe
+from aiops_cli.domain.verification import wanted_words
 from aiops_cli.events import (
     Acted,
     AlertReceived,
@@ -69,6 +71,9 @@ def make_console(*, stderr: bool, no_color: bool) -> RichConsole:
     console = _Console(stderr=stderr, no_color=no_color or None, highlight=False, markup=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PLAIN_WIDTH
+    elif console.is_dumb_terminal:
+        # The library takes any of these for 80 columns wide.
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())
     return console
 
 
@@ -142,7 +147,8 @@ class Console:
             case Undone(attempt=attempt):
                 self._say("undo", attempt.undone)
             case Measured(signal=signal, reading=reading):
-                self._update(f"verify: {signal.metric} {figure(reading.value, signal.unit)} at {reading.at:%H:%M:%S}")
+                now = f"{signal.metric} {figure(reading.value, signal.unit)} at {reading.at:%H:%M:%S}"
+                self._update(f"verify: {now}, wanted {wanted_words(signal)}")
             case Verified(verification=result):
                 word = result.outcome.value.replace("_", " ")
                 self._say_stage("verify", f"{word}: {blocks.verification_sentence(result)}")
@@ -228,8 +234,8 @@ class Console:
         if self._quiet:
             return
         tail = f"  {duration(took_s)}" if took_s is not None else ""
-        line = Text(f"  {stage:<10} {text}{tail}", "dim")
-        self._pause(self._err, lambda: self._err.print(line, soft_wrap=True))
+        lines = [Text(line, "dim") for line in _below(f"  {stage:<10} {text}{tail}", self._err)]
+        self._pause(self._err, lambda: self._err.print(*lines, sep="\n", soft_wrap=True))
 
     def _pause(self, console: RichConsole, draw: Callable[[], None]) -> None:
         """Draw with the spinner out of the way."""
@@ -305,6 +311,20 @@ def _call_line(operation: Operation) -> str:
     tokens = [attributes.get(f"gen_ai.usage.{name}_tokens") for name in ("input", "output")]
     took = f"{tokens[0]:,} + {tokens[1]:,} tokens" if all(isinstance(each, int) for each in tokens) else "answered"
     return f"{who}{again}: {took}"
+
+
+def _below(line: str, console: RichConsole) -> list[str]:
+    """A line of a stage; on a terminal what is too long goes on below its own column, and breaks no word."""
+    if not console.is_terminal or len(line) <= console.width:
+        return [line]
+    import textwrap
+
+    indent = _COLUMN if console.width > 2 * _COLUMN else 4
+    return textwrap.wrap(line, console.width, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+# Where the words of a stage begin.
+_COLUMN = 13
 
 
 def _coverage_line(evidence: EvidenceSet) -> str:

@@ -264,7 +264,8 @@ def _vote(vote: int) -> str:
 def _kept(data: Data, facts: Sequence[tuple[str, str]]) -> list[str]:
     from aiops_cli.adapters.ui.words import money
 
-    lines = [f"  {key:<9} {value}" for key, value in facts]
+    # Each look is kept; two that saw the same are told once.
+    lines = [f"  {key:<9} {value}" for key, value in dict.fromkeys(facts)]
     kept = data.get("kept") or {}
     if kept.get("evidence_items"):
         pruned = kept["evidence_items"] - kept["evidence_texts"]
