@@ -146,6 +146,7 @@ def test_two_people_who_sign_are_enough_where_it_is_known_who_asks(aiops: Run, t
     assert not two.try_to_run(request).allowed
     second = approve(aiops, request, signers, "ben")
     assert "approved by ana, ben (2 of 2)" in second.out and "it can run until" in second.out
+    assert "aiops triage --resume INC-" in second.out and "--resume" not in first.out
     ruling = two.try_to_run(request)
     assert ruling.allowed and ruling.people == ("ana", "ben")
 

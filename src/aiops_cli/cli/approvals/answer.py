@@ -211,4 +211,8 @@ def _say(desk: "Desk", kept: "Kept") -> None:
     counted = desk.count(after)
     names = ", ".join(counted.people) or "nobody who counts"
     say(f"{kept.request.id}: approved by {names} ({len(counted.people)} of {counted.needed})")
-    say(f"  {counted.missing}" if counted.missing else f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
+    if counted.missing:
+        say(f"  {counted.missing}")
+        return
+    say(f"  it can run until {after.request.run_by:%H:%M:%S %Z}")
+    say(f"  a run that waits goes on by itself; else: aiops triage --resume {after.incident}")
