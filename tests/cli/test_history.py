@@ -868,3 +868,13 @@ def test_looks_that_saw_the_same_are_told_once() -> None:
 
     facts = [("coverage", "metrics checked"), ("recalled", "nothing"), ("coverage", "metrics checked")]
     assert _kept({}, facts) == ["RECORD", "  coverage  metrics checked", "  recalled  nothing"]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(3.25, "every 3.2 days"), (1.0, "every 1.0 days"), (0.5, "every 12.0 hours"), (0.0, "within the hour")],
+)
+def test_how_often_something_comes_is_told_in_what_one_counts(days: float, words: str) -> None:
+    from aiops_cli.cli.history.stats import _how_often
+
+    assert _how_often(days) == words

@@ -73,7 +73,7 @@ def _page(found: "Statistics") -> list[str]:
     if found.recurring:
         lines += ["", "AGAIN AND AGAIN"]
         lines += [
-            f"  {row.count:>3}x  {row.title}  {row.service or '-'}  every {row.days_between:.1f} days,"
+            f"  {row.count:>3}x  {row.title}  {row.service or '-'}  {_how_often(row.days_between)},"
             f" last {row.last:%Y-%m-%d}"
             for row in found.recurring
         ]
@@ -85,6 +85,13 @@ def _page(found: "Statistics") -> list[str]:
             said += [f"{fix.failed} did not, people say"] if fix.failed else []
             lines.append(f"  {fix.tried:>3}x  {fix.fix}: {', '.join(said) or 'none verified'}")
     return lines
+
+
+def _how_often(days: float) -> str:
+    """How far one is from the next: days, or what is left of one."""
+    if days >= 1:
+        return f"every {days:.1f} days"
+    return f"every {days * 24:.1f} hours" if days * 24 >= 1 else "within the hour"
 
 
 def _counted(found: "Statistics") -> str:
