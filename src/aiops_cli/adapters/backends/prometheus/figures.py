@@ -1,14 +1,15 @@
 """Figures of services: what there is under their label, asked as ranges, with limits on points and time."""
 
+import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import ceil
+from math import ceil, inf, isfinite
 
 from aiops_cli.adapters.backends.prometheus.queries import Found, PrometheusClient, quoted
-from aiops_cli.adapters.backends.prometheus.signals import PrometheusSignals
+from aiops_cli.adapters.backends.prometheus.signals import Bound, PrometheusSignals
 from aiops_cli.domain.evidence import Coverage, CoverageStatus, Evidence, Series, TextLines
 from aiops_cli.domain.findings.baseline import describe
 from aiops_cli.domain.metric_queries import FigureQuery, figure_queries, find_counter
@@ -21,6 +22,7 @@ _MOST_POINTS = 240
 _MOST_ENTITIES = 40
 _AT_ONCE = 8
 _MOST_ASKED = 20
+_MOST_HISTOGRAMS = 6
 _EXPRESSION_CHARS = 300
 _LEAST_STEP_S = 1.0
 _RATE_STEPS = 4
@@ -67,8 +69,9 @@ class PrometheusFigures:
         failed = [answer for answer in answers if isinstance(answer, str)]
         rows = [row for answer in answers if not isinstance(answer, str) for row in answer]
         items = _distinct([*signals, *_nearest(rows, scope), *self._day_before(scope, window, end)])
+        tops = self._tops(items, window, end)
         past = list(self._fired_before(scope, end))
-        return Gathered((*self._evidence(items), *past), (self._row(label, items, failed, window),))
+        return Gathered((*self._evidence(items, tops), *past), (self._row(label, items, failed, window),))
 
     def query(self, expression: str, window: Window, deadline_s: float) -> Gathered:
         """The series that an expression was, the first of them. Raises BackendError."""
@@ -82,7 +85,7 @@ class PrometheusFigures:
         left = f", the first {len(rows)} kept" if len(found) > len(rows) else ""
         status = CoverageStatus.CHECKED if rows else CoverageStatus.EMPTY
         row = Coverage(self.name, status, f"asked by the model: {name}; {len(found)} series{left}", len(rows))
-        return Gathered(tuple(self._evidence(rows)), (row,))
+        return Gathered(tuple(self._evidence(rows, {})), (row,))
 
     def _entity_of(self, series: Found) -> str:
         return next((series.labels[label] for label in self._labels if series.labels.get(label)), "")
@@ -128,7 +131,7 @@ class PrometheusFigures:
         except BackendError as error:
             return error.message
         return [
-            _Row(entity, query.metric, METRICS[query.metric].unit, _scaled(series, query.scale))
+            _Row(entity, query.metric, METRICS[query.metric].unit, _scaled(series, query.scale), _ends_of(query))
             for series in found
             if (entity := series.labels.get(query.by))
         ]
@@ -139,7 +142,18 @@ class PrometheusFigures:
             found = bound.of(self._client.query_range(bound.query, window.start, window.end, window.step_s, _left(end)))
             if found and not bound.counts:
                 worst = (max if signal.comparison == ">" else min)(found, key=lambda series: series.value)
-                yield _Row(signal.entity, signal.metric, signal.unit, _scaled(worst, bound.scale))
+                yield _Row(signal.entity, signal.metric, signal.unit, _scaled(worst, bound.scale), _ends_of(bound))
+
+    def _tops(self, rows: Sequence["_Row"], window: _Window, end: float) -> dict[str, float]:
+        """Where histograms end: no quantile of one is ever more. Nothing where the server does not say."""
+        tops = {}
+        for name in list(dict.fromkeys(row.ends.histogram for row in rows if row.ends is not None))[:_MOST_HISTOGRAMS]:
+            try:
+                found = self._client.values("le", [name], window.start, window.end, _left(end))
+            except BackendError:
+                continue
+            tops[name] = max((bound for bound in map(_number, found) if isfinite(bound)), default=inf)
+        return tops
 
     def _day_before(self, scope: Scope, window: _Window, end: float) -> Iterator["_Row"]:
         """What the signals were around this hour of the day before; nothing where the server has none."""
@@ -171,13 +185,38 @@ class PrometheusFigures:
         text = f"{name} fired {often} before in a week, the last on {last:%Y-%m-%d at %H:%M} UTC"
         yield Evidence("", self.name, scope.group.service or name, scope.end, text, TextLines((text,)))
 
-    def _evidence(self, rows: Iterable["_Row"]) -> Iterator[Evidence]:
+    def _evidence(self, rows: Iterable["_Row"], tops: Mapping[str, float]) -> Iterator[Evidence]:
         for row in rows:
             series = Series(row.metric, row.unit, row.points)
             known = next((METRICS[metric] for metric in Metric if metric == row.metric), None)
             text = describe(series, known.floor if known else 0.0)
+            if row.ends is not None and row.points[-1][1] >= row.ends.scale * tops.get(row.ends.histogram, inf):
+                text += ", or more: its histogram ends there"
             at = datetime.fromtimestamp(row.points[-1][0], UTC)
             yield Evidence("", self.name, row.entity, at, text, series)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The histogram that a figure is a quantile of, and what its bounds are multiplied with."""
+
+    histogram: str
+    scale: float
+
+
+def _ends_of(query: FigureQuery | Bound) -> _Ends | None:
+    found = _QUANTILE.search(query.query)
+    return _Ends(found[1], query.scale) if found else None
+
+
+_QUANTILE = re.compile(r"histogram_quantile\(.*?\b(\w+_bucket)\b", re.S)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +227,7 @@ class _Row:
     metric: str
     unit: str
     points: tuple[tuple[float, float], ...]
+    ends: _Ends | None = None
 
 
 def _scaled(series: Found, scale: float) -> tuple[tuple[float, float], ...]:

@@ -68,15 +68,19 @@ class PrometheusClient:
 
     def names(self, matching: Sequence[str], start: float, end: float, deadline_s: float) -> list[str]:
         """Names of the metrics that series selected by any of these have."""
-        asked: Parameters = {"match[]": list(matching), "start": f"{start:.0f}", "end": f"{end:.0f}"}
-        data = self._ask("/api/v1/label/__name__/values", asked, deadline_s)
-        return [name for name in data if isinstance(name, str)] if isinstance(data, list) else []
+        return self.values("__name__", matching, start, end, deadline_s)
 
     def labels(self, matching: str, start: float, end: float, deadline_s: float) -> list[str]:
         """Names of the labels that the selected series have."""
         asked: Parameters = {"match[]": [matching], "start": f"{start:.0f}", "end": f"{end:.0f}"}
         data = self._ask("/api/v1/labels", asked, deadline_s)
         return [name for name in data if isinstance(name, str)] if isinstance(data, list) else []
+
+    def values(self, label: str, matching: Sequence[str], start: float, end: float, deadline_s: float) -> list[str]:
+        """Values of a label that series selected by any of these have."""
+        asked: Parameters = {"match[]": list(matching), "start": f"{start:.0f}", "end": f"{end:.0f}"}
+        data = self._ask(f"/api/v1/label/{label}/values", asked, deadline_s)
+        return [value for value in data if isinstance(value, str)] if isinstance(data, list) else []
 
     def _ask(self, path: str, asked: Parameters, deadline_s: float) -> Any:
         if len(str(asked.get("query", ""))) > _LONG:
