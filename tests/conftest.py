@@ -12,6 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.e2e.servers import Postgres
+    from tests.gate_town import Template, Town
 
 ROOT = Path(__file__).resolve().parents[1]
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -42,6 +43,28 @@ def _closed_stores() -> Iterator[None]:
 
     while OPENED:
         OPENED.pop().close()
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator["Template"]:
+    """What each town of a file begins with: a world, a store and people, made once."""
+    from tests.gate_town import Template
+
+    made = Template()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def town(template: "Template") -> Iterator["Town"]:
+    """A town of the test's own, in which the gate is all that changes anything."""
+    from collections import Counter
+
+    from tests.gate_town import Town
+
+    made = Town(template, Counter())
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

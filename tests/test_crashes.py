@@ -29,7 +29,7 @@ from aiops_cli.domain.incident import ActionState, Attempt
 from aiops_cli.errors import AiopsError, StoreError
 from tests.conftest import ROOT
 from tests.crash_child import CALLS, INCIDENT, PROPOSAL, SCENARIO, Run, begin
-from tests.gate_town import POINTS, Killed, Process, Template, Town
+from tests.gate_town import POINTS, Killed, Process, Town
 from tests.tracing import EVERY_POINT, IN_CI, Tracer, some, traced
 
 KILLED = "signal=SIGKILL"
@@ -181,22 +181,6 @@ def cut_off(home: Path) -> str | None:
 
 
 # --- named points, without strace ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Template]:
-    """What each town begins with."""
-    made = Template()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def town(template: Template) -> Iterator[Town]:
-    """A town of the test's own."""
-    made = Town(template, Counter())
-    yield made
-    made.close()
 
 
 def errand(town: Town, process: Process) -> Attempt:

@@ -89,13 +89,6 @@ class Office:
         return self.attempt.ruling
 
 
-@pytest.fixture(scope="module")
-def template() -> Iterator[Template]:
-    made = Template()
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def office(template: Template, tmp_path: Path) -> Iterator[Office]:
     tmp_path.chmod(0o700)

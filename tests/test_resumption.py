@@ -1,8 +1,7 @@
 """A run that is taken up knows what was tried, settles what was begun, and repeats nothing of which nobody knows."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -22,25 +21,11 @@ from aiops_cli.pipeline import Kit, Options, run
 from aiops_cli.resumption import CutOff
 from tests.conftest import Result
 from tests.fakes import ScriptedApprover
-from tests.gate_town import Killed, Template, Town
+from tests.gate_town import Killed, Town
 from tests.scenes import Stage, Wrapped, keeping, raising, stage
 
 S = RequestState
 PROPOSAL = Proposal("scale_service", "fraud-check", {"replicas": 6}, "more of it")
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Template]:
-    made = Template()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def town(template: Template) -> Iterator[Town]:
-    made = Town(template, Counter())
-    yield made
-    made.close()
 
 
 def leave(town: Town, until: str | None = None, answer: Answer = Answer.APPROVE) -> Attempt:

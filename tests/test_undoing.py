@@ -1,7 +1,6 @@
 """What was done is taken back through the same gate, and whether all is as before is measured and not supposed."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -23,26 +22,12 @@ from aiops_cli.pipeline import Options, run
 from aiops_cli.resumption import CutOff
 from aiops_cli.undoing import TakenBack, finish, take_back
 from tests.fakes import ScriptedApprover
-from tests.gate_town import Killed, Process, Template, Town
+from tests.gate_town import Killed, Process, Town
 from tests.gates import ALLOWED, CALL, NOW, request_for
 from tests.scenes import Stage, Wrapped, keeping, raising, stage
 
 SCALE = Proposal("scale_service", "fraud-check", {"replicas": 6}, "more of it")
 TARGET = SCALE.target
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Template]:
-    made = Template()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def town(template: Template) -> Iterator[Town]:
-    made = Town(template, Counter())
-    yield made
-    made.close()
 
 
 def yes(town: Town) -> Callable[[Asked], Decision]:

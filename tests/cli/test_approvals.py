@@ -90,6 +90,14 @@ def test_show_has_the_whole_call_its_state_its_clocks_and_its_digest(aiops: Run,
     assert (data["state"], data["needed"], data["people"], data["decisions"]) == ("proposed", 3, [], [])
 
 
+def test_no_clock_runs_for_a_request_that_is_over(aiops: Run, shelf: Shelf) -> None:
+    request = shelf.file()
+    assert "answer by" in aiops("approvals", "show", request.id).out
+    assert aiops("approvals", "deny", request.id, "--reason", "not today").code == 0
+    told = aiops("approvals", "show", request.id).out
+    assert "answer by" not in told and "not today" in told and request.digest in told
+
+
 def test_an_unknown_request_names_those_that_wait(aiops: Run, shelf: Shelf) -> None:
     request = shelf.file()
     result = aiops("approvals", "show", "REQ-0099")

@@ -132,3 +132,12 @@ def test_a_model_that_cannot_be_asked_either_is_named_as_nobodys_way_out(aiops: 
     live = [check for name, check in checks(aiops, "--live").items() if name.startswith("live ")]
     assert len(live) == 2
     assert all(check["hint"].endswith("the embedded reasoner is asked instead") for check in live)
+
+
+def test_settings_that_do_not_hold_are_told_once(aiops: Aiops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIOPS_PROFILE", "nope")
+    found = checks(aiops)
+    assert found["settings"]["detail"] == "unknown profile 'nope'" and found["settings"]["hint"]
+    others = [check for name, check in found.items() if name != "settings"]
+    assert not any("nope" in check["detail"] for check in others)
+    assert found["policy"]["state"] == "broken" and found["policy"]["detail"].startswith("not looked at")

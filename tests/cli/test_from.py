@@ -370,3 +370,8 @@ def test_how_many_are_left_out_is_said(aiops: Aiops) -> None:
     with answering.answering(served(rows)) as server:
         result = aiops("triage", "--from", f"alertmanager={server.url}", "--backend", "none", "-o", "json")
     assert f"note: 412 more fire at alertmanager {server.url} and are left out" in result.err
+
+
+def test_an_address_that_was_given_is_not_looked_for_in_a_setting(aiops: Aiops) -> None:
+    result = aiops("triage", "--from", "prometheus=http://127.0.0.1:9")
+    assert result.code == 1 and "--from prometheus=URL" in result.err and "prometheus.url" not in result.err

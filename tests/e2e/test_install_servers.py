@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "install_servers"
-SERVERS = ("prometheus", "prometheus-alertmanager", "tmux", "nginx", "kubectl", "initdb")
+SERVERS = ("prometheus", "prometheus-alertmanager", "tmux", "nginx", "kubectl", "journalctl", "initdb")
 CLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 
 
@@ -32,7 +32,7 @@ def test_where_nothing_is_missing_nothing_is_run(tmp_path: Path) -> None:
 
 
 def test_without_apt_get_one_line_says_what_to_install(tmp_path: Path) -> None:
-    done = run_with(tmp_path, tmux="", nginx="", kubectl="")
+    done = run_with(tmp_path, tmux="", nginx="", kubectl="", journalctl="")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: there is no apt-get here; install by hand: prometheus prometheus-alertmanager postgresql\n"
@@ -53,7 +53,9 @@ def test_where_there_is_no_kubectl_debians_is_installed(tmp_path: Path) -> None:
 
 
 def test_without_rights_one_line_says_what_to_install(tmp_path: Path) -> None:
-    done = run_with(tmp_path, apt_get="exit 9", id="echo 1000", prometheus="", nginx="", kubectl="", initdb="")
+    done = run_with(
+        tmp_path, apt_get="exit 9", id="echo 1000", prometheus="", nginx="", kubectl="", journalctl="", initdb=""
+    )
     assert done.returncode == 1
     assert done.stderr == "error: not root, and there is no sudo; install by hand: prometheus-alertmanager tmux\n"
 
@@ -66,6 +68,7 @@ def test_only_what_is_missing_is_installed_and_no_daemon_starts(tmp_path: Path) 
         tmux="",
         nginx="",
         kubectl="",
+        journalctl="",
         initdb="",
         apt_get="exit 9",
         id="echo 1000",

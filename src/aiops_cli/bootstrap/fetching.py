@@ -78,7 +78,9 @@ def _server(name: str, settings: Settings, home: Path) -> "Server":
     if server is None:
         hint = f"`aiops init` looks for it; or give its address: --from {name}=URL"
         raise BadConfig(f"{name} is not set", hint=hint)
-    return server
+    # An address that was given with the source is in no setting.
+    given = settings[f"{name}.url"].source == "flag"
+    return replace(server, setting=f"--from {name}=URL") if given else server
 
 
 def pagerduty_server(settings: Settings, home: Path) -> "Server":

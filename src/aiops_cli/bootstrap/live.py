@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiops_cli.bootstrap.keyring_marks import set_mark
 from aiops_cli.config import SETTINGS, Resolved, Settings
 from aiops_cli.domain.evidence import Coverage, CoverageStatus
 
@@ -129,19 +130,7 @@ def forget_secret(home: Path, server: str, kind: str) -> bool:
 
 
 def _mark_secret(home: Path, server: str, present: bool) -> None:
-    from aiops_cli.adapters.store.engine import prepare_home
-    from aiops_cli.errors import StoreError
-    from aiops_cli.private_files import write_private
-
-    prepare_home(home)
-    mark = home / f"secret-in-keyring.{server}"
-    try:
-        if present:
-            write_private(mark, b"")
-        else:
-            mark.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot write {mark}: {error.strerror or error}", hint="see `aiops doctor`") from error
+    set_mark(home, f"secret-in-keyring.{server}", present)
 
 
 def secret_states(home: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiops_cli.bootstrap.egress import make_egress
+from aiops_cli.bootstrap.keyring_marks import set_mark
 from aiops_cli.bootstrap.money import limits_of, make_ledger
 from aiops_cli.config import Resolved, Settings
 from aiops_cli.errors import BadConfig, UnknownName
@@ -235,17 +236,5 @@ def parse_model(name: str) -> tuple[str, str]:
 
 def mark_keyring(home: Path, present: bool) -> None:
     """Remember that the keyring holds a key of ours, so that a run need not ask it for nothing. Raises StoreError."""
-    from aiops_cli.adapters.store.engine import prepare_home
-    from aiops_cli.errors import StoreError
-    from aiops_cli.private_files import write_private
-
-    prepare_home(home)
-    mark = home / KEY_MARK
-    try:
-        if present:
-            write_private(mark, b"")
-        else:
-            mark.unlink(missing_ok=True)
-    except OSError as error:
-        hint = "without it the keyring is asked for a key only where --model names who it is for"
-        raise StoreError(f"cannot remember the key in {mark}: {error.strerror}", hint=hint) from error
+    hint = "without it the keyring is asked for a key only where --model names who it is for"
+    set_mark(home, KEY_MARK, present, hint)

@@ -1,7 +1,7 @@
 """`aiops doctor`: what is there, what is missing, and how to get it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,7 +41,7 @@ def doctor(
     from aiops_cli.cli.progress import say_waiting
     from aiops_cli.cli.render import print_json, print_lines
 
-    checks = [_guarded(name, check) for name, check in _CHECKS.items()]
+    checks = _said_once([_guarded(name, check) for name, check in _CHECKS.items()])
     checks += _systems()
     if live:
         with say_waiting("answers"):
@@ -57,6 +57,17 @@ def doctor(
 
 # The column in which a check's detail begins.
 _DETAIL = 22
+
+
+def _said_once(checks: list[Check]) -> list[Check]:
+    """Settings that do not hold stop most of the other checks: why is told where it belongs."""
+    why = next((check.detail for check in checks if check.name == "settings" and check.state == "broken"), None)
+    return [
+        replace(check, detail="not looked at: the settings do not hold", hint="")
+        if check.detail == why and check.name != "settings"
+        else check
+        for check in checks
+    ]
 
 
 def _guarded(name: str, check: Callable[[str], Check]) -> Check:

@@ -214,6 +214,8 @@ class WebClient:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def _look(self) -> str:
+        if self.server.setting.startswith("--"):
+            return f"is that where it is? The address was given with {self.server.setting}"
         return f"`aiops doctor --live` looks at it; its address is the setting {self.server.address_setting}"
 
 

@@ -145,9 +145,12 @@ def lines_of(kept: "Kept", desk: "Desk") -> list[str]:
     """All that is kept of a request: the rows of the panel, what became of it, and who said what."""
     from aiops_cli.adapters.ui.panel import facts_of
     from aiops_cli.domain.redact import safe
+    from aiops_cli.domain.request import PENDING
 
-    request, answers = kept.request, ("signed", "said")
-    rows = [(fact.label, fact.text) for fact in facts_of(asked_of(kept, desk), desk.now) if fact.label not in answers]
+    request = kept.request
+    # Answers are told below; of what is over no clock runs.
+    left_out = ("signed", "said") if kept.state in PENDING else ("signed", "said", "expires")
+    rows = [(fact.label, fact.text) for fact in facts_of(asked_of(kept, desk), desk.now) if fact.label not in left_out]
     told = [*rows, *_state_rows(kept, desk)]
     undone = f", takes back {request_id(request.undoes)}" if request.undoes is not None else ""
     head = f"{request.id}  {kept.state.replace('_', ' ')}  {kept.incident}, attempt {kept.attempt}{undone}"

@@ -23,7 +23,8 @@ def read_paved_road(path: Path) -> PavedRoad:
     except NotPrivate as error:
         raise BadConfig(f"{shown} {error.strerror}", hint="what it names is run: only you may write it") from error
     except OSError as error:
-        raise BadConfig(f"cannot read {shown}: {error.strerror}", hint="see the setting paved_road.file") from error
+        hint = "check its path and its rights; the setting is paved_road.file"
+        raise BadConfig(f"cannot read {shown}: {error.strerror}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise BadConfig(f"{shown}: is not UTF-8 text", hint=_HINT) from error
     return _validated(read_yaml(text, shown))
