@@ -200,10 +200,15 @@ def test_a_bug_in_a_tool_leaves_the_server_and_tells_the_agent_nothing_of_its_in
     assert "RuntimeError: secret inside" in (tmp_path / "err").read_text()
 
 
-def started(home: Path) -> "subprocess.Popen[bytes]":
+def started(home: Path, *command: str) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "AIOPS_HOME": str(home)}
     return subprocess.Popen(
-        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
+        command or COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=ROOT,
     )
 
 
@@ -234,11 +239,28 @@ def test_standard_output_carries_the_protocol_and_nothing_else(sdk: None, home: 
     assert process.returncode == 0
 
 
+# A loop in which an exception is lost now and then: here always.
+_LOSING = """
+import asyncio, sys, time
+run = asyncio.run
+def losing(work):
+    try:
+        run(work)
+    except KeyboardInterrupt:
+        time.sleep(60)
+asyncio.run = losing
+sys.argv = ["aiops", "mcp", "serve"]
+from aiops_cli.cli.start import main
+main()
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [(), (sys.executable, "-c", _LOSING)], ids=["as it is", "an exception is lost"])
 def test_an_interruption_ends_it_at_once_though_the_client_holds_the_line(
-    sdk: None, home: Path, number: signal.Signals
+    sdk: None, home: Path, command: tuple[str, ...], number: signal.Signals
 ) -> None:
-    process = started(home)
+    process = started(home, *command)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(json.dumps(INITIALIZE).encode() + b"\n")
     process.stdin.flush()
